@@ -1,0 +1,23 @@
+import type { Address, Prefix } from "../ip/address.ts";
+
+/** One BGP session as it should be. */
+export interface BirdPeer {
+  readonly address: Address;
+  readonly asn: number;
+  /** The node's address on the peer's subnet; absent: BIRD chooses. */
+  readonly localAddress?: Address;
+}
+
+/** Everything that BIRD's configuration says; rendering it twice gives the same bytes. Collections may come in any order. */
+export interface BirdConfig {
+  /** Dotted decimal. */
+  readonly routerId: Address;
+  readonly asn: number;
+  readonly peers: readonly BirdPeer[];
+  /** The node's own CIDRs. */
+  readonly aggregates: readonly Prefix[];
+  /** /32 and /128 outside the aggregates that are advertised by themselves. */
+  readonly hostRoutes: readonly Prefix[];
+  /** Prefixes connected to this node and its own addresses: never accepted from a peer. */
+  readonly refusedImports: readonly Prefix[];
+}

@@ -1,0 +1,31 @@
+/**
+ * One attachment of a container to the pod network: what the agent remembers of an ADD, in memory and on disk. The answer to a
+ * repeated ADD is made from this record alone.
+ */
+export interface Allocation {
+  readonly containerId: string;
+  /** The interface's name inside the pod, `eth0`. */
+  readonly ifname: string;
+  /** The pod's network namespace, an absolute path. */
+  readonly netns: string;
+  /** The host end of the veth, `flock` and eight hexadecimal digits. */
+  readonly hostLink: string;
+  /** MAC address of the pod's end. */
+  readonly podMac: string;
+  /** MTU of both ends in bytes. */
+  readonly mtu: number;
+  /** Kubernetes identity; absent when the runtime passed none (cnitool). */
+  readonly pod?: { readonly namespace: string; readonly name: string; readonly uid: string };
+  /** Canonical text; absent when the pod does not have the family. */
+  readonly ipv6?: string;
+  readonly ipv4?: string;
+  /** `pending` before the kernel is touched, `committed` once the ADD may be answered. */
+  readonly state: "pending" | "committed";
+  /** Wall clock, milliseconds since the epoch. */
+  readonly createdAt: number;
+}
+
+/** The key of an allocation: one container may have several interfaces. */
+export function allocationKey(of: { containerId: string; ifname: string }): string {
+  return `${of.containerId}/${of.ifname}`;
+}

@@ -1,0 +1,74 @@
+import type { Address } from "../ip/address.ts";
+
+/** One pod's packet path as it should be: a veth pair and all that hangs on it (spec section 6). */
+export interface Attachment {
+  readonly containerId: string;
+  /** Name of the pod's end, inside its namespace. */
+  readonly ifname: string;
+  /** The pod's network namespace, an absolute path. */
+  readonly netns: string;
+  /** Name of the host's end. */
+  readonly hostLink: string;
+  readonly podMac: string;
+  /** Bytes. */
+  readonly mtu: number;
+  readonly addresses: readonly Address[];
+}
+
+/** Why an attachment could not be made; the agent turns each into a CNI error. */
+export type AttachFault =
+  /** The network namespace does not exist or is none. */
+  | "netnsMissing"
+  /** The namespace is the node's own. */
+  | "netnsIsHost"
+  /** The pod already has an interface of that name; it was left untouched. */
+  | "ifnameExists"
+  /** Anything else; the message says what the tool wrote. */
+  | "failed";
+
+export class AttachFailed extends Error {
+  override readonly name = "AttachFailed";
+  constructor(readonly fault: AttachFault, message: string, options?: ErrorOptions) {
+    super(message, options);
+  }
+}
+
+/** A host end found in the kernel that is flock's by its name and alias. */
+export interface FoundAttachment {
+  readonly hostLink: string;
+  /** From the alias; undefined when the alias is not one of ours. */
+  readonly containerId?: string;
+  readonly ifname?: string;
+  readonly netns?: string;
+  readonly podMac?: string;
+  readonly mtu: number;
+  /** From the host routes of our protocol number over this link. */
+  readonly addresses: readonly Address[];
+}
+
+/**
+ * Makes, removes, lists and checks pods' packet paths: veth pair, addresses, routes and neighbours on both ends, and the
+ * sysctls of the host end. Knows nothing of pods, state or policy.
+ */
+export interface AttachmentDriver {
+  /**
+   * Makes the whole path. A stale host end of the same name, and routes of our protocol for the same addresses over other
+   * links, are removed first. On failure nothing of it remains.
+   *
+   * @throws AttachFailed
+   */
+  attach(attachment: Attachment): Promise<void>;
+  /**
+   * Removes the host ends (and with them the pods' ends, their routes and neighbours). What is missing already is fine.
+   * Calls made at the same time share one kernel operation.
+   */
+  detach(hostLinks: readonly string[]): Promise<void>;
+  /** @returns every difference between what should be and what is, one phrase each, empty when all is well. Changes nothing. */
+  check(attachment: Attachment): Promise<readonly string[]>;
+  /** @returns all host ends that are ours. */
+  list(): Promise<readonly FoundAttachment[]>;
+  /** Puts back what is missing on the host side of these attachments (routes, neighbours, addresses, link up). Returns a phrase for each thing put back. */
+  repair(attachments: readonly Attachment[]): Promise<readonly string[]>;
+  /** Ends the persistent process. */
+  close(): Promise<void>;
+}

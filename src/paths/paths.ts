@@ -1,0 +1,28 @@
+/** Every path that flock uses. They are fixed because the permission sets name them (spec section 1). */
+
+/** Where the agent listens for the plugin and for `inspect`. Its directory belongs to root alone. */
+export const AGENT_SOCKET = "/run/flock/agent.sock";
+/** One file per container that was deleted while the agent was away. */
+export const TOMBSTONE_DIR = "/run/flock/deleted";
+/** Names this boot: a tmpfs forgets it with the reboot. */
+export const BOOT_ID_FILE = "/run/flock/boot_id";
+/** `/proc/sys/net`, bind-mounted: Deno opens nothing below /proc with less than all permissions. */
+export const SYSCTL_DIR = "/run/flock/sys";
+/** BIRD's control socket. */
+export const BIRD_SOCKET = "/run/flock/bird.ctl";
+/** BIRD's directory and its configuration. */
+export const BIRD_DIR = "/etc/flock/bird";
+export const BIRD_CONFIG = "/etc/flock/bird/bird.conf";
+/** The agent's durable state. */
+export const STATE_DIR = "/var/lib/flock";
+export const STATE_FILE = "/var/lib/flock/allocations.json";
+/** Where runtimes look for CNI configurations, and flock's. */
+export const CNI_CONFIG_DIR = "/etc/cni/net.d";
+export const CONFLIST = "/etc/cni/net.d/01-flock.conflist";
+/** Where runtimes keep named network namespaces. */
+export const NETNS_DIR = "/run/netns";
+
+/** The tools, as Debian places them; absolute because the permission to run names them so. */
+export const IP = "/usr/sbin/ip";
+export const NFT = "/usr/sbin/nft";
+export const BIRD = "/usr/sbin/bird";

@@ -1,0 +1,14 @@
+/** What flock keeps of a pod; the rest of the object is dropped as it is decoded. */
+export interface Pod {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  /** For the mirror of a static pod: the UID that kubelet gives the runtime (`kubernetes.io/config.hash`). */
+  readonly staticHash?: string;
+  /** Image of the first container, as written in the spec. */
+  readonly image: string;
+  readonly hostNetwork: boolean;
+  readonly hasHostPort: boolean;
+  /** flock's own annotations, without the prefix: `ipv6` -> `true`. */
+  readonly annotations: ReadonlyMap<string, string>;
+}

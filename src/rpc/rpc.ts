@@ -1,0 +1,29 @@
+/**
+ * The one call between plugin and agent: newline-delimited JSON over the agent's socket, one request and one response per
+ * connection. The plugin passes on what the runtime gave it, parsed and checked once; the agent checks it again.
+ */
+
+export type RpcVerb = "ADD" | "DEL" | "CHECK" | "GC" | "STATUS";
+
+/** One request line. */
+export interface RpcRequest {
+  readonly verb: RpcVerb;
+  /** The environment as the runtime set it; absent variables are absent. */
+  readonly environment: {
+    readonly CNI_CONTAINERID?: string;
+    readonly CNI_NETNS?: string;
+    readonly CNI_IFNAME?: string;
+    readonly CNI_ARGS?: string;
+  };
+  /** The network configuration from standard input, parsed JSON. */
+  readonly config: unknown;
+}
+
+/** One response line. */
+export type RpcResponse =
+  /** The document for standard output; absent for verbs without one. */
+  | { readonly ok: true; readonly result?: unknown }
+  | { readonly ok: false; readonly code: number; readonly msg: string; readonly details: string };
+
+/** Longest request line in bytes; stdin is limited to 256 KiB, JSON may double it. */
+export const MAX_REQUEST_BYTES = 1 << 20;
