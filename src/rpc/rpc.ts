@@ -8,6 +8,11 @@ export type RpcVerb = "ADD" | "DEL" | "CHECK" | "GC" | "STATUS";
 /** One request line. */
 export interface RpcRequest {
   readonly verb: RpcVerb;
+  /**
+   * Wall clock when the plugin process started, milliseconds since the epoch. An ADD that started before a DEL of the same
+   * container was answered is late and undoes itself; one that started after it is a new attachment.
+   */
+  readonly startedAt: number;
   /** The environment as the runtime set it; absent variables are absent. */
   readonly environment: {
     readonly CNI_CONTAINERID?: string;
