@@ -1,0 +1,26 @@
+import type { Argv } from "./command_runner.ts";
+
+type Stdio = Pick<Deno.CommandOptions, "stdin" | "stdout" | "stderr">;
+
+/**
+ * Starts a process. The one place in flock that does.
+ *
+ * @throws Error with the system's reason as cause when the process cannot be started
+ */
+export function spawnChild(argv: Argv, stdio: Stdio): Deno.ChildProcess {
+  const [path, ...args] = argv;
+  try {
+    return new Deno.Command(path, { args, clearEnv: true, env: { LC_ALL: "C" }, ...stdio }).spawn();
+  } catch (cause) {
+    throw new Error(`Cannot run ${argv.join(" ")}: the process does not start`, { cause });
+  }
+}
+
+/** Kills a process that may have ended already; its status must still be awaited. */
+export function killChild(child: Deno.ChildProcess): void {
+  try {
+    child.kill("SIGKILL");
+  } catch {
+    // It has ended: nothing to kill.
+  }
+}

@@ -1,0 +1,170 @@
+import { assert, assertEquals, assertLess, assertRejects, assertStringIncludes } from "@std/assert";
+import type { Argv, ConversationProtocol } from "./command_runner.ts";
+import { createSystemRunner } from "./system_runner.ts";
+
+const shell = (script: string): Argv => ["/bin/sh", "-c", script];
+
+/** A shell that runs every line it gets; the mark is written in two pieces where `pause` says so. */
+function shellProtocol(options: { timeoutMs?: number; splitMark?: boolean; argv?: Argv } = {}): ConversationProtocol {
+  return {
+    argv: options.argv ?? ["/bin/sh"],
+    markerLine: (n) =>
+      options.splitMark ? `printf '<do' >&2; sleep 0.05; printf 'ne ${n}>' >&2` : `printf '<done ${n}>' >&2`,
+    markerText: (n) => `<done ${n}>`,
+    timeoutMs: options.timeoutMs ?? 5000,
+  };
+}
+
+function isAlive(pid: number): boolean {
+  return new Deno.Command("/bin/kill", { args: ["-0", String(pid)], stderr: "null" }).outputSync().success;
+}
+
+Deno.test("run() gives exit code and both outputs, whatever the code", async () => {
+  const result = await createSystemRunner().run(shell("echo out; echo err >&2; exit 3"));
+  assertEquals(result, { code: 3, stdout: "out\n", stderr: "err\n" });
+});
+
+Deno.test("run() hands over standard input and closes it", async () => {
+  const result = await createSystemRunner().run(["/bin/cat"], { stdin: "one\ntwo\n" });
+  assertEquals(result.stdout, "one\ntwo\n");
+});
+
+Deno.test("run() does not mind a process that leaves its input unread", async () => {
+  const result = await createSystemRunner().run(["/bin/true"], { stdin: "x".repeat(1 << 20) });
+  assertEquals(result.code, 0);
+});
+
+Deno.test("run() gives a child LC_ALL=C and nothing else", async () => {
+  const result = await createSystemRunner().run(["/usr/bin/env"]);
+  assertEquals(result.stdout, "LC_ALL=C\n");
+});
+
+Deno.test("run() takes big output whole", async () => {
+  const result = await createSystemRunner().run(shell("head -c 5000000 /dev/zero | tr '\\0' x"));
+  assertEquals(result.stdout.length, 5_000_000);
+});
+
+Deno.test("run() kills a process that writes over the limit", async () => {
+  const runner = createSystemRunner({ maxOutputBytes: 1000 });
+  await assertRejects(() => runner.run(shell("exec yes")), Error, "wrote over 1000 bytes");
+});
+
+Deno.test("run() kills and reaps a process that does not end in time", async () => {
+  const pidFile = await Deno.makeTempFile();
+  const started = performance.now();
+  await assertRejects(
+    () => createSystemRunner().run(shell(`echo $$ > ${pidFile}; exec sleep 30`), { timeoutMs: 200 }),
+    Error,
+    "still running after 200 ms",
+  );
+  assertLess(performance.now() - started, 5000);
+  // A killed but unreaped child would still take a signal.
+  assert(!isAlive(Number(await Deno.readTextFile(pidFile))));
+  await Deno.remove(pidFile);
+});
+
+Deno.test("run() returns at its time-out though a grandchild holds the pipes", async () => {
+  const started = performance.now();
+  await assertRejects(() => createSystemRunner().run(shell("sleep 3 & wait"), { timeoutMs: 200 }), Error, "killed");
+  assertLess(performance.now() - started, 2500);
+});
+
+Deno.test("run() names a program that does not exist", async () => {
+  const error = await assertRejects(
+    () => createSystemRunner().run(["/does/not/exist", "-x"]),
+    Error,
+    "Cannot run /does/not/exist -x: the process does not start",
+  );
+  assert(error.cause instanceof Deno.errors.NotFound);
+});
+
+Deno.test("run() never has more processes than its bound", async () => {
+  const dir = await Deno.makeTempDir();
+  const runner = createSystemRunner({ maxProcesses: 2 });
+  const script = `touch ${dir}/$$; ls ${dir} | wc -l; sleep 0.05; rm ${dir}/$$`;
+  const results = await Promise.all(Array.from({ length: 6 }, () => runner.run(shell(script))));
+  assert(results.every(({ stdout }) => Number(stdout) <= 2), JSON.stringify(results));
+  await Deno.remove(dir, { recursive: true });
+});
+
+Deno.test("send() answers with what the block wrote, block after block, from one process", async () => {
+  const conversation = createSystemRunner().converse(shellProtocol());
+  const answers = await Promise.all([
+    conversation.send(["echo a$$ >&2"]),
+    conversation.send(["echo dropped", "echo b$$ >&2"]),
+    conversation.send([]),
+  ]);
+  await conversation.close();
+  const [first = "", second = "", third] = answers;
+  assertEquals(first.slice(1), second.slice(1));
+  assertEquals([first[0], second[0], third], ["a", "b", ""]);
+});
+
+Deno.test("send() knows a mark that arrives in two pieces", async () => {
+  const conversation = createSystemRunner().converse(shellProtocol({ splitMark: true }));
+  assertEquals(await conversation.send(["echo a >&2"]), "a\n");
+  assertEquals(await conversation.send(["echo b >&2"]), "b\n");
+  await conversation.close();
+});
+
+Deno.test("send() fails when the process dies, and the next one gets a new process", async () => {
+  const conversation = createSystemRunner().converse(shellProtocol());
+  await assertRejects(() => conversation.send(["echo last words >&2; exit 7"]), Error, "exit code 7");
+  const error = await conversation.send(["echo again >&2"]);
+  assertEquals(error, "again\n");
+  await conversation.close();
+});
+
+Deno.test("send() kills a process that does not answer in time", async () => {
+  const conversation = createSystemRunner().converse(shellProtocol({ timeoutMs: 200 }));
+  const pid = Number(await conversation.send(["echo $$ >&2"]));
+  await assertRejects(() => conversation.send(["exec sleep 30"]), Error, "no answer within 200 ms");
+  assert(!isAlive(pid));
+  assertEquals(await conversation.send(["echo back >&2"]), "back\n");
+  await conversation.close();
+});
+
+Deno.test("send() starts anew when the process was killed between two calls", async () => {
+  const conversation = createSystemRunner().converse(shellProtocol());
+  const pid = Number(await conversation.send(["echo $$ >&2"]));
+  Deno.kill(pid, "SIGKILL");
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  assertEquals(await conversation.send(["echo back >&2"]), "back\n");
+  await conversation.close();
+});
+
+Deno.test("send() refuses a line that holds a line break, before anything is written", async () => {
+  const conversation = createSystemRunner().converse(shellProtocol());
+  await assertRejects(() => conversation.send(["echo a\necho b"]), Error, "a line breaks");
+  await conversation.close();
+});
+
+Deno.test("send() numbers the mark by all lines of one process's life", async () => {
+  const asked: number[] = [];
+  const conversation = createSystemRunner().converse({
+    ...shellProtocol(),
+    markerText: (n, line) => {
+      asked[n] = line;
+      return `<done ${n}>`;
+    },
+  });
+  await conversation.send(["true", "true"]);
+  await conversation.send(["true"]);
+  await conversation.close();
+  assertEquals(asked.slice(1), [3, 5]);
+});
+
+Deno.test("close() ends the process, twice without harm, and nothing can be sent any more", async () => {
+  const conversation = createSystemRunner().converse(shellProtocol());
+  const pid = Number(await conversation.send(["echo $$ >&2"]));
+  await Promise.all([conversation.close(), conversation.close()]);
+  assert(!isAlive(pid));
+  const error = await assertRejects(() => conversation.send([]), Error);
+  assertStringIncludes(error.message, "the conversation is closed");
+});
+
+Deno.test("a program that does not exist fails the call, not the conversation's maker", async () => {
+  const conversation = createSystemRunner().converse(shellProtocol({ argv: ["/does/not/exist"] }));
+  await assertRejects(() => conversation.send([]), Error, "does not start");
+  await conversation.close();
+});
