@@ -1,0 +1,47 @@
+import { assertEquals, assertMatch, assertNotEquals } from "@std/assert";
+import {
+  MAX_TOMBSTONE_BYTES,
+  parseTombstone,
+  renderTombstone,
+  TOMBSTONE_NAME,
+  tombstoneFileName,
+} from "./tombstone.ts";
+
+const TOMBSTONE = { containerId: "c1", ifname: "eth0", netns: "/run/netns/x", at: 1_700_000_000_000 };
+
+Deno.test("a tombstone survives being written and read", () => {
+  assertEquals(parseTombstone(renderTombstone(TOMBSTONE)), TOMBSTONE);
+  const { netns: _, ...bare } = TOMBSTONE;
+  assertEquals(parseTombstone(renderTombstone(bare)), bare);
+});
+
+Deno.test("tombstoneFileName() is safe and short whatever the container ID (T-SEC-03)", () => {
+  for (const id of ["c1", "..", "a/../../etc", "x".repeat(5000), "\0", "\u2028"]) {
+    assertMatch(tombstoneFileName(id, "eth0"), TOMBSTONE_NAME);
+  }
+});
+
+Deno.test("tombstoneFileName() differs by container and by interface, and repeats itself", () => {
+  assertNotEquals(tombstoneFileName("c1", "eth0"), tombstoneFileName("c2", "eth0"));
+  assertNotEquals(tombstoneFileName("c1", "eth0"), tombstoneFileName("c1", "eth1"));
+  assertEquals(tombstoneFileName("c1", "eth0"), tombstoneFileName("c1", "eth0"));
+});
+
+Deno.test("parseTombstone() refuses what is none", () => {
+  const hostile = [
+    "",
+    "\0\0\0",
+    "null",
+    "[]",
+    "1",
+    "{",
+    '{"containerId":"c1"}',
+    '{"containerId":"","ifname":"eth0","at":1}',
+    '{"containerId":1,"ifname":"eth0","at":1}',
+    '{"containerId":"c1","ifname":"eth0","at":"1"}',
+    '{"containerId":"c1","ifname":"eth0","at":1e999}',
+    '{"containerId":"c1","ifname":"eth0","netns":7,"at":1}',
+    renderTombstone({ ...TOMBSTONE, containerId: "x".repeat(MAX_TOMBSTONE_BYTES) }),
+  ];
+  for (const text of hostile) assertEquals(parseTombstone(text), undefined, text.slice(0, 60));
+});
