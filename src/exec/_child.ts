@@ -2,6 +2,9 @@ import type { Argv } from "./command_runner.ts";
 
 type Stdio = Pick<Deno.CommandOptions, "stdin" | "stdout" | "stderr">;
 
+/** No home: `nft -i` writes the lines it was given to `$HOME/.nft.history` when it ends, to `/.nft.history` without HOME. */
+const CHILD_ENV = { LC_ALL: "C", HOME: "/dev/null" };
+
 /**
  * Starts a process. The one place in flock that does.
  *
@@ -10,7 +13,7 @@ type Stdio = Pick<Deno.CommandOptions, "stdin" | "stdout" | "stderr">;
 export function spawnChild(argv: Argv, stdio: Stdio): Deno.ChildProcess {
   const [path, ...args] = argv;
   try {
-    return new Deno.Command(path, { args, clearEnv: true, env: { LC_ALL: "C" }, ...stdio }).spawn();
+    return new Deno.Command(path, { args, clearEnv: true, env: CHILD_ENV, ...stdio }).spawn();
   } catch (cause) {
     throw new Error(`Cannot run ${argv.join(" ")}: the process does not start`, { cause });
   }

@@ -40,7 +40,7 @@ export interface ConversationProtocol {
   readonly timeoutMs: number;
 }
 
-/** The only way to a process. Everybody who needs one is handed this. Environment of a child: `LC_ALL=C` and nothing else. */
+/** The only way to a process. Everybody who needs one is handed this. Environment of a child: `LC_ALL=C`, `HOME=/dev/null` and nothing else. */
 export interface CommandRunner {
   /**
    * Runs a process to its end.

@@ -34,9 +34,9 @@ Deno.test("run() does not mind a process that leaves its input unread", async ()
   assertEquals(result.code, 0);
 });
 
-Deno.test("run() gives a child LC_ALL=C and nothing else", async () => {
+Deno.test("run() gives a child LC_ALL=C, a home that cannot be written, and nothing else", async () => {
   const result = await createSystemRunner().run(["/usr/bin/env"]);
-  assertEquals(result.stdout, "LC_ALL=C\n");
+  assertEquals(result.stdout.trim().split("\n").toSorted(), ["HOME=/dev/null", "LC_ALL=C"]);
 });
 
 Deno.test("run() takes big output whole", async () => {
