@@ -1,0 +1,52 @@
+import { type AttachmentName, isContainerId, isIfname } from "./environment.ts";
+import { isJsonObject, type JsonObject, ownValue } from "./json_value.ts";
+import { invalidConfig } from "./network_config.ts";
+
+/** Key of the pod's annotations, and the capability of that name that the conflist must declare. */
+export const POD_ANNOTATIONS = "io.kubernetes.cri.pod-annotations";
+
+const ATTACHMENTS = "cni.dev/valid-attachments";
+const OWN_PREFIX = "flock.fritzlab.net/";
+
+/**
+ * Reads the annotations that the runtime passes along at ADD.
+ *
+ * @returns flock's own under their full keys; undefined when the runtime passed none at all
+ * @throws CniError 7 when they are no map of texts
+ */
+export function parsePodAnnotations(config: JsonObject): ReadonlyMap<string, string> | undefined {
+  const runtimeConfig = ownValue(config, "runtimeConfig");
+  const raw = isJsonObject(runtimeConfig) ? ownValue(runtimeConfig, POD_ANNOTATIONS) : undefined;
+  if (raw === undefined || raw === null) return undefined;
+  const field = `runtimeConfig["${POD_ANNOTATIONS}"]`;
+  if (!isJsonObject(raw)) throw invalidConfig(field, raw, "must map text to text");
+  const own = Object.entries(raw).filter(([key]) => key.startsWith(OWN_PREFIX));
+  return new Map(own.map(([key, value]) => {
+    if (typeof value !== "string") throw invalidConfig(`${field} ${key}`, value, "must be text");
+    return [key, value];
+  }));
+}
+
+/**
+ * Reads the attachments that GC must keep. Runtimes send a list, or `null` for an empty one, or (cnitool) no key at all.
+ *
+ * An entry that names no container can be none of flock's and is dropped. One that names a container but no proper interface
+ * may be a live pod's, and a wrong removal cuts that off: the whole list is refused.
+ *
+ * @returns the list, or null, which is to be believed only when a second source agrees
+ * @throws CniError 7 when the key is absent or holds something else
+ */
+export function parseValidAttachments(config: JsonObject): readonly AttachmentName[] | null {
+  const raw = ownValue(config, ATTACHMENTS);
+  if (raw === null) return null;
+  if (!Array.isArray(raw)) throw invalidConfig(ATTACHMENTS, raw, "must be a list of containerID and ifname, or null");
+  return raw.flatMap(parseEntry);
+}
+
+function parseEntry(entry: unknown, index: number): AttachmentName[] {
+  const containerId = isJsonObject(entry) ? ownValue(entry, "containerID") : undefined;
+  const ifname = isJsonObject(entry) ? ownValue(entry, "ifname") : undefined;
+  if (!isContainerId(containerId)) return [];
+  if (!isIfname(ifname)) throw invalidConfig(`${ATTACHMENTS}[${index}].ifname`, ifname, "must name an interface");
+  return [{ containerId, ifname }];
+}
