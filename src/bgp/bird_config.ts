@@ -4,15 +4,17 @@ import type { Address, Prefix } from "../ip/address.ts";
 export interface BirdPeer {
   readonly address: Address;
   readonly asn: number;
+  /** The node's own AS number. */
+  readonly localAsn: number;
   /** The node's address on the peer's subnet; absent: BIRD chooses. */
   readonly localAddress?: Address;
 }
 
 /** Everything that BIRD's configuration says; rendering it twice gives the same bytes. Collections may come in any order. */
 export interface BirdConfig {
-  /** Dotted decimal. */
+  /** An IPv4 address used as a number (RFC 6286): any but 0.0.0.0. */
   readonly routerId: Address;
-  readonly asn: number;
+  /** At most one per address. None: nothing is announced and everything that was learned is removed. */
   readonly peers: readonly BirdPeer[];
   /** The node's own CIDRs. */
   readonly aggregates: readonly Prefix[];

@@ -1,0 +1,96 @@
+import { InvalidInput, type Problem } from "../fault/invalid_input.ts";
+import { type Address, bitsOf, contains, type Family, parsePrefix, type Prefix } from "../ip/address.ts";
+import type { BirdConfig, BirdPeer } from "./bird_config.ts";
+
+const MAX_ASN = 4_294_967_295;
+
+/** What no BGP speaker has as its address: BIRD refuses some of these, and never gets a session with the others. */
+const NOT_UNICAST: readonly Prefix[] = [
+  "0.0.0.0/8",
+  "127.0.0.0/8",
+  "224.0.0.0/3",
+  "::/127",
+  "::ffff:0:0/96",
+  "fe80::/10",
+  "ff00::/8",
+].flatMap((text) => parsePrefix(text) ?? []);
+
+/**
+ * The last look before values become text. The parsers at the border refuse all of this with better words; what gets here
+ * nevertheless is a mistake of flock's, and must not reach the daemon that carries the node's routes.
+ *
+ * @throws InvalidInput naming every value that BIRD would refuse or misread
+ */
+export function checkBirdConfig(config: BirdConfig): void {
+  const problems = [
+    ...checkRouterId(config.routerId),
+    ...config.peers.flatMap(checkPeer),
+    ...checkUniquePeers(config.peers),
+    ...config.aggregates.flatMap((prefix) => checkPrefix(prefix, "aggregate")),
+    ...config.hostRoutes.flatMap(checkHostRoute),
+    ...config.refusedImports.flatMap((prefix) => checkPrefix(prefix, "refused import")),
+  ];
+  if (problems.length > 0) throw new InvalidInput(problems);
+}
+
+function checkRouterId(id: Address): Problem[] {
+  const valid = id.family === 4 && id.value > 0n && fits(id.family, id.value);
+  return valid
+    ? []
+    : [{ field: "router id", value: String(id.text), rule: "must be an IPv4 address other than 0.0.0.0" }];
+}
+
+function checkPeer(peer: BirdPeer): Problem[] {
+  const of = `of peer ${peer.address.text}`;
+  return [
+    ...checkSpeaker(peer.address, "peer"),
+    ...checkAsn(peer.asn, `AS number ${of}`),
+    ...checkAsn(peer.localAsn, `own AS number ${of}`),
+    ...checkLocalAddress(peer, `local address ${of}`),
+  ];
+}
+
+function checkLocalAddress({ localAddress, address }: BirdPeer, field: string): Problem[] {
+  if (localAddress === undefined) return [];
+  if (localAddress.family === address.family) return checkSpeaker(localAddress, field);
+  return [{ field, value: String(localAddress.text), rule: "must be of the peer's family" }];
+}
+
+function checkSpeaker(address: Address, field: string): Problem[] {
+  const valid = isFamily(address.family) && fits(address.family, address.value) &&
+    !NOT_UNICAST.some((range) => contains(range, address));
+  return valid ? [] : [{ field, value: String(address.text), rule: "must be a unicast address of global scope" }];
+}
+
+function checkAsn(asn: number, field: string): Problem[] {
+  const valid = Number.isInteger(asn) && asn >= 1 && asn <= MAX_ASN;
+  return valid ? [] : [{ field, value: String(asn), rule: `must be an integer from 1 to ${MAX_ASN}` }];
+}
+
+function checkUniquePeers(peers: readonly BirdPeer[]): Problem[] {
+  const key = (peer: BirdPeer): string => `${peer.address.family} ${peer.address.value}`;
+  const keys = peers.map(key);
+  const repeated = peers.filter((peer, index) => keys.indexOf(key(peer)) !== index);
+  return repeated.map(({ address }) => ({ field: "peer", value: String(address.text), rule: "must be listed once" }));
+}
+
+function checkHostRoute(prefix: Prefix): Problem[] {
+  const problems = checkPrefix(prefix, "host route");
+  if (problems.length > 0 || prefix.length === bitsOf(prefix.family)) return problems;
+  return [{ field: "host route", value: String(prefix.text), rule: "must be a /32 or /128" }];
+}
+
+function checkPrefix({ family, base, length, text }: Prefix, field: string): Problem[] {
+  const sized = isFamily(family) && fits(family, base) && Number.isInteger(length) && length >= 0 &&
+    length <= bitsOf(family);
+  const valid = sized && base % (1n << BigInt(bitsOf(family) - length)) === 0n;
+  return valid ? [] : [{ field, value: String(text), rule: "must be a prefix without host bits" }];
+}
+
+function isFamily(family: Family): boolean {
+  return family === 4 || family === 6;
+}
+
+function fits(family: Family, value: bigint): boolean {
+  return typeof value === "bigint" && value >= 0n && value >> BigInt(bitsOf(family)) === 0n;
+}

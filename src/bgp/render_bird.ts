@@ -1,0 +1,124 @@
+import { addressOf, bitsOf, compareIp, FAMILIES, type Family, type Prefix, prefixOf } from "../ip/address.ts";
+import type { BirdConfig, BirdPeer } from "./bird_config.ts";
+import { checkBirdConfig } from "./check_bird_config.ts";
+
+/**
+ * BIRD 2's configuration as text: the same bytes for the same input in any order.
+ *
+ * Two halves. The first holds what resets or reloads something when it changes: router id, filters, sessions. The second holds
+ * the static routes, and is all that a pod's coming and going changes. So the export filter names protocols, never prefixes
+ * (a changed export filter sends every route again), and a session's text depends on nothing but that peer (a changed session
+ * starts anew).
+ *
+ * Every value is rendered from its number, never from a text that somebody else made.
+ *
+ * @throws InvalidInput when the model holds what BIRD would refuse or misread
+ */
+export function renderBird(config: BirdConfig): string {
+  checkBirdConfig(config);
+  const families = [...FAMILIES].sort().filter((family) => isUsed(config, family));
+  const blocks = [
+    renderBasics(config),
+    // Both kernel protocols, always: with `persist`, one that goes together with its last peer leaves that peer's routes behind.
+    ...[...FAMILIES].sort().map(renderKernel),
+    ...families.flatMap((family) => [renderImportFilter(config, family), renderExportFilter(family)]),
+    ...[...config.peers].sort((a, b) => compareIp(a.address, b.address)).map(renderPeer),
+    ...families.flatMap((family) => [
+      renderStatic(`aggregates${family}`, family, config.aggregates),
+      renderStatic(`hosts${family}`, family, config.hostRoutes),
+    ]),
+  ];
+  return `${blocks.join("\n\n")}\n`;
+}
+
+function isUsed({ peers, aggregates, hostRoutes }: BirdConfig, family: Family): boolean {
+  return [...peers.map((peer) => peer.address), ...aggregates, ...hostRoutes].some((ip) => ip.family === family);
+}
+
+function renderBasics({ routerId }: BirdConfig): string {
+  return `# Written by the flock agent; whatever is changed here is lost.
+log stderr all;
+router id ${addressOf(4, routerId.value).text};
+timeformat protocol "%Y-%m-%dT%H:%M:%S%z";
+graceful restart wait 60;
+
+protocol device {
+}`;
+}
+
+/** Import stays empty and `learn` off: what the node announces comes from the statics below, never from the kernel. */
+function renderKernel(family: Family): string {
+  return `protocol kernel kernel${family} {
+  persist;
+  graceful restart;
+  merge paths on;
+  ipv${family} {
+    import none;
+    export where source = RTS_BGP;
+  };
+}`;
+}
+
+/**
+ * A router's copy of a connected prefix would send the neighbours' traffic through the router. A copy of part of the node's own
+ * CIDR would beat its blackhole, and a packet to a free address would circle. Single addresses inside it stay welcome: an
+ * anycast address may be served by other nodes only, and a local pod's route has the better metric.
+ */
+function renderImportFilter(config: BirdConfig, family: Family): string {
+  const refused = sorted(config.refusedImports, family).map(textOf);
+  const own = sorted(config.aggregates, family).map((prefix) => textOf(prefix) + ownPattern(prefix));
+  const lines = [...renderRefusal(refused), ...renderRefusal(own)];
+  return `filter import${family} {\n${lines.join("")}  accept;\n}`;
+}
+
+function ownPattern({ family, length }: Prefix): string {
+  return length === bitsOf(family) ? "" : `{${length},${bitsOf(family) - 1}}`;
+}
+
+function renderRefusal(patterns: readonly string[]): string[] {
+  if (patterns.length === 0) return [];
+  return ["  if net ~ [\n", patterns.map((pattern) => `    ${pattern}`).join(",\n"), "\n  ] then reject;\n"];
+}
+
+function renderExportFilter(family: Family): string {
+  return `filter export${family} {
+  if proto = "aggregates${family}" then accept;
+  if proto = "hosts${family}" then accept;
+  reject;
+}`;
+}
+
+function renderPeer({ address, asn, localAsn, localAddress }: BirdPeer): string {
+  const { family, value } = address;
+  const local = localAddress === undefined ? "" : `${addressOf(family, localAddress.value).text} `;
+  return `protocol bgp peer${family}_${value.toString(16).padStart(bitsOf(family) / 4, "0")} {
+  local ${local}as ${localAsn};
+  neighbor ${addressOf(family, value).text} as ${asn};
+  graceful restart on;
+  graceful restart time 120;
+  hold time 90;
+  connect delay time 1;
+  connect retry time 3;
+  error wait time 1, 5;
+  ipv${family} {
+    import filter import${family};
+    export filter export${family};
+    next hop self;
+  };
+}`;
+}
+
+function renderStatic(name: string, family: Family, prefixes: readonly Prefix[]): string {
+  const routes = sorted(prefixes, family).map((prefix) => `  route ${textOf(prefix)} blackhole;\n`);
+  return `protocol static ${name} {\n  ipv${family};\n${routes.join("")}}`;
+}
+
+/** @returns the family's prefixes in order, each once */
+function sorted(prefixes: readonly Prefix[], family: Family): Prefix[] {
+  const ordered = prefixes.filter((prefix) => prefix.family === family).sort(compareIp);
+  return ordered.filter((prefix, i) => i === 0 || textOf(prefix) !== textOf(ordered[i - 1] ?? prefix));
+}
+
+function textOf({ family, base, length }: Prefix): string {
+  return prefixOf(addressOf(family, base), length).text;
+}

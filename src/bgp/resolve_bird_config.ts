@@ -1,0 +1,44 @@
+import { type Address, contains, hostPrefix, type Prefix, prefixOf } from "../ip/address.ts";
+import type { NodeConfig } from "../nodeconfig/node_config.ts";
+import type { BirdConfig, BirdPeer } from "./bird_config.ts";
+import { chooseLocalAddress, type NodeAddress } from "./choose_local_address.ts";
+import { chooseRouterId } from "./choose_router_id.ts";
+
+/** The state that BIRD's configuration follows from. */
+export interface BirdSources {
+  readonly config: Pick<NodeConfig, "cidr6" | "cidr4" | "bgp">;
+  readonly nodeName: string;
+  /** The node's own addresses, not those of pods' veths. */
+  readonly network: { readonly addresses: readonly NodeAddress[] };
+  /** The addresses of live pods. */
+  readonly liveAddresses: readonly Address[];
+}
+
+/**
+ * State to desired configuration (spec section 7). Without `bgp` it has no peers: applied, it withdraws everything and removes
+ * what was learned.
+ */
+export function resolveBirdConfig({ config, nodeName, network, liveAddresses }: BirdSources): BirdConfig {
+  const aggregates = [...config.cidr6, ...config.cidr4];
+  const peers = config.bgp?.peers.map(({ address }) => address) ?? [];
+  const configured = config.bgp?.routerId;
+  return {
+    routerId: chooseRouterId({ ...(configured && { configured }), peers, addresses: network.addresses, nodeName }),
+    peers: resolvePeers(config.bgp, network.addresses),
+    aggregates,
+    // An address of a CIDR that the node no longer has stays advertised until its pod goes.
+    hostRoutes: liveAddresses.filter((ip) => !aggregates.some((prefix) => contains(prefix, ip))).map(hostPrefix),
+    refusedImports: network.addresses.flatMap(connectedPrefixes),
+  };
+}
+
+function resolvePeers(bgp: NodeConfig["bgp"], addresses: readonly NodeAddress[]): BirdPeer[] {
+  return bgp?.peers.map(({ address, asn }) => {
+    const localAddress = chooseLocalAddress(addresses, address);
+    return { address, asn, localAsn: bgp.asn, ...(localAddress && { localAddress }) };
+  }) ?? [];
+}
+
+function connectedPrefixes({ address, length, scope }: NodeAddress): Prefix[] {
+  return scope === "link" ? [] : [prefixOf(address, length), hostPrefix(address)];
+}
