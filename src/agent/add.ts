@@ -1,0 +1,189 @@
+import { CNI_CODE, CniError } from "../cnispec/cni_error.ts";
+import type { AddRequest } from "../cnispec/cni_request.ts";
+import { InvalidInput } from "../fault/invalid_input.ts";
+import { hostLinkName, podMacOf } from "../hash/container_hash.ts";
+import { type Allocation, allocationKey } from "../ipam/allocation.ts";
+import { type FamilyRequest, PoolExhausted } from "../ipam/ipam.ts";
+import { AttachFailed, type AttachFault, type Attachment, type AttachmentDriver } from "../link/attachment_driver.ts";
+import type { Logger } from "../log/logger.ts";
+import type { PacketGuard, SourceGrant } from "../nft/packet_guard.ts";
+import type { NodeConfig } from "../nodeconfig/node_config.ts";
+import { resolveAddressRequest } from "../pod/resolve_address_request.ts";
+import { StateWriteFailed } from "../store/state.ts";
+import { type AllocationLedger, addressesOf } from "./allocation_ledger.ts";
+import type { LateAdds } from "./late_adds.ts";
+import type { PodEvents } from "./pod_events.ts";
+import type { PodFacts, PodSource } from "./pod_source.ts";
+
+/** An ADD, and when its plugin started (wall clock, milliseconds since the epoch). */
+export type TimedAddRequest = AddRequest & { readonly startedAt: number };
+
+/** What the node offers to a new pod. */
+export interface NodeTerms {
+  readonly config: NodeConfig;
+  /** Bytes. */
+  readonly mtu: number;
+}
+
+export interface AddDependencies {
+  readonly ledger: AllocationLedger;
+  readonly driver: AttachmentDriver;
+  readonly guard: PacketGuard;
+  readonly pods: PodSource;
+  readonly lateAdds: LateAdds;
+  readonly events: PodEvents;
+  readonly logger: Logger;
+  /** Waits, bounded, for a NodeConfig in force. @throws CniError 11 */
+  terms(): Promise<NodeTerms>;
+  /** The set of live addresses changed. */
+  addressesChanged(): void;
+}
+
+const CODE_OF_FAULT: Readonly<Record<AttachFault, number>> = {
+  netnsMissing: CNI_CODE.unknownContainer,
+  netnsIsHost: CNI_CODE.netnsIsHost,
+  ifnameExists: CNI_CODE.invalidEnvironment,
+  failed: CNI_CODE.tryAgainLater,
+};
+
+/** @returns the packet path that an allocation stands for */
+export function attachmentOf(allocation: Allocation): Attachment {
+  const { containerId, ifname, netns, hostLink, podMac, mtu } = allocation;
+  return { containerId, ifname, netns, hostLink, podMac, mtu, addresses: addressesOf(allocation) };
+}
+
+/** @returns what an allocation's pod may send from */
+export function grantsOf(allocation: Allocation): SourceGrant[] {
+  return addressesOf(allocation).map((address) => ({ link: allocation.hostLink, address }));
+}
+
+/**
+ * Gives a container its addresses and its packet path: pending on disk, then the kernel, then committed on disk, then the answer
+ * (spec section 4). Whatever fails in between is undone. Called with the container's queue held.
+ */
+export class AddOperation {
+  constructor(private readonly deps: AddDependencies) {}
+
+  /** @returns the allocation that the answer is made from. @throws CniError */
+  async run(request: TimedAddRequest): Promise<Allocation> {
+    const { ledger, lateAdds } = this.deps;
+    const key = allocationKey(request);
+    lateAdds.refuse(key, request.startedAt);
+    const existing = ledger.get(key);
+    if (existing !== undefined && (await this.#stands(existing, request))) return existing;
+    if (existing !== undefined) await this.#discard(existing);
+    const { allocation, facts } = await this.#reserve(request);
+    try {
+      lateAdds.refuse(key, request.startedAt);
+      await this.#attach(allocation);
+      lateAdds.refuse(key, request.startedAt);
+      const committed = await this.#commit(allocation);
+      lateAdds.refuse(key, request.startedAt);
+      this.#announce(committed, facts);
+      return committed;
+    } catch (error) {
+      await this.#discard(allocation);
+      throw error;
+    }
+  }
+
+  /** A repeated ADD gets the same answer, if what it was told is still so. */
+  async #stands(existing: Allocation, request: AddRequest): Promise<boolean> {
+    if (existing.state !== "committed" || existing.netns !== request.netns) return false;
+    return (await this.deps.driver.check(attachmentOf(existing))).length === 0;
+  }
+
+  async #reserve(request: AddRequest): Promise<{ allocation: Allocation; facts: PodFacts }> {
+    const { containerId, ifname, netns, pod } = request;
+    const hostLink = hostLinkName(containerId);
+    const holder = this.deps.ledger.holderOf(hostLink);
+    if (holder !== undefined) {
+      // 1 in 2^32, or a second interface for one container; either way a new sandbox gets another name.
+      throw new CniError(CNI_CODE.tryAgainLater, `Cannot add container ${containerId}: link ${hostLink} is ${holder.containerId}'s`);
+    }
+    const [terms, facts] = await Promise.all([this.deps.terms(), this.deps.pods.find(pod, request.podAnnotations)]);
+    const requests = this.#resolve(request, facts, terms.config);
+    const draft = { containerId, ifname, netns, hostLink, podMac: podMacOf(containerId), mtu: terms.mtu };
+    const allocation = await this.#take(pod === undefined ? draft : { ...draft, pod }, requests);
+    this.#warnOfHostPort(request, facts, terms.config);
+    return { allocation, facts };
+  }
+
+  #resolve({ pod }: AddRequest, facts: PodFacts, config: NodeConfig): readonly FamilyRequest[] {
+    const { events } = this.deps;
+    try {
+      const identity = { namespace: pod?.namespace ?? "", name: pod?.name ?? "" };
+      const { requests, warnings } = resolveAddressRequest({
+        identity: facts.image === undefined ? identity : { ...identity, image: facts.image },
+        annotations: facts.annotations,
+        config,
+      });
+      for (const warning of warnings) events.warn(pod, "AnnotationIgnored", warning);
+      return requests;
+    } catch (error) {
+      if (!(error instanceof InvalidInput)) throw error;
+      events.warn(pod, "InvalidAnnotation", error.message);
+      throw new CniError(CNI_CODE.invalidAnnotation, error.message, { cause: error });
+    }
+  }
+
+  async #take(
+    draft: Parameters<AllocationLedger["reserve"]>[0],
+    requests: readonly FamilyRequest[],
+  ): Promise<Allocation> {
+    const { ledger, events } = this.deps;
+    try {
+      const { allocation, warnings } = await ledger.reserve(draft, requests);
+      for (const warning of warnings) events.warn(draft.pod, "AnnotationIgnored", warning);
+      return allocation;
+    } catch (error) {
+      if (error instanceof PoolExhausted) events.warn(draft.pod, "AddressPoolExhausted", error.message);
+      throw cniErrorOf(error);
+    }
+  }
+
+  async #attach(allocation: Allocation): Promise<void> {
+    const { driver, guard } = this.deps;
+    const done = await Promise.allSettled([driver.attach(attachmentOf(allocation)), guard.grant(grantsOf(allocation))]);
+    for (const part of done) if (part.status === "rejected") throw cniErrorOf(part.reason);
+  }
+
+  async #commit(allocation: Allocation): Promise<Allocation> {
+    try {
+      return await this.deps.ledger.commit(allocation);
+    } catch (error) {
+      throw cniErrorOf(error);
+    }
+  }
+
+  /** Undoes what an ADD did, in the order in which a DEL does; what cannot be undone now is left to garbage collection. */
+  async #discard(allocation: Allocation): Promise<void> {
+    const { driver, guard, ledger, logger } = this.deps;
+    const undone = await Promise.allSettled([driver.detach([allocation.hostLink]), guard.revoke(grantsOf(allocation))]);
+    for (const part of [...undone, ...await Promise.allSettled([ledger.drop(allocation)])]) {
+      if (part.status === "rejected") {
+        logger.warn("ADD not wholly undone", { container: allocation.containerId, error: String(part.reason) });
+      }
+    }
+  }
+
+  #warnOfHostPort({ pod }: AddRequest, facts: PodFacts, config: NodeConfig): void {
+    if (facts.pod?.hasHostPort !== true || config.portmap) return;
+    this.deps.events.warn(pod, "HostPortWithoutPortmap", "hostPort has no effect: spec.portmap of the NodeConfig is off");
+  }
+
+  #announce(allocation: Allocation, facts: PodFacts): void {
+    const { containerId, pod, ipv6, ipv4 } = allocation;
+    const name = pod === undefined ? undefined : `${pod.namespace}/${pod.name}`;
+    const source = facts.pod === undefined ? "runtime" : "api";
+    this.deps.logger.info("pod added", { container: containerId, pod: name, ipv6, ipv4, source });
+    this.deps.addressesChanged();
+  }
+}
+
+function cniErrorOf(error: unknown): unknown {
+  if (error instanceof PoolExhausted) return new CniError(CNI_CODE.tryAgainLater, error.message, { cause: error });
+  if (error instanceof StateWriteFailed) return new CniError(CNI_CODE.ioFailure, error.message, { cause: error });
+  if (error instanceof AttachFailed) return new CniError(CODE_OF_FAULT[error.fault], error.message, { cause: error });
+  return error;
+}

@@ -1,0 +1,159 @@
+import type { Clock } from "../clock/clock.ts";
+import { type Address, parseAddress } from "../ip/address.ts";
+import { type Allocation, allocationKey } from "../ipam/allocation.ts";
+import type { FamilyRequest, Ipam } from "../ipam/ipam.ts";
+import type { State, StateStore, Tombstone } from "../store/state.ts";
+
+/** How long a deletion is remembered, so that an ADD that started before it undoes itself. Longer than any ADD may take. */
+export const TOMBSTONE_MS = 300_000;
+
+/** An allocation before it has addresses. */
+export type AllocationDraft = Omit<Allocation, "ipv6" | "ipv4" | "state" | "createdAt">;
+
+/** @returns the addresses of an allocation, IPv6 first */
+export function addressesOf(allocation: Pick<Allocation, "ipv6" | "ipv4">): Address[] {
+  return [allocation.ipv6, allocation.ipv4].flatMap((text) => {
+    const address = text === undefined ? undefined : parseAddress(text);
+    return address === undefined ? [] : [address];
+  });
+}
+
+/** The one place where IPAM in memory and the durable state change, so that they always agree (spec section 4). */
+export class AllocationLedger {
+  constructor(private readonly store: StateStore, private readonly ipam: Ipam, private readonly clock: Clock) {
+    const state = store.current();
+    for (const [cidr, last] of state.cursors) {
+      const address = parseAddress(last);
+      if (address !== undefined) ipam.setCursor(cidr, address);
+    }
+    for (const { address: text, freedAt } of state.resting) {
+      const address = parseAddress(text);
+      if (address !== undefined) ipam.release(address, freedAt);
+    }
+    for (const allocation of state.allocations.values()) this.#take(allocation);
+  }
+
+  get(key: string): Allocation | undefined {
+    return this.store.current().allocations.get(key);
+  }
+
+  all(): Allocation[] {
+    return [...this.store.current().allocations.values()];
+  }
+
+  /** @returns the allocation that uses this host link, if any: names are hashes, and hashes collide */
+  holderOf(hostLink: string): Allocation | undefined {
+    return this.all().find((allocation) => allocation.hostLink === hostLink);
+  }
+
+  /**
+   * Takes addresses and records them as pending; durable when it resolves, so the kernel may be touched.
+   *
+   * @throws PoolExhausted, or StateWriteFailed; nothing is taken then
+   */
+  async reserve(
+    draft: AllocationDraft,
+    requests: readonly FamilyRequest[],
+  ): Promise<{ allocation: Allocation; warnings: readonly string[] }> {
+    const { ipv6, ipv4, warnings } = this.ipam.allocate(requests);
+    const allocation: Allocation = {
+      ...draft,
+      ...(ipv6 === undefined ? {} : { ipv6: ipv6.text }),
+      ...(ipv4 === undefined ? {} : { ipv4: ipv4.text }),
+      state: "pending",
+      createdAt: this.clock.wall(),
+    };
+    try {
+      await this.#put(allocation);
+    } catch (error) {
+      await this.#remove(allocation, (address) => this.ipam.undo(address)).catch(() => {});
+      throw error;
+    }
+    return { allocation, warnings };
+  }
+
+  /** Marks a reserved allocation as done; durable when it resolves. @throws StateWriteFailed; the allocation is pending then */
+  async commit(allocation: Allocation): Promise<Allocation> {
+    const committed: Allocation = { ...allocation, state: "committed" };
+    try {
+      await this.#put(committed);
+    } catch (error) {
+      this.#put(allocation).catch(() => {});
+      throw error;
+    }
+    return committed;
+  }
+
+  /** Records an attachment that was found in the kernel without a record. */
+  async adopt(allocation: Allocation): Promise<void> {
+    this.#take(allocation);
+    await this.#put(allocation);
+  }
+
+  /**
+   * Forgets an allocation; its addresses rest. The memory forgets even when the disk refuses.
+   *
+   * @throws StateWriteFailed
+   */
+  async drop(allocation: Allocation): Promise<void> {
+    await this.#remove(allocation, (address) => this.ipam.release(address, this.clock.wall()));
+  }
+
+  /**
+   * Forgets a container's allocation, if it has one, and remembers that it was deleted; one write for both.
+   *
+   * @throws StateWriteFailed; the memory has changed all the same
+   */
+  async bury(deleted: { containerId: string; ifname: string; at: number }): Promise<void> {
+    const { at, ...container } = deleted;
+    const stone: Tombstone = { ...container, until: at + TOMBSTONE_MS };
+    const allocation = this.get(allocationKey(container));
+    for (const address of addressesOf(allocation ?? {})) this.ipam.release(address, this.clock.wall());
+    await this.#update((state) => ({
+      ...without(state, allocationKey(container)),
+      tombstones: [...state.tombstones, stone],
+    }));
+  }
+
+  /** @returns when the container was last deleted, wall clock; undefined when it was not, or long ago */
+  deletedAt(key: string): number | undefined {
+    const stones = this.store.current().tombstones.filter((stone) => allocationKey(stone) === key);
+    return stones.length === 0 ? undefined : Math.max(...stones.map((stone) => stone.until)) - TOMBSTONE_MS;
+  }
+
+  #put(allocation: Allocation): Promise<void> {
+    return this.#update((state) => ({
+      ...state,
+      allocations: new Map(state.allocations).set(allocationKey(allocation), allocation),
+    }));
+  }
+
+  #remove(allocation: Allocation, free: (address: Address) => void): Promise<void> {
+    addressesOf(allocation).forEach(free);
+    return this.#update((state) => without(state, allocationKey(allocation)));
+  }
+
+  /** Every write carries what IPAM remembers, and leaves behind the tombstones that nobody needs any more. */
+  #update(change: (state: State) => State): Promise<void> {
+    const now = this.clock.wall();
+    return this.store.update((state) => {
+      const next = change(state);
+      return {
+        ...next,
+        tombstones: next.tombstones.filter((stone) => stone.until > now),
+        resting: this.ipam.resting(),
+        cursors: this.ipam.cursors(),
+      };
+    });
+  }
+
+  #take(allocation: Allocation): void {
+    for (const address of addressesOf(allocation)) this.ipam.take(address);
+  }
+}
+
+function without(state: State, key: string): State {
+  const allocations = new Map(state.allocations);
+  allocations.delete(key);
+  return { ...state, allocations };
+}

@@ -1,0 +1,22 @@
+import type { BootMarker } from "./session_monitor.ts";
+
+/** A marker file on a tmpfs: gone with the reboot, kept over restarts of the agent. */
+export function createBootMarker(path: string): BootMarker {
+  let known = false;
+  return {
+    isSet: () => known ||= exists(path),
+    set: () => {
+      Deno.writeTextFileSync(path, "", { mode: 0o600 });
+      known = true;
+    },
+  };
+}
+
+function exists(path: string): boolean {
+  try {
+    return Deno.lstatSync(path).isFile;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}

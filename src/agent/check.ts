@@ -1,0 +1,43 @@
+import { CNI_CODE, CniError } from "../cnispec/cni_error.ts";
+import type { CheckRequest } from "../cnispec/cni_request.ts";
+import { parseInterfaceAddress } from "../ip/address.ts";
+import { type Allocation, allocationKey } from "../ipam/allocation.ts";
+import type { AttachmentDriver } from "../link/attachment_driver.ts";
+import { attachmentOf } from "./add.ts";
+import { type AllocationLedger, addressesOf } from "./allocation_ledger.ts";
+
+/** Compares what a container has with what it was given. Changes nothing. */
+export class CheckOperation {
+  constructor(private readonly deps: { ledger: AllocationLedger; driver: AttachmentDriver }) {}
+
+  /** @throws CniError that names every difference */
+  async run(request: CheckRequest): Promise<void> {
+    const allocation = this.deps.ledger.get(allocationKey(request));
+    if (allocation?.state !== "committed") throw failed(request, ["no allocation is recorded for it"]);
+    const differences = [
+      ...recordDifferences(allocation, request),
+      ...await this.deps.driver.check(attachmentOf(allocation)),
+    ];
+    if (differences.length > 0) throw failed(request, differences);
+  }
+}
+
+function recordDifferences(allocation: Allocation, request: CheckRequest): string[] {
+  const own = new Set(addressesOf(allocation).map(({ text }) => text));
+  const expected = new Set(expectedAddresses(request));
+  return [
+    ...[...expected].filter((text) => !own.has(text)).map((text) => `prevResult has ${text}, which was not allocated`),
+    ...[...own].filter((text) => !expected.has(text)).map((text) => `prevResult lacks ${text}, which was allocated`),
+    ...(allocation.netns === request.netns ? [] : [`it was added in netns ${allocation.netns}`]),
+  ];
+}
+
+/** What the runtime believes that this interface has; other interfaces of a chain are not ours to judge. */
+function expectedAddresses({ previous, ifname }: CheckRequest): string[] {
+  const own = previous.ips.filter(({ interface: index }) => index === undefined || previous.interfaces[index]?.name === ifname);
+  return own.map(({ address }) => parseInterfaceAddress(address)?.address.text ?? address);
+}
+
+function failed({ containerId, ifname }: CheckRequest, differences: readonly string[]): CniError {
+  return new CniError(CNI_CODE.checkFailed, `Cannot confirm container ${containerId} ${ifname}: ${differences.join("; ")}`);
+}

@@ -1,0 +1,64 @@
+import { hostLinkName } from "../hash/container_hash.ts";
+import { type Allocation, allocationKey } from "../ipam/allocation.ts";
+import type { AttachmentDriver } from "../link/attachment_driver.ts";
+import type { Logger } from "../log/logger.ts";
+import type { PacketGuard } from "../nft/packet_guard.ts";
+import { grantsOf } from "./add.ts";
+import type { AllocationLedger } from "./allocation_ledger.ts";
+
+export interface DelDependencies {
+  readonly ledger: AllocationLedger;
+  readonly driver: AttachmentDriver;
+  readonly guard: PacketGuard;
+  readonly logger: Logger;
+  /** The set of live addresses changed. */
+  addressesChanged(): void;
+}
+
+/** Takes a container's packet path and addresses away. Succeeds when there is nothing to take. Called with the container's queue held. */
+export class DelOperation {
+  constructor(private readonly deps: DelDependencies) {}
+
+  /**
+   * Kernel first, then the record: a crash in between leaves a record without a link, which the repeated DEL or garbage
+   * collection finishes; the other order would leave a link that nobody remembers.
+   *
+   * @param request the container; `at` is when its deletion arrived, wall clock
+   * @throws when the kernel keeps the link
+   */
+  async run(request: { containerId: string; ifname: string; at: number }): Promise<void> {
+    const allocation = this.deps.ledger.get(allocationKey(request));
+    if (allocation === undefined) return await this.#sweep(request);
+    await Promise.all([this.deps.driver.detach([allocation.hostLink]), this.#revoke(allocation)]);
+    await this.#bury(request);
+    const { containerId, pod, ipv6, ipv4 } = allocation;
+    const name = pod === undefined ? undefined : `${pod.namespace}/${pod.name}`;
+    this.deps.logger.info("pod deleted", { container: containerId, pod: name, ipv6, ipv4 });
+    this.deps.addressesChanged();
+  }
+
+  /** A container without a record may still have a link, and an ADD of it may still be on its way. */
+  async #sweep(request: { containerId: string; ifname: string; at: number }): Promise<void> {
+    const hostLink = hostLinkName(request.containerId);
+    if (this.deps.ledger.holderOf(hostLink) === undefined) await this.deps.driver.detach([hostLink]);
+    void this.#bury(request); // in memory at once; nothing was promised that the disk must know
+  }
+
+  /** A grant without its link lets nobody send, and the next full replace drops it: no reason to fail. */
+  async #revoke(allocation: Allocation): Promise<void> {
+    try {
+      await this.deps.guard.revoke(grantsOf(allocation));
+    } catch (error) {
+      this.deps.logger.warn("grants not revoked", { link: allocation.hostLink, error: String(error) });
+    }
+  }
+
+  /** A full disk keeps no pod from going: the memory knows, and the next write says it (spec section 4). */
+  async #bury(request: { containerId: string; ifname: string; at: number }): Promise<void> {
+    try {
+      await this.deps.ledger.bury(request);
+    } catch (error) {
+      this.deps.logger.error("deletion not on disk yet", { container: request.containerId, error: String(error) });
+    }
+  }
+}

@@ -1,0 +1,35 @@
+import type { Clock } from "../clock/clock.ts";
+import { CNI_CODE, CniError } from "../cnispec/cni_error.ts";
+import type { AllocationLedger } from "./allocation_ledger.ts";
+
+/**
+ * Tells an ADD that its container was deleted meanwhile. ADD A starts and hangs, the runtime kills its plugin and sends DEL A: the
+ * DEL is noted here at once, before it waits for its turn; ADD A looks here between its steps and undoes itself, so that the DEL,
+ * when its turn comes, finds nothing that could leak (Azure/azure-container-networking#4829).
+ */
+export class LateAdds {
+  /** container id/ifname -> wall clock of the newest DEL that still waits for its turn */
+  readonly #deleting = new Map<string, number>();
+
+  constructor(private readonly ledger: AllocationLedger, private readonly clock: Clock) {}
+
+  /** Notes a DEL as it arrives. @returns when it arrived; give it back to `done` */
+  deleting(key: string): number {
+    const at = this.clock.wall();
+    this.#deleting.set(key, at);
+    return at;
+  }
+
+  /** The DEL is answered; from here on the ledger's tombstone speaks. */
+  done(key: string, at: number): void {
+    if (this.#deleting.get(key) === at) this.#deleting.delete(key);
+  }
+
+  /** @throws CniError 11 when the container was deleted after this ADD's plugin had started */
+  refuse(key: string, startedAt: number): void {
+    const deletedAt = this.#deleting.get(key) ?? this.ledger.deletedAt(key);
+    if (deletedAt !== undefined && startedAt <= deletedAt) {
+      throw new CniError(CNI_CODE.tryAgainLater, `Cannot add container ${key}: it was deleted while its ADD was under way`);
+    }
+  }
+}

@@ -1,0 +1,165 @@
+import { renderBird } from "../bgp/render_bird.ts";
+import { resolveBirdConfig } from "../bgp/resolve_bird_config.ts";
+import type { BirdDriver, BirdOutcome } from "../bird/bird_driver.ts";
+import { CNI_CODE, CniError } from "../cnispec/cni_error.ts";
+import type { Clock } from "../clock/clock.ts";
+import { InvalidInput } from "../fault/invalid_input.ts";
+import type { HostDriver, HostNetwork } from "../host/host_driver.ts";
+import { compareIp, contains, type Prefix } from "../ip/address.ts";
+import type { Watched } from "../kube/kube_client.ts";
+import type { AttachmentDriver } from "../link/attachment_driver.ts";
+import type { Logger } from "../log/logger.ts";
+import type { PacketGuard } from "../nft/packet_guard.ts";
+import type { NodeConfig } from "../nodeconfig/node_config.ts";
+import { attachmentOf, grantsOf, type NodeTerms } from "./add.ts";
+import { addressesOf, type AllocationLedger } from "./allocation_ledger.ts";
+import { chooseMtu } from "./choose_mtu.ts";
+import { type NodeConfigReading, type NodeConfigResolution, resolveNodeConfig } from "./resolve_node_config.ts";
+
+/** How long an ADD waits for a NodeConfig, in milliseconds (spec section 4). */
+const TERMS_TIMEOUT_MS = 60_000;
+
+export interface NodeReconcilerDependencies {
+  readonly nodeName: string;
+  readonly nodeConfigs: Watched<NodeConfigReading>;
+  readonly ledger: AllocationLedger;
+  readonly host: HostDriver;
+  readonly driver: AttachmentDriver;
+  readonly guard: PacketGuard;
+  readonly bird: BirdDriver;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** What a pass found; the status reporter tells it to the cluster. */
+export interface NodeView {
+  readonly resolution: NodeConfigResolution;
+  readonly advertised: readonly string[];
+  readonly bird: BirdOutcome;
+}
+
+/** Makes the node as a whole what the NodeConfig and the live pods say: kernel, packet guard, BIRD. Level-triggered. */
+export class NodeReconciler {
+  #resolution: NodeConfigResolution | undefined;
+  #terms: NodeTerms | undefined;
+  #termsKnown = Promise.withResolvers<void>();
+  #guarded: string | undefined;
+  #view: NodeView | undefined;
+
+  constructor(private readonly deps: NodeReconcilerDependencies) {}
+
+  get view(): NodeView | undefined {
+    return this.#view;
+  }
+
+  get resolution(): NodeConfigResolution | undefined {
+    return this.#resolution;
+  }
+
+  get ready(): boolean {
+    return this.#terms !== undefined;
+  }
+
+  get config(): NodeConfig | undefined {
+    return this.#terms?.config;
+  }
+
+  /** What the node offers to a pod; waits for the first NodeConfig. @throws CniError 11 when none came in time */
+  async terms(): Promise<NodeTerms> {
+    const stop = new AbortController();
+    const timeout = this.deps.clock.sleep(TERMS_TIMEOUT_MS, stop.signal).catch(() => {});
+    await Promise.race([this.#termsKnown.promise, timeout]);
+    stop.abort();
+    if (this.#terms !== undefined) return this.#terms;
+    const why = this.#resolution?.verdict.message ?? "the API server has not answered yet";
+    throw new CniError(CNI_CODE.tryAgainLater, `Cannot serve pods on node "${this.deps.nodeName}": ${why}`);
+  }
+
+  /** One pass. `full` also repairs what others removed from the kernel. */
+  async pass(options: { full: boolean }): Promise<void> {
+    const { nodeConfigs, host, nodeName } = this.deps;
+    if (!nodeConfigs.synced && this.#terms === undefined) return;
+    const network = await host.read();
+    const inForce = this.#terms?.config;
+    const resolution = resolveNodeConfig({ nodeName, readings: nodeConfigs.items, network, inForce });
+    this.#note(resolution);
+    const config = resolution.inForce;
+    if (config === undefined) return;
+    await this.#applyHost(config, network);
+    await this.#applyGuard(options);
+    if (options.full) await this.#repair();
+    this.#offer({ config, mtu: chooseMtu(config, network) });
+    await this.#applyBird(resolution, network);
+  }
+
+  /** Whether BIRD would have to hear of this address: one inside the node's CIDRs is covered already. */
+  advertisedAlone(text: string): boolean {
+    const config = this.#terms?.config;
+    if (config === undefined) return true;
+    const cidrs = [...config.cidr6, ...config.cidr4];
+    return addressesOf({ ipv6: text }).some((address) => !cidrs.some((cidr) => contains(cidr, address)));
+  }
+
+  #note(resolution: NodeConfigResolution): void {
+    const before = this.#resolution?.verdict;
+    this.#resolution = resolution;
+    const { reason, message } = resolution.verdict;
+    if (before?.reason !== reason || before.message !== message) this.deps.logger.info("NodeConfig", { reason, message });
+  }
+
+  async #applyHost(config: NodeConfig, network: HostNetwork): Promise<void> {
+    const blackholes = [...config.cidr6, ...config.cidr4];
+    const families = [...new Set(blackholes.map(({ family }) => family))];
+    for (const what of await this.deps.host.apply({ blackholes, families }, network)) {
+      this.deps.logger.info("node changed", { what });
+    }
+  }
+
+  /** The whole table only when the cluster's prefixes changed, or when somebody else changed it. */
+  async #applyGuard({ full }: { full: boolean }): Promise<void> {
+    const { guard, ledger, logger } = this.deps;
+    const podPrefixes = this.#podPrefixes();
+    const wanted = podPrefixes.map(({ text }) => text).join(" ");
+    const state = (): Parameters<PacketGuard["replace"]>[0] => ({ grants: ledger.all().flatMap(grantsOf), podPrefixes });
+    if (this.#guarded === wanted) {
+      if (!full) return;
+      const drift = await guard.drift(state());
+      if (drift?.length === 0) return;
+      for (const what of drift ?? ["table inet flock is gone"]) logger.warn("repaired", { what });
+    }
+    await guard.replace(state());
+    this.#guarded = wanted;
+  }
+
+  #podPrefixes(): Prefix[] {
+    const configs = [...this.deps.nodeConfigs.items.values()].flatMap(({ outcome }) =>
+      outcome instanceof InvalidInput ? [] : [outcome]
+    );
+    const own = this.#resolution?.inForce;
+    const prefixes = [...configs, ...(own === undefined ? [] : [own])].flatMap(({ cidr6, cidr4 }) => [...cidr6, ...cidr4]);
+    return [...new Map(prefixes.map((prefix) => [prefix.text, prefix])).values()].sort(compareIp);
+  }
+
+  async #repair(): Promise<void> {
+    const { driver, ledger, logger } = this.deps;
+    const committed = ledger.all().filter(({ state }) => state === "committed");
+    for (const what of await driver.repair(committed.map(attachmentOf))) logger.warn("repaired", { what });
+  }
+
+  #offer(terms: NodeTerms): void {
+    this.#terms = terms;
+    this.#termsKnown.resolve();
+  }
+
+  async #applyBird(resolution: NodeConfigResolution, network: HostNetwork): Promise<void> {
+    const { bird, ledger, nodeName, logger } = this.deps;
+    const config = resolution.inForce;
+    if (config === undefined) return;
+    const liveAddresses = ledger.all().flatMap(addressesOf);
+    const birdConfig = resolveBirdConfig({ config, nodeName, network, liveAddresses });
+    const outcome = await bird.apply(renderBird(birdConfig));
+    const advertised = [...birdConfig.aggregates, ...birdConfig.hostRoutes].map(({ text }) => text).sort();
+    this.#view = { resolution, advertised, bird: outcome };
+    if (!outcome.applied) logger.warn("BIRD configuration not in force", { reason: outcome.reason, message: outcome.message });
+  }
+}

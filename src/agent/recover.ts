@@ -1,0 +1,94 @@
+import type { Clock } from "../clock/clock.ts";
+import { type Allocation, allocationKey } from "../ipam/allocation.ts";
+import type { AttachmentDriver, FoundAttachment } from "../link/attachment_driver.ts";
+import type { Logger } from "../log/logger.ts";
+import type { PacketGuard } from "../nft/packet_guard.ts";
+import type { LeftTombstone } from "../rpc/tombstone.ts";
+import type { StateOrigin } from "../store/state.ts";
+import { attachmentOf, grantsOf } from "./add.ts";
+import type { AllocationLedger } from "./allocation_ledger.ts";
+import type { DelOperation } from "./del.ts";
+
+export interface RecoverDependencies {
+  readonly origin: StateOrigin;
+  readonly ledger: AllocationLedger;
+  readonly driver: AttachmentDriver;
+  readonly guard: PacketGuard;
+  readonly del: DelOperation;
+  readonly tombstones: { list(): LeftTombstone[]; remove(tombstone: LeftTombstone): void };
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/**
+ * Brings record and kernel together before anything is served (spec section 4): what was pending is cleaned up, what the
+ * kernel has and the record lacks is adopted, what was deleted meanwhile is deleted, and every pod's path is whole again.
+ */
+export async function recover(deps: RecoverDependencies): Promise<void> {
+  const { origin, ledger, logger } = deps;
+  const found = await deps.driver.list();
+  if (origin.found === "damaged") {
+    logger.error("state file damaged, rebuilding from the kernel", { reason: origin.reason, asideAs: origin.asideAs });
+  }
+  if (origin.found === "otherBoot") await deps.driver.detach(found.map(({ hostLink }) => hostLink));
+  else await adoptUnrecorded(found, deps);
+  await cleanPending(deps);
+  await replayTombstones(deps);
+  await ensureGuard(deps);
+  const repaired = await deps.driver.repair(ledger.all().map(attachmentOf));
+  for (const what of repaired) logger.warn("repaired", { what });
+  logger.info("recovered", { state: origin.found, allocations: ledger.all().length, repaired: repaired.length });
+}
+
+/** Nothing is freed on one source's word: a veth without a record is kept, and garbage collection judges it. */
+async function adoptUnrecorded(found: readonly FoundAttachment[], deps: RecoverDependencies): Promise<void> {
+  for (const attachment of found) {
+    if (deps.ledger.holderOf(attachment.hostLink) !== undefined) continue;
+    const allocation = allocationOf(attachment, deps.clock.wall());
+    if (allocation === undefined) {
+      deps.logger.error("link without a readable alias left alone", { link: attachment.hostLink });
+      continue;
+    }
+    await deps.ledger.adopt(allocation);
+    deps.logger.warn("adopted from the kernel", { link: attachment.hostLink, container: allocation.containerId });
+  }
+}
+
+function allocationOf(found: FoundAttachment, createdAt: number): Allocation | undefined {
+  const { hostLink, containerId, ifname, podMac, mtu, addresses } = found;
+  if (containerId === undefined || ifname === undefined || podMac === undefined) return undefined;
+  const ipv6 = addresses.find(({ family }) => family === 6)?.text;
+  const ipv4 = addresses.find(({ family }) => family === 4)?.text;
+  return {
+    ...{ containerId, ifname, netns: found.netns ?? "", hostLink, podMac, mtu, state: "committed", createdAt },
+    ...(ipv6 === undefined ? {} : { ipv6 }),
+    ...(ipv4 === undefined ? {} : { ipv4 }),
+  };
+}
+
+/** An ADD that was under way when the agent died was never answered: its runtime deletes it or starts anew. */
+async function cleanPending({ ledger, del, clock, logger }: RecoverDependencies): Promise<void> {
+  for (const allocation of ledger.all().filter(({ state }) => state === "pending")) {
+    logger.warn("cleaning up a pending ADD", { container: allocation.containerId });
+    await del.run({ ...allocation, at: clock.wall() });
+  }
+}
+
+/** The tombstone's own time counts: an ADD whose plugin started after that DEL is a new attachment. */
+async function replayTombstones({ tombstones, del, ledger, logger }: RecoverDependencies): Promise<void> {
+  for (const tombstone of tombstones.list()) {
+    const known = ledger.get(allocationKey(tombstone)) !== undefined;
+    logger.info("replaying a DEL", { container: tombstone.containerId, known });
+    await del.run(tombstone);
+    tombstones.remove(tombstone);
+  }
+}
+
+/**
+ * After a reboot there is no table, and the cluster's prefixes are not known yet: the source checks do not wait for them. A table
+ * that is there stays as it is until the NodeConfigs are known, so that a restart opens nothing.
+ */
+async function ensureGuard({ guard, ledger }: RecoverDependencies): Promise<void> {
+  const state = { grants: ledger.all().flatMap(grantsOf), podPrefixes: [] };
+  if ((await guard.drift(state)) === undefined) await guard.replace(state);
+}

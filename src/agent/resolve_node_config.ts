@@ -1,0 +1,81 @@
+import { InvalidInput } from "../fault/invalid_input.ts";
+import { checkAgainstHost, type HostAddresses } from "../nodeconfig/check_against_host.ts";
+import { checkAgainstOthers } from "../nodeconfig/check_against_others.ts";
+import type { NodeConfig } from "../nodeconfig/node_config.ts";
+import { parseNodeConfig } from "../nodeconfig/parse_node_config.ts";
+
+/** A NodeConfig as the watch keeps it: parsed, or what is wrong with it. */
+export interface NodeConfigReading {
+  readonly name: string;
+  readonly uid: string;
+  readonly generation: number;
+  readonly outcome: NodeConfig | InvalidInput;
+}
+
+/** What became of this node's NodeConfig; the reason is a status condition's. */
+export type Verdict =
+  | { readonly reason: "Accepted"; readonly message: string }
+  /** It breaks a rule; the last good one stays in force. */
+  | { readonly reason: "Invalid"; readonly message: string }
+  /** It was deleted; the last good one stays in force. */
+  | { readonly reason: "Deleted"; readonly message: string }
+  /** There has never been one. */
+  | { readonly reason: "Missing"; readonly message: string };
+
+export interface NodeConfigSources {
+  readonly nodeName: string;
+  /** node name -> reading, of the whole cluster */
+  readonly readings: ReadonlyMap<string, NodeConfigReading>;
+  readonly network: HostAddresses;
+  /** The one in force so far. */
+  readonly inForce: NodeConfig | undefined;
+}
+
+/** Which NodeConfig is in force, why, and what an operator should know all the same. */
+export interface NodeConfigResolution {
+  readonly inForce: NodeConfig | undefined;
+  readonly verdict: Verdict;
+  readonly warnings: readonly string[];
+}
+
+/** For the watch. @returns undefined for an object without a name */
+export function decodeNodeConfig(raw: Readonly<Record<string, unknown>>): NodeConfigReading | undefined {
+  const { name, uid, generation } = asRecord(raw["metadata"]);
+  if (typeof name !== "string") return undefined;
+  const identity = { name, uid: String(uid ?? ""), generation: typeof generation === "number" ? generation : 0 };
+  try {
+    return { ...identity, outcome: parseNodeConfig(raw) };
+  } catch (error) {
+    if (!(error instanceof InvalidInput)) throw error;
+    return { ...identity, outcome: error };
+  }
+}
+
+/** An invalid or deleted NodeConfig never replaces a valid one that is in force (spec section 2). */
+export function resolveNodeConfig(sources: NodeConfigSources): NodeConfigResolution {
+  const { nodeName, readings, network, inForce } = sources;
+  const own = readings.get(nodeName);
+  if (own === undefined) return { inForce, verdict: absence(nodeName, inForce), warnings: [] };
+  if (own.outcome instanceof InvalidInput) return rejected(inForce, own.outcome.message);
+  const others = [...readings.values()].flatMap(({ name, outcome }) =>
+    name === nodeName || outcome instanceof InvalidInput ? [] : [outcome]
+  );
+  const { problems, warnings } = checkAgainstOthers(own.outcome, others);
+  const all = [...checkAgainstHost(own.outcome, network), ...problems];
+  if (all.length > 0) return rejected(inForce, new InvalidInput(all).message);
+  return { inForce: own.outcome, verdict: { reason: "Accepted", message: "in force" }, warnings };
+}
+
+function rejected(inForce: NodeConfig | undefined, message: string): NodeConfigResolution {
+  const kept = inForce === undefined ? "no NodeConfig is in force" : `generation ${inForce.generation} stays in force`;
+  return { inForce, verdict: { reason: "Invalid", message: `${message}; ${kept}` }, warnings: [] };
+}
+
+function absence(nodeName: string, inForce: NodeConfig | undefined): Verdict {
+  if (inForce === undefined) return { reason: "Missing", message: `there is no NodeConfig "${nodeName}"` };
+  return { reason: "Deleted", message: `NodeConfig "${nodeName}" was deleted; its last content stays in force` };
+}
+
+function asRecord(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null ? { ...value } : {};
+}

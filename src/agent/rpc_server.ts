@@ -1,0 +1,104 @@
+import { CNI_CODE, CniError } from "../cnispec/cni_error.ts";
+import type { Logger } from "../log/logger.ts";
+import { MAX_REQUEST_BYTES, type RpcResponse } from "../rpc/rpc.ts";
+
+/** A client has this long to send its request, in milliseconds. */
+const REQUEST_TIMEOUT_MS = 5_000;
+/** More connections than this at once are made to wait in the socket's backlog. */
+const MAX_CONNECTIONS = 512;
+
+export interface RpcServerOptions {
+  readonly listener: Deno.Listener<Deno.UnixConn>;
+  /** Answers one request; what it throws becomes an error answer. */
+  handle(request: unknown): Promise<unknown>;
+  readonly logger: Logger;
+}
+
+/** Serves newline-delimited JSON, one request and one response per connection. A slow or silent client harms nobody else. */
+export class RpcServer {
+  readonly #open = new Set<Promise<void>>();
+
+  constructor(private readonly options: RpcServerOptions) {}
+
+  /** Accepts until `stop` is called; resolves then. */
+  async serve(): Promise<void> {
+    for await (const connection of this.options.listener) {
+      const served: Promise<void> = this.#serve(connection).finally(() => this.#open.delete(served));
+      this.#open.add(served);
+      if (this.#open.size >= MAX_CONNECTIONS) await Promise.race(this.#open);
+    }
+  }
+
+  /** Accepts nothing more and waits for the requests under way. */
+  async stop(): Promise<void> {
+    this.options.listener.close();
+    await Promise.all(this.#open);
+  }
+
+  async #serve(connection: Deno.UnixConn): Promise<void> {
+    try {
+      const line = await this.#readLine(connection);
+      if (line === undefined) return;
+      await writeAll(connection, `${JSON.stringify(await this.#answer(line))}\n`);
+    } catch (error) {
+      this.options.logger.debug("connection lost", { error: String(error) });
+    } finally {
+      closeQuietly(connection);
+    }
+  }
+
+  async #answer(line: string): Promise<RpcResponse> {
+    try {
+      const result = await this.options.handle(parseLine(line));
+      return result === undefined ? { ok: true } : { ok: true, result };
+    } catch (error) {
+      if (error instanceof CniError) {
+        return { ok: false, code: error.code, msg: error.message, details: error.details };
+      }
+      this.options.logger.error("request failed", { error: error instanceof Error ? error.stack ?? error.message : String(error) });
+      return { ok: false, code: CNI_CODE.internal, msg: `Cannot answer the request: ${String(error)}`, details: "" };
+    }
+  }
+
+  /** @returns one line without its newline; undefined when the client went away without one */
+  async #readLine(connection: Deno.UnixConn): Promise<string | undefined> {
+    const deadline = setTimeout(() => closeQuietly(connection), REQUEST_TIMEOUT_MS);
+    const decoder = new TextDecoder();
+    const buffer = new Uint8Array(16_384);
+    let text = "";
+    try {
+      while (text.length <= MAX_REQUEST_BYTES) {
+        const count = await connection.read(buffer);
+        if (count === null) return undefined;
+        text += decoder.decode(buffer.subarray(0, count), { stream: true });
+        const end = text.indexOf("\n", text.length - count - 4);
+        if (end >= 0) return text.slice(0, end);
+      }
+      throw new Error(`Cannot read request: longer than ${MAX_REQUEST_BYTES} bytes`);
+    } finally {
+      clearTimeout(deadline);
+    }
+  }
+}
+
+function parseLine(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch (error) {
+    throw new CniError(CNI_CODE.decodeFailure, "Cannot decode request: not JSON", { cause: error });
+  }
+}
+
+async function writeAll(connection: Deno.UnixConn, text: string): Promise<void> {
+  let rest = new TextEncoder().encode(text);
+  while (rest.length > 0) rest = rest.subarray(await connection.write(rest));
+}
+
+/** The time-out, the client and the end of an answer may each close it first. */
+function closeQuietly(connection: Deno.UnixConn): void {
+  try {
+    connection.close();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.BadResource)) throw error;
+  }
+}

@@ -1,0 +1,52 @@
+import type { BirdDriver, SessionState } from "../bird/bird_driver.ts";
+import type { Logger } from "../log/logger.ts";
+
+/** Remembers, for as long as the machine is up, that a BGP session has been established. */
+export interface BootMarker {
+  isSet(): boolean;
+  set(): void;
+}
+
+/** What BIRD said last of its sessions. */
+export interface SessionView {
+  /** Undefined while BIRD does not answer. */
+  readonly sessions: readonly SessionState[] | undefined;
+  /** Whether a session has come up since the machine booted, over restarts of the agent. */
+  readonly everEstablished: boolean;
+}
+
+/** Reads session state back from BIRD, and logs each change of it. */
+export class SessionMonitor {
+  #sessions: readonly SessionState[] | undefined;
+
+  constructor(private readonly deps: { bird: BirdDriver; marker: BootMarker; logger: Logger }) {}
+
+  get view(): SessionView {
+    return { sessions: this.#sessions, everEstablished: this.deps.marker.isSet() };
+  }
+
+  /** Asks BIRD. @returns whether anything is different from the last time */
+  async read(): Promise<boolean> {
+    const before = this.#sessions;
+    this.#sessions = await this.deps.bird.sessions().catch(() => undefined);
+    if (this.#sessions?.some(({ established }) => established) && !this.deps.marker.isSet()) this.deps.marker.set();
+    this.#logChanges(before);
+    return JSON.stringify(before?.map(comparable)) !== JSON.stringify(this.#sessions?.map(comparable));
+  }
+
+  #logChanges(before: readonly SessionState[] | undefined): void {
+    const { logger } = this.deps;
+    if (before !== undefined && this.#sessions === undefined) logger.warn("BIRD does not answer");
+    const states = new Map(before?.map((session) => [session.peer.text, session.state]));
+    for (const { peer, state, established, lastError } of this.#sessions ?? []) {
+      const was = states.get(peer.text);
+      if (was === state) continue;
+      const lost = was === "Established" && !established;
+      logger[lost ? "warn" : "info"]("BGP session", { peer: peer.text, state, was, lastError });
+    }
+  }
+}
+
+function comparable({ peer, state, since, lastError }: SessionState): readonly unknown[] {
+  return [peer.text, state, since, lastError];
+}

@@ -1,0 +1,133 @@
+import type { SessionState } from "../bird/bird_driver.ts";
+import type { Clock } from "../clock/clock.ts";
+import type { KubeClient, KubeObject } from "../kube/kube_client.ts";
+import type { Logger } from "../log/logger.ts";
+import type { NodeConfigReading, Verdict } from "./resolve_node_config.ts";
+import type { NodeView } from "./node_reconciler.ts";
+import type { SessionView } from "./session_monitor.ts";
+
+/** A status condition as the API has it (meta/v1 Condition). */
+interface Condition {
+  readonly type: string;
+  readonly status: "True" | "False" | "Unknown";
+  readonly reason: string;
+  readonly message: string;
+  readonly lastTransitionTime: string;
+  readonly observedGeneration: number;
+}
+
+export interface StatusReporterDependencies {
+  readonly nodeName: string;
+  readonly kube: KubeClient;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Tells the cluster how the node is: NodeConfig status and Events, and the Node's NetworkUnavailable condition. */
+export class StatusReporter {
+  /** The status as last written, without times of transition. */
+  #written = "";
+  /** condition type -> status and since when */
+  readonly #transitions = new Map<string, { status: string; since: string }>();
+  #eventVerdict = "";
+
+  constructor(private readonly deps: StatusReporterDependencies) {}
+
+  /** Writes the NodeConfig's status if it says something new. @throws KubeError */
+  async reportNodeConfig(reading: NodeConfigReading, facts: { view: NodeView; sessions: SessionView }): Promise<void> {
+    this.#recordEvents(reading, facts.view);
+    const conditions = this.#conditions(reading, facts);
+    const { advertised } = facts.view;
+    const peers = facts.sessions.sessions?.map(peerStatus) ?? [];
+    const status = { observedGeneration: reading.generation, conditions, peers, advertised };
+    const text = JSON.stringify(status);
+    if (text === this.#written) return;
+    const path = `/apis/flock.fritzlab.net/v1alpha1/nodeconfigs/${this.deps.nodeName}`;
+    await this.deps.kube.patchStatus(path, { status }, "merge");
+    this.#written = text;
+  }
+
+  /** Says that the node's network is up, so that the scheduler may use it. Written anew each time: the time is a heartbeat. @throws KubeError */
+  async reportNode(): Promise<void> {
+    const lastTransitionTime = this.#since("NetworkUnavailable", "False");
+    const condition = {
+      type: "NetworkUnavailable",
+      status: "False",
+      reason: "FlockReady",
+      message: "flock serves pods on this node",
+      lastHeartbeatTime: this.#now(),
+      lastTransitionTime,
+    };
+    await this.deps.kube.patchStatus(`/api/v1/nodes/${this.deps.nodeName}`, nodeStatus(condition), "strategic");
+  }
+
+  #conditions(
+    { generation }: NodeConfigReading,
+    { view, sessions }: { view: NodeView; sessions: SessionView },
+  ): Condition[] {
+    const { verdict, warnings } = view.resolution;
+    const condition = (type: string, holds: boolean, reason: string, message: string): Condition => {
+      const status = holds ? "True" : "False";
+      return { type, status, reason, message, lastTransitionTime: this.#since(type, status), observedGeneration: generation };
+    };
+    const warning = warnings.length > 0 ? `; warning: ${warnings.join("; ")}` : "";
+    const bgp = bgpVerdict(view, sessions);
+    return [
+      condition("Ready", verdict.reason === "Accepted", verdict.reason, `${verdict.message}${warning}`),
+      condition("BGPEstablished", bgp.holds, bgp.reason, bgp.message),
+    ];
+  }
+
+  #recordEvents({ name, uid }: NodeConfigReading, { resolution: { verdict, warnings } }: NodeView): void {
+    const seen = JSON.stringify([verdict, warnings]);
+    if (seen === this.#eventVerdict) return;
+    this.#eventVerdict = seen;
+    const involved = { apiVersion: "flock.fritzlab.net/v1alpha1", kind: "NodeConfig", name, uid };
+    const warn = (reason: string, message: string): void =>
+      this.deps.kube.recordEvent({ involved, type: "Warning", reason, message });
+    if (verdict.reason === "Invalid") warn("InvalidNodeConfig", verdict.message);
+    for (const warning of warnings) warn("NodeConfigWarning", warning);
+  }
+
+  #since(type: string, status: string): string {
+    const known = this.#transitions.get(type);
+    if (known?.status === status) return known.since;
+    const since = this.#now();
+    this.#transitions.set(type, { status, since });
+    return since;
+  }
+
+  #now(): string {
+    return `${new Date(this.deps.clock.wall()).toISOString().slice(0, 19)}Z`;
+  }
+}
+
+/** The verdict on a NodeConfig before there is any view of the node: nothing is in force. */
+export function viewWithoutConfig(resolution: NodeView["resolution"]): NodeView {
+  return { resolution, advertised: [], bird: { applied: false, reason: "unreachable", message: "not configured" } };
+}
+
+function bgpVerdict(view: NodeView, { sessions }: SessionView): { holds: boolean; reason: string; message: string } {
+  const configured = view.resolution.inForce?.bgp?.peers.length ?? 0;
+  if (configured === 0) return { holds: false, reason: "NoPeers", message: "the NodeConfig names no peer" };
+  if (!view.bird.applied && view.bird.reason === "refused") {
+    return { holds: false, reason: "ConfigurationRefused", message: view.bird.message };
+  }
+  if (sessions === undefined) return { holds: false, reason: "BirdUnreachable", message: "BIRD does not answer" };
+  const up = sessions.filter(({ established }) => established).length;
+  const message = `${up} of ${configured} sessions are established`;
+  return { holds: up === configured, reason: up === configured ? "Established" : "SessionsDown", message };
+}
+
+function peerStatus({ peer, state, since, lastError }: SessionState): KubeObject {
+  return { address: peer.text, state, ...(since && { since }), ...(lastError && { lastError }) };
+}
+
+function nodeStatus(condition: KubeObject): KubeObject {
+  return { status: { conditions: [condition] } };
+}
+
+/** The verdicts that a NodeConfig's status can show; a missing or deleted one has no status to write to. */
+export function isReportable(verdict: Verdict): boolean {
+  return verdict.reason === "Accepted" || verdict.reason === "Invalid";
+}

@@ -1,0 +1,32 @@
+/**
+ * Replaces a file as a whole: temporary file in the same directory, fsync, rename, fsync of the directory. Whoever reads the path
+ * sees the old content or the new, never a part; a directory watcher sees one rename.
+ *
+ * @param path absolute
+ * @param content the whole text; `mode` is the file's (before umask)
+ * @throws Deno's errors; the old file is untouched then, and no temporary file stays
+ */
+export async function writeAtomically(path: string, { text, mode }: { text: string; mode: number }): Promise<void> {
+  const directory = path.slice(0, path.lastIndexOf("/"));
+  const temporary = `${directory}/.${path.slice(directory.length + 1)}.${crypto.randomUUID()}`;
+  try {
+    await writeDurably(temporary, { text, mode });
+    await Deno.rename(temporary, path);
+  } catch (error) {
+    await Deno.remove(temporary).catch(() => {});
+    throw error;
+  }
+  await syncDirectory(directory);
+}
+
+async function writeDurably(path: string, { text, mode }: { text: string; mode: number }): Promise<void> {
+  using file = await Deno.open(path, { createNew: true, write: true, mode });
+  let rest = new TextEncoder().encode(text);
+  while (rest.length > 0) rest = rest.subarray(await file.write(rest));
+  await file.sync();
+}
+
+async function syncDirectory(directory: string): Promise<void> {
+  using file = await Deno.open(directory, { read: true });
+  await file.sync();
+}
