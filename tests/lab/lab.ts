@@ -1,0 +1,132 @@
+/** A real network in namespaces: an FRR router, nodes with BIRD and flock, an outside client, a Kubernetes API server. */
+import { createSystemRunner } from "../../src/exec/system_runner.ts";
+import type { CommandRunner } from "../../src/exec/command_runner.ts";
+import { expectSuccess } from "../../src/exec/command_runner.ts";
+import type { Family } from "../../src/ip/address.ts";
+import { cleanStaleLabs, keepLab, markerOf, registerLab, removeLab } from "./census.ts";
+import { createLabNode, type LabNode, NODE_TMPFS } from "./node.ts";
+import { createPlace, type Place, type PlaceOptions } from "./place.ts";
+import { type Router, ROUTER_SYSCTLS, startRouter } from "./router.ts";
+import {
+  CLIENT_UPLINK,
+  CONTROL_PLANE_UPLINK,
+  MAX_NODES,
+  nodeSpec,
+  renderRouterLinks,
+  renderUplink,
+  type Uplink,
+} from "./topology.ts";
+
+export interface LabOptions {
+  /** How many, or the families of each. At most 4. Default 2, dual-stack. */
+  readonly nodes?: number | readonly (readonly Family[])[];
+  /** Bytes, of every link. Default 9000. */
+  readonly mtu?: number;
+}
+
+export interface Lab extends AsyncDisposable {
+  readonly id: string;
+  /** On the machine; removed with the lab. */
+  readonly dir: string;
+  readonly router: Router;
+  readonly client: Place;
+  readonly controlPlane: Place;
+  readonly nodes: readonly LabNode[];
+  readonly runner: CommandRunner;
+  /** @throws when there is no node of that name */
+  node(name: string): LabNode;
+  /** Leaves the lab running after its owner's end; disposing does nothing from then on. */
+  keep(): Promise<void>;
+}
+
+/**
+ * Builds a lab; labs whose owner died are removed first. Everything runs when it resolves, but BIRD, containerd and agent on the
+ * nodes: those are started one by one. Needs root and the packages of `ensurePackages`.
+ */
+export async function createLab(options: LabOptions = {}): Promise<Lab> {
+  await cleanStaleLabs();
+  const { id, dir } = await registerLab();
+  try {
+    return await buildLab({ id, dir }, options);
+  } catch (error) {
+    await removeLab(id);
+    throw error;
+  }
+}
+
+async function buildLab({ id, dir }: { id: string; dir: string }, options: LabOptions): Promise<Lab> {
+  const { mtu = 9000 } = options;
+  const runner = createSystemRunner({ maxProcesses: 64 });
+  const specs = nodeFamilies(options).map((families, index) => nodeSpec(index, families));
+  const make = (name: string, more: Partial<PlaceOptions> = {}): Promise<Place> =>
+    createPlace({ name, labDir: dir, marker: markerOf(id, name), runner, ...more });
+  const [routerPlace, controlPlane, client, ...nodePlaces] = await Promise.all([
+    make("router", { sysctls: ROUTER_SYSCTLS }),
+    make("control-plane"),
+    make("client"),
+    ...specs.map(({ name }) => make(name, { tmpfs: NODE_TMPFS })),
+  ]);
+  const nodes = specs.flatMap((spec, index) => {
+    const place = nodePlaces[index];
+    return place === undefined ? [] : [createLabNode(place, { spec, id, dir })];
+  });
+  const [router] = await Promise.all([
+    startRouter(routerPlace),
+    wire(runner, { router: routerPlace, controlPlane, client, nodes, mtu }),
+    ...nodes.map((node) => node.prepare()),
+  ]);
+  return labOf({ id, dir, runner, router, controlPlane, client, nodes });
+}
+
+function labOf(parts: Omit<Lab, "node" | "keep" | typeof Symbol.asyncDispose>): Lab {
+  const { id, nodes, router, controlPlane, client } = parts;
+  let kept = false;
+  return {
+    ...parts,
+    node: (name) => {
+      const node = nodes.find((node) => node.name === name);
+      if (node === undefined) {
+        throw new Error(`Cannot find node ${name}: the lab has ${nodes.map((n) => n.name).join()}`);
+      }
+      return node;
+    },
+    keep: async () => {
+      await keepLab(id);
+      kept = true;
+    },
+    [Symbol.asyncDispose]: async () => {
+      if (kept) return;
+      await Promise.all([...nodes, client, controlPlane, router].map((place) => place[Symbol.asyncDispose]()));
+      await removeLab(id);
+    },
+  };
+}
+
+function nodeFamilies({ nodes = 2 }: LabOptions): readonly (readonly Family[])[] {
+  const families = typeof nodes === "number" ? Array.from({ length: nodes }, (): Family[] => [4, 6]) : nodes;
+  if (families.length > MAX_NODES) {
+    throw new Error(`Cannot build a lab of ${families.length} nodes: at most ${MAX_NODES}`);
+  }
+  return families;
+}
+
+/** One `ip` for the router, which makes all cables, then one for each place, which sets up its end. */
+async function wire(
+  runner: CommandRunner,
+  places: { router: Place; controlPlane: Place; client: Place; nodes: readonly LabNode[]; mtu: number },
+): Promise<void> {
+  const { router, controlPlane, client, nodes, mtu } = places;
+  const onBridge = [controlPlane, ...nodes].map(({ name, pid }) => ({ port: `p-${name}`, pid }));
+  await batch(runner, router, renderRouterLinks({ onBridge, client: { port: "p-client", pid: client.pid } }, mtu));
+  await Promise.all([
+    batch(runner, controlPlane, renderUplink(CONTROL_PLANE_UPLINK)),
+    batch(runner, client, renderUplink(CLIENT_UPLINK)),
+    ...nodes.map((node) => batch(runner, node, renderUplink(node.spec satisfies Uplink))),
+  ]);
+}
+
+/** In the place's network but the machine's pid namespace: the lines name other places by their pids. */
+async function batch(runner: CommandRunner, place: Place, stdin: string): Promise<void> {
+  const argv = ["/usr/bin/nsenter", "-t", `${place.pid}`, "-n", "--", "/usr/sbin/ip", "-batch", "-"] as const;
+  expectSuccess(argv, await runner.run(argv, { stdin }));
+}

@@ -1,0 +1,87 @@
+/** A node of the lab: its place, with the directories of a real one, BIRD, the agent and containerd. */
+import type { NodeSpec } from "./topology.ts";
+import type { Place } from "./place.ts";
+import type { Daemon } from "./process.ts";
+import { AGENT_SOCKET, BIRD, BIRD_CONFIG, BIRD_SOCKET, SYSCTL_DIR } from "../../src/paths/paths.ts";
+import { until } from "./until.ts";
+
+const ROOT = new URL("../../", import.meta.url);
+const BOOTSTRAP_BIRD_CONF = new URL("deploy/bird.conf", ROOT);
+/** What the tests run: never the source tree. */
+const FLOCK = Deno.env.get("FLOCK_BIN") ?? new URL("dist/flock", ROOT).pathname;
+/** Where the agent finds its way to the API server. */
+export const KUBECONFIG = "/etc/flock/kubeconfig";
+
+/** Each node's own, beside the overlays that every place has. */
+export const NODE_TMPFS = [
+  "/run/flock",
+  "/run/netns",
+  "/run/containerd",
+  "/etc/flock",
+  "/etc/cni/net.d",
+  "/opt/cni/bin",
+  "/var/lib/flock",
+  "/var/lib/cni",
+  "/var/lib/containerd",
+  "/var/log/pods",
+];
+
+export interface LabNode extends Place {
+  readonly spec: NodeSpec;
+  /** Starts BIRD at the default paths, with the bootstrap configuration unless the agent has left one. Resolves when it answers. */
+  startBird(options?: { readonly arguments?: readonly string[] }): Promise<Daemon>;
+  /** Starts `flock agent`. Resolves when it has its socket, or with `wait` false at once. */
+  startAgent(options?: { readonly wait?: boolean; readonly env?: Readonly<Record<string, string>> }): Promise<Daemon>;
+  /** Ends the agent, if one was started. Default SIGTERM. */
+  stopAgent(signal?: Deno.Signal): Promise<void>;
+  /** @returns the reply of BIRD to one command */
+  birdc(command: string): Promise<string>;
+  /** @returns all that a daemon of this node (`bird`, `agent`, `containerd`) has written so far; empty when it was never started */
+  readLog(daemon: string): Promise<string>;
+  /** What is needed before anything can be started. Called by the lab. */
+  prepare(): Promise<void>;
+}
+
+/** @param place with NODE_TMPFS */
+export function createLabNode(
+  place: Place,
+  { spec, dir }: { readonly spec: NodeSpec; readonly id: string; readonly dir: string },
+): LabNode {
+  let agent: Daemon | undefined;
+  const birdc = (command: string): Promise<string> => place.output(["birdc", "-s", BIRD_SOCKET, ...command.split(" ")]);
+  return {
+    ...place,
+    spec,
+    birdc,
+    startBird: async (options = {}) => {
+      const bird = await place.spawn("bird", [
+        ...[BIRD, "-f", "-c", BIRD_CONFIG, "-s", BIRD_SOCKET, "-P", "/run/flock/bird.pid"],
+        ...options.arguments ?? [],
+      ]);
+      await until(
+        "BIRD answers",
+        async () => (await place.exec(["birdc", "-s", BIRD_SOCKET, "show", "status"])).code === 0,
+      );
+      return bird;
+    },
+    startAgent: async ({ wait = true, env = {} } = {}) => {
+      const argv = [FLOCK, "agent", "--kubeconfig", KUBECONFIG, "--node", spec.name];
+      const started = agent = await place.spawn("agent", argv, { env });
+      if (wait) {
+        await until("the agent listens", () => listens(started, place.outside(AGENT_SOCKET)), { timeoutMs: 20_000 });
+      }
+      return started;
+    },
+    stopAgent: async (signal) => void await agent?.stop(signal),
+    readLog: (daemon) => Deno.readTextFile(`${dir}/logs/${spec.name}-${daemon}.log`).catch(() => ""),
+    prepare: async () => {
+      await place.write(BIRD_CONFIG, await Deno.readTextFile(BOOTSTRAP_BIRD_CONF));
+      await place.output(["sh", "-c", `mkdir -p ${SYSCTL_DIR} && mount --bind /proc/sys/net ${SYSCTL_DIR}`]);
+    },
+  };
+}
+
+async function listens(agent: Daemon, socket: string): Promise<boolean> {
+  if (!agent.running) throw new Error(`Cannot start the agent: it ended; ${await agent.readLog()}`);
+  return await Deno.lstat(socket).then((info) => info.isSocket === true, () => false);
+}

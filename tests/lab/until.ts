@@ -1,0 +1,42 @@
+export interface UntilOptions {
+  /** Default 10 000. */
+  readonly timeoutMs?: number;
+  /** Between two looks. Default 20. */
+  readonly everyMs?: number;
+}
+
+type NotYet = false | null | undefined;
+
+/**
+ * Looks until something is so.
+ *
+ * @param what a clause for the error: `the router has 203.0.113.0/26`
+ * @param look anything but false, null and undefined is the answer
+ * @returns what look returned
+ * @throws when it is still not so after the time-out, with look's last error as cause
+ */
+export async function until<T>(
+  what: string,
+  look: () => Promise<T | NotYet> | T | NotYet,
+  { timeoutMs = 10_000, everyMs = 20 }: UntilOptions = {},
+): Promise<T> {
+  const deadline = performance.now() + timeoutMs;
+  for (;;) {
+    let cause: unknown;
+    try {
+      const found = await look();
+      if (found !== false && found !== null && found !== undefined) return found;
+    } catch (error) {
+      cause = error;
+    }
+    if (performance.now() > deadline) {
+      throw new Error(`Cannot wait until ${what}: not so after ${timeoutMs} ms`, { cause });
+    }
+    await new Promise((resolve) => setTimeout(resolve, everyMs));
+  }
+}
+
+/** Says whether there is anything at the path. */
+export async function exists(path: string): Promise<boolean> {
+  return await Deno.lstat(path).then(() => true, () => false);
+}
