@@ -12,6 +12,16 @@ export function ownValue(object: JsonObject, key: string): unknown {
   return Object.hasOwn(object, key) ? object[key] : undefined;
 }
 
+/** @returns the object that the text is in JSON; an empty one when it is something else */
+export function parseJsonObject(text: string): JsonObject {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isJsonObject(value) ? value : {};
+  } catch {
+    return {};
+  }
+}
+
 /** Says whether the value nests at most `depth` objects or arrays. */
 export function nestsWithin(value: unknown, depth: number): boolean {
   if (typeof value !== "object" || value === null) return true;

@@ -1,0 +1,72 @@
+/** The one executable: chooses its mode from CNI_COMMAND first, then from the command line. */
+import config from "./deno.json" with { type: "json" };
+import { runPlugin } from "./src/cni/run_plugin.ts";
+import { installLastResort, systemProcess } from "./src/cni/system_process.ts";
+import { giveUpEverything, keepOnly } from "./src/permissions/give_up.ts";
+import { PERMISSION_SETS } from "./src/permissions/permission_sets.ts";
+
+/** What src/agent/main.ts exports. */
+interface AgentModule {
+  runAgent(start: {
+    readonly args: readonly string[];
+    readonly env: (name: string) => string | undefined;
+  }): Promise<number>;
+}
+
+const USAGE = `flock ${config.version}, a Kubernetes CNI for nodes that speak BGP
+
+Usage:
+  flock agent [--kubeconfig FILE] [--node NAME]   serve this node
+  flock version                                   print the version
+  flock --help                                    print this text
+
+With CNI_COMMAND set, flock is a CNI plugin (ADD, DEL, CHECK, GC, STATUS, VERSION).
+`;
+
+const AGENT_USAGE = `Usage: flock agent [--kubeconfig FILE] [--node NAME]
+
+  --kubeconfig FILE   how to reach the API server; default: the service account of the pod.
+                      FILE and what it names must lie below /etc/flock
+  --node NAME         this node's name; default: the environment's NODE_NAME
+`;
+
+function main(): Promise<number> {
+  if (Deno.env.get("CNI_COMMAND") !== undefined) {
+    installLastResort(systemProcess);
+    return runPlugin(systemProcess);
+  }
+  const [mode, ...args] = Deno.args;
+  if (mode === "agent" && !asksForHelp(args)) return agent(args);
+  giveUpEverything();
+  return Promise.resolve(answer(mode));
+}
+
+/**
+ * The specifier is computed, so that no other mode pays for the agent's module graph: Deno loads what it can see from afar, and
+ * that made every call of the plugin 600 ms slower. The build puts the agent's bundle in the place of this path.
+ */
+async function agent(args: readonly string[]): Promise<number> {
+  keepOnly(PERMISSION_SETS.agent);
+  const specifier = new URL("./src/agent/main.ts", import.meta.url).href;
+  const { runAgent }: AgentModule = await import(specifier);
+  return await runAgent({ args, env: (name) => Deno.env.get(name) });
+}
+
+function answer(mode: string | undefined): number {
+  if (mode === "agent") return print(Deno.stdout, AGENT_USAGE);
+  if (mode === "version") return print(Deno.stdout, `flock ${config.version}\n`);
+  if (mode !== undefined && asksForHelp([mode])) return print(Deno.stdout, USAGE);
+  print(Deno.stderr, USAGE);
+  return 2;
+}
+
+function asksForHelp(args: readonly string[]): boolean {
+  return args.some((arg) => arg === "--help" || arg === "-h");
+}
+
+function print(to: { writeSync(bytes: Uint8Array): number }, text: string): number {
+  to.writeSync(new TextEncoder().encode(text));
+  return 0;
+}
+
+main().then(Deno.exit);

@@ -1,0 +1,33 @@
+import type { LeftTombstone } from "../rpc/tombstone.ts";
+
+/** An open connection to the agent. */
+export interface AgentConnection {
+  read(into: Uint8Array): Promise<number | null>;
+  write(bytes: Uint8Array): Promise<number>;
+}
+
+/** What the plugin may still do after it has given up the rest. */
+export type Kept = "nothing" | "agent socket" | "tombstones";
+
+/** The world as the plugin sees it; every verb is tested with one that is no process. */
+export interface PluginProcess {
+  /** One of the CNI_ variables. Called before `giveUp` only. */
+  env(name: string): string | undefined;
+  /** @returns all of standard input; at most `limit` + 1 bytes of a longer one. Blocks. */
+  readStdin(limit: number): Uint8Array;
+  /** @returns what standard input holds, or held after `ms` milliseconds when it stays open. Never fails. */
+  peekStdin(ms: number): Promise<Uint8Array>;
+  /** Writes to standard output, all of it. */
+  print(text: string): void;
+  /** @returns a connection; undefined when no agent listens. @throws on anything else */
+  connect(): Promise<AgentConnection | undefined>;
+  /** Gives up every permission but these, for good. */
+  giveUp(keep: Kept): void;
+  /** Puts the note where the agent looks for it at its start, durably. The same attachment's earlier note is replaced. */
+  leaveTombstone(tombstone: LeftTombstone): Promise<void>;
+  /** Milliseconds since an arbitrary start. */
+  monotonic(): number;
+  /** Milliseconds since the Unix epoch. */
+  wall(): number;
+  sleep(ms: number): Promise<void>;
+}

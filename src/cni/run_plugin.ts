@@ -1,0 +1,141 @@
+import { parseRpcRequest } from "../cnispec/cni_request.ts";
+import { CNI_CODE, CniError } from "../cnispec/cni_error.ts";
+import { CNI_VERSIONS, type CniVersion } from "../cnispec/cni_version.ts";
+import {
+  CNI_VARIABLES,
+  type CniEnvironment,
+  type CniVariable,
+  parseVerb,
+  requireVariables,
+} from "../cnispec/environment.ts";
+import { isJsonObject, ownValue, parseJsonObject } from "../cnispec/json_value.ts";
+import { MAX_CONFIG_BYTES, MAX_GC_CONFIG_BYTES, undecodable } from "../cnispec/network_config.ts";
+import { renderError, renderVersions } from "../cnispec/result.ts";
+import type { RpcRequest, RpcVerb } from "../rpc/rpc.ts";
+import { AgentGone, callAgent, waitForAgent } from "./agent_call.ts";
+import type { AgentConnection, PluginProcess } from "./plugin_process.ts";
+
+/** How long ADD waits for an agent that starts: less than kubelet gives a sandbox (4 min), more than a start takes. */
+const AGENT_START_MS = 30_000;
+const ADD_TIMEOUT_MS = 90_000;
+const TIMEOUT_MS = 30_000;
+/** VERSION repeats the version on standard input, but must also work where nobody writes to it or closes it. */
+const VERSION_STDIN_MS = 250;
+
+/**
+ * Serves one call of the runtime (CNI SPEC 1.1.0): parses, makes one call to the agent, prints. Standard output gets one JSON
+ * document or nothing.
+ *
+ * @returns the exit code
+ */
+export async function runPlugin(process: PluginProcess): Promise<number> {
+  const asked: { version?: CniVersion } = {};
+  try {
+    const document = await serve(process, asked);
+    if (document !== undefined) print(process, document);
+    return 0;
+  } catch (error) {
+    print(process, renderError(error, asked.version));
+    return 1;
+  }
+}
+
+function serve(process: PluginProcess, asked: { version?: CniVersion }): Promise<unknown> {
+  const command = process.env("CNI_COMMAND");
+  if (command === "VERSION") return answerVersion(process);
+  return serveByAgent(process, { verb: parseVerb(command), asked });
+}
+
+async function answerVersion(process: PluginProcess): Promise<unknown> {
+  process.giveUp("nothing");
+  const config = parseJsonObject(new TextDecoder().decode(await process.peekStdin(VERSION_STDIN_MS)));
+  const version = ownValue(config, "cniVersion");
+  return renderVersions(typeof version === "string" ? version : undefined);
+}
+
+/** Connects before anything else, because with the connection the last permission that ADD needs can go. */
+async function serveByAgent(
+  process: PluginProcess,
+  { verb, asked }: { verb: RpcVerb; asked: { version?: CniVersion } },
+): Promise<unknown> {
+  const startedAt = process.wall();
+  const environment = readEnvironment(process);
+  const connection = await process.connect();
+  process.giveUp(
+    verb === "DEL" ? "tombstones" : connection === undefined && verb === "ADD" ? "agent socket" : "nothing",
+  );
+  requireVariables(verb, environment);
+  const config = readConfig(process, verb);
+  const version = isJsonObject(config) ? ownValue(config, "cniVersion") : undefined;
+  const spoken = CNI_VERSIONS.find((known) => known === version);
+  if (spoken !== undefined) asked.version = spoken;
+  const request = { verb, startedAt, environment, config };
+  parseRpcRequest(request);
+  return await forward(process, { connection, request });
+}
+
+async function forward(
+  process: PluginProcess,
+  { connection, request }: { connection: AgentConnection | undefined; request: RpcRequest },
+): Promise<unknown> {
+  const { verb } = request;
+  try {
+    const open = connection ?? await openLate(process, verb);
+    const result = await callAgent(open, { request, timeoutMs: verb === "ADD" ? ADD_TIMEOUT_MS : TIMEOUT_MS });
+    if (verb === "ADD" && !isJsonObject(result)) {
+      throw new CniError(CNI_CODE.ioFailure, "Cannot ADD: the agent sent no result");
+    }
+    return verb === "ADD" ? result : undefined;
+  } catch (error) {
+    if (!(error instanceof AgentGone)) throw error;
+    if (verb === "DEL") return await leaveTombstone(process, request);
+    throw new CniError(verb === "STATUS" ? CNI_CODE.notAvailable : CNI_CODE.tryAgainLater, error.message, {
+      cause: error,
+    });
+  }
+}
+
+function openLate(process: PluginProcess, verb: RpcVerb): Promise<AgentConnection> {
+  if (verb === "ADD") return waitForAgent(process, AGENT_START_MS);
+  throw new AgentGone(`Cannot ${verb}: the flock agent is not running`);
+}
+
+function leaveTombstone(process: PluginProcess, { environment }: RpcRequest): Promise<void> {
+  const { CNI_CONTAINERID: containerId = "", CNI_IFNAME: ifname = "", CNI_NETNS: netns = "" } = environment;
+  return process.leaveTombstone({ containerId, ifname, at: process.wall(), ...(netns === "" ? {} : { netns }) });
+}
+
+function readEnvironment(process: PluginProcess): CniEnvironment {
+  const environment: { [name in CniVariable]?: string } = {};
+  for (const name of CNI_VARIABLES) {
+    const value = process.env(name);
+    if (value !== undefined) environment[name] = value;
+  }
+  return environment;
+}
+
+function readConfig(process: PluginProcess, verb: RpcVerb): unknown {
+  const limit = verb === "GC" ? MAX_GC_CONFIG_BYTES : MAX_CONFIG_BYTES;
+  const bytes = readStdin(process, limit);
+  if (bytes.length > limit) throw undecodable(`it is longer than ${limit} bytes`);
+  if (bytes.length === 0) throw undecodable("standard input is empty");
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch (error) {
+    throw undecodable("it is no JSON document", error);
+  }
+}
+
+function readStdin(process: PluginProcess, limit: number): Uint8Array {
+  try {
+    return process.readStdin(limit);
+  } catch (error) {
+    throw new CniError(CNI_CODE.ioFailure, "Cannot read network configuration: standard input is unreadable", {
+      cause: error,
+    });
+  }
+}
+
+function print(process: PluginProcess, document: unknown): void {
+  process.print(`${JSON.stringify(document)}\n`);
+}
