@@ -37,7 +37,7 @@ export function parseTombstone(text: string): LeftTombstone | undefined {
   const raw = parseJsonObject(text);
   const { containerId, ifname, netns, at } = raw ?? {};
   if (typeof containerId !== "string" || typeof ifname !== "string" || typeof at !== "number") return undefined;
-  if (containerId === "" || ifname === "" || !Number.isFinite(at)) return undefined;
+  if (containerId === "" || ifname === "" || !Number.isSafeInteger(at) || at < 0) return undefined;
   if (netns === undefined) return { containerId, ifname, at };
   return typeof netns === "string" ? { containerId, ifname, netns, at } : undefined;
 }

@@ -40,6 +40,8 @@ Deno.test("parseTombstone() refuses what is none", () => {
     '{"containerId":1,"ifname":"eth0","at":1}',
     '{"containerId":"c1","ifname":"eth0","at":"1"}',
     '{"containerId":"c1","ifname":"eth0","at":1e999}',
+    '{"containerId":"c1","ifname":"eth0","at":1e300}',
+    '{"containerId":"c1","ifname":"eth0","at":-1}',
     '{"containerId":"c1","ifname":"eth0","netns":7,"at":1}',
     renderTombstone({ ...TOMBSTONE, containerId: "x".repeat(MAX_TOMBSTONE_BYTES) }),
   ];
