@@ -1,0 +1,67 @@
+/** What is known of a followed collection. Pure: whoever talks to the server feeds it, listeners read it. */
+import type { KubeObject, WatchTarget } from "./kube_client.ts";
+
+type Decode<T> = WatchTarget<T>["decode"];
+
+export class Collection<T> {
+  items: ReadonlyMap<string, T> = new Map();
+  synced = false;
+  readonly #bells = new Set<() => void>();
+  #items = new Map<string, T>();
+
+  constructor(readonly decode: Decode<T>) {}
+
+  /** Replaces everything at once: what the list does not hold is gone. Rings. */
+  replace(items: Map<string, T>): void {
+    this.#items = items;
+    this.items = items;
+    this.synced = true;
+    this.ring();
+  }
+
+  /** Takes an object as it is now. */
+  put(object: KubeObject): void {
+    store(this.#items, object, this.decode);
+  }
+
+  /** Forgets an object. */
+  remove(object: KubeObject): void {
+    const key = keyOf(object);
+    if (key !== undefined) this.#items.delete(key);
+  }
+
+  /** Called once per batch of changes, not per change. */
+  ring(): void {
+    for (const bell of [...this.#bells]) bell();
+  }
+
+  onChange(bell: () => void): () => void {
+    this.#bells.add(bell);
+    return () => this.#bells.delete(bell);
+  }
+}
+
+/** Puts the object's cut-down form under its key, or takes it away when `decode` keeps nothing of it. */
+export function store<T>(items: Map<string, T>, object: KubeObject, decode: Decode<T>): void {
+  const key = keyOf(object);
+  if (key === undefined) return;
+  const decoded = decode(object);
+  if (decoded === undefined) items.delete(key);
+  else items.set(key, decoded);
+}
+
+/** @returns the field of an object that may be anything, when it is text and not empty */
+export function textField(value: unknown, field: string): string | undefined {
+  const found = isObject(value) ? value[field] : undefined;
+  return typeof found === "string" && found !== "" ? found : undefined;
+}
+
+export function isObject(value: unknown): value is KubeObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function keyOf(object: KubeObject): string | undefined {
+  const name = textField(object["metadata"], "name");
+  const namespace = textField(object["metadata"], "namespace");
+  return name === undefined || namespace === undefined ? name : `${namespace}/${name}`;
+}

@@ -1,0 +1,141 @@
+/** Where the API server is and as whom to speak to it: a kubeconfig file, or the service account of the agent's pod. */
+import "./_sealed_environment.ts";
+import type { RequestOptions } from "node:https";
+import type { ConnectionOptions } from "node:tls";
+import { KubeConfig } from "@kubernetes/client-node";
+import { quote } from "../fault/invalid_input.ts";
+
+/** Where Kubernetes mounts the pod's token and the cluster's authority. */
+export const SERVICE_ACCOUNT_DIR = "/var/run/secrets/kubernetes.io/serviceaccount";
+
+/** The TLS material of a kubeconfig. */
+export type TlsOptions = Pick<ConnectionOptions, "ca" | "cert" | "key" | "rejectUnauthorized" | "servername">;
+
+/** What one request needs. */
+export interface Credentials {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly tls: TlsOptions;
+}
+
+/** A way to the API server. */
+export interface Connection {
+  /** `https://host:port`, without a slash at its end; an IPv6 host in brackets. */
+  readonly server: string;
+  /**
+   * Authority, client certificate and token as the files hold them now; a token file is read again after at most 60 s
+   * (tokens rotate hourly). @throws when a file cannot be read
+   */
+  credentials(): Promise<Credentials>;
+  /** Makes the next `credentials` read every file again: called after a 401 or 403. */
+  forget(): void;
+}
+
+export interface ConnectionSource {
+  /** Absent: the service account. */
+  readonly kubeconfigFile?: string;
+  /** Asked for `KUBERNETES_SERVICE_HOST` and `KUBERNETES_SERVICE_PORT`, for the service account only. */
+  env(name: string): string | undefined;
+  /** Default `SERVICE_ACCOUNT_DIR`. */
+  readonly serviceAccountDir?: string;
+}
+
+/** @returns the connection, its files read once to see that they are there. @throws Error that names the file or the variable */
+export function loadConnection(options: ConnectionSource): Connection {
+  const load = options.kubeconfigFile === undefined
+    ? (): KubeConfig => loadServiceAccount(options)
+    : (): KubeConfig => loadKubeconfig(options.kubeconfigFile ?? "");
+  let config = load();
+  let stale = false;
+  return {
+    server: serverOf(config),
+    credentials: (): Promise<Credentials> => {
+      if (stale) config = load();
+      stale = false;
+      return readCredentials(config);
+    },
+    forget: (): void => {
+      stale = true;
+    },
+  };
+}
+
+function loadKubeconfig(file: string): KubeConfig {
+  const config = new KubeConfig();
+  try {
+    config.loadFromFile(file);
+  } catch (error) {
+    throw new Error(`Cannot read kubeconfig ${quote(file)}: ${textOf(error)}`, { cause: error });
+  }
+  const cluster = config.getCurrentCluster();
+  const rule = faultIn(cluster?.server, config.getCurrentUser());
+  if (rule !== undefined || cluster === null) throw new Error(`Cannot use kubeconfig ${quote(file)}: ${rule}`);
+  // The client refuses http unless told to verify no certificate; plain http has none.
+  if (cluster.server.startsWith("http:")) config.clusters = [{ ...cluster, skipTLSVerify: true }];
+  return config;
+}
+
+function faultIn(server: string | undefined, user: unknown): string | undefined {
+  if (server === undefined) return "its current-context names no cluster with a server";
+  if (!/^https?:\/\//.test(server) || !URL.canParse(server)) {
+    return `server ${quote(server)}: must be a http or https URL`;
+  }
+  if (user === null) return "its current-context names no user";
+  return undefined;
+}
+
+// KubeConfig.loadFromCluster reads the process's environment, which is sealed, and takes no other directory: the same shape by hand.
+function loadServiceAccount({ env, serviceAccountDir = SERVICE_ACCOUNT_DIR }: ConnectionSource): KubeConfig {
+  const host = required(env, "KUBERNETES_SERVICE_HOST");
+  const port = required(env, "KUBERNETES_SERVICE_PORT");
+  const [caFile, tokenFile] = [`${serviceAccountDir}/ca.crt`, `${serviceAccountDir}/token`];
+  for (const file of [caFile, tokenFile]) expectReadable(file);
+  const config = new KubeConfig();
+  config.loadFromClusterAndUser(
+    {
+      name: "cluster",
+      server: `https://${host.includes(":") ? `[${host}]` : host}:${port}`,
+      caFile,
+      skipTLSVerify: false,
+    },
+    { name: "serviceAccount", authProvider: { name: "tokenFile", config: { tokenFile } } },
+  );
+  return config;
+}
+
+function required(env: ConnectionSource["env"], name: string): string {
+  const value = env(name);
+  if (value) return value;
+  throw new Error(`Cannot find the API server: ${name} is not set; outside a pod name a kubeconfig file`);
+}
+
+function expectReadable(file: string): void {
+  try {
+    if (Deno.readTextFileSync(file).trim() === "") throw new Error("it is empty");
+  } catch (error) {
+    throw new Error(`Cannot read service account file ${quote(file)}: ${textOf(error)}`, { cause: error });
+  }
+}
+
+function serverOf(config: KubeConfig): string {
+  return (config.getCurrentCluster()?.server ?? "").replace(/\/+$/, "");
+}
+
+async function readCredentials(config: KubeConfig): Promise<Credentials> {
+  const options: RequestOptions = {};
+  await config.applyToHTTPSOptions(options);
+  const { ca, cert, key, rejectUnauthorized, servername } = options;
+  const tls = { ca, cert, key, rejectUnauthorized, servername };
+  return {
+    headers: headersOf(options),
+    tls: Object.fromEntries(Object.entries(tls).filter(([, v]) => v !== undefined)),
+  };
+}
+
+function headersOf({ headers, auth }: RequestOptions): Record<string, string> {
+  const named = Object.entries(headers ?? {}).map(([name, value]): [string, string] => [name, String(value).trim()]);
+  return Object.fromEntries(auth ? [["Authorization", `Basic ${btoa(auth)}`], ...named] : named);
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,196 @@
+/** List, then watch, for ever (what client-go calls a reflector). */
+import type { Clock } from "../clock/clock.ts";
+import type { Logger } from "../log/logger.ts";
+import { type Backoff, createBackoff } from "./backoff.ts";
+import { Collection, isObject, textField } from "./collection.ts";
+import { KubeError, type KubeObject, type Watched, type WatchTarget } from "./kube_client.ts";
+import { listCollection, withQuery } from "./list_collection.ts";
+import { noAnswer, RetryLater, type Transport } from "./transport.ts";
+import { readLines } from "./_read_lines.ts";
+import { startWatchdog } from "./_watchdog.ts";
+
+/** Bookmarks come about once a minute: after 90 s without a byte the connection is half-open. */
+const SILENCE_MS = 90_000;
+/** A watch that ends sooner and brought nothing counts as failed, so that a server that closes at once is not asked in a loop. */
+const SHORT_WATCH_MS = 1000;
+/** History that is gone so soon after a list is no reason to list again at once. */
+const RECENT_LIST_MS = 10_000;
+/** A server may ask for this much patience. */
+const MAX_RETRY_AFTER_MS = 60_000;
+
+export interface FollowOptions {
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+}
+
+/** The server no longer has the history from our resource version on: list again. */
+class HistoryGone extends KubeError {}
+
+/** @returns what `KubeClient.watch` promises */
+export function followCollection<T>(target: WatchTarget<T>, options: FollowOptions): Watched<T> {
+  const follower = new Follower(target, options);
+  follower.run();
+  return follower;
+}
+
+class Follower<T> implements Watched<T> {
+  lastContact: number | undefined;
+  readonly #collection: Collection<T>;
+  readonly #backoff: Backoff;
+  readonly #stop = new AbortController();
+  /** undefined: a list is due. */
+  #resourceVersion: string | undefined;
+  #listedAt = -Infinity;
+
+  constructor(readonly target: WatchTarget<T>, readonly options: FollowOptions) {
+    this.#collection = new Collection(target.decode);
+    this.#backoff = createBackoff(options.random);
+  }
+
+  get synced(): boolean {
+    return this.#collection.synced;
+  }
+
+  get items(): ReadonlyMap<string, T> {
+    return this.#collection.items;
+  }
+
+  onChange(bell: () => void): () => void {
+    return this.#collection.onChange(bell);
+  }
+
+  stop(): void {
+    this.#stop.abort(new Error("stopped"));
+  }
+
+  async run(): Promise<void> {
+    while (!this.#stop.signal.aborted) {
+      try {
+        await this.#listAndWatch();
+      } catch (error) {
+        await this.#rest(error).catch(() => undefined);
+      }
+    }
+  }
+
+  async #listAndWatch(): Promise<void> {
+    if (this.#resourceVersion === undefined) await this.#list();
+    await this.#watch(this.#resourceVersion);
+  }
+
+  async #list(): Promise<void> {
+    const { transport, clock } = this.options;
+    const onContact = (): void => this.#hear();
+    const listed = await listCollection(this.target, { transport, clock, signal: this.#stop.signal, onContact });
+    this.#resourceVersion = listed.resourceVersion;
+    this.#listedAt = clock.monotonic();
+    this.#collection.replace(listed.items);
+  }
+
+  async #watch(resourceVersion: string | undefined): Promise<void> {
+    const { transport, clock, random } = this.options;
+    const { path, fieldSelector } = this.target;
+    const timeoutSeconds = String(300 + Math.floor(random() * 300));
+    const query = { watch: "true", allowWatchBookmarks: "true", resourceVersion, timeoutSeconds, fieldSelector };
+    const reason = `silent for ${SILENCE_MS / 1000} s`;
+    const watchdog = startWatchdog(clock, { silenceMs: SILENCE_MS, reason, outer: this.#stop.signal });
+    const wanted = { method: "GET" as const, path: withQuery(path, query), signal: watchdog.signal };
+    const startedAt = clock.monotonic();
+    let events = 0;
+    try {
+      const body = await transport.send(wanted);
+      for await (const lines of readLines(body)) {
+        watchdog.feed();
+        this.#hear();
+        events += this.#take(lines);
+      }
+    } catch (error) {
+      throw error instanceof KubeError ? error : noAnswer(wanted, error);
+    } finally {
+      watchdog.end();
+      if (clock.monotonic() - startedAt >= SHORT_WATCH_MS) this.#backoff.reset();
+    }
+    const lasted = clock.monotonic() - startedAt;
+    if (events === 0 && lasted < SHORT_WATCH_MS) {
+      throw noAnswer(wanted, `the watch ended after ${Math.round(lasted)} ms`);
+    }
+  }
+
+  /** One bell for all lines of a chunk, rung also when one of them ends the watch. @returns how many events there were */
+  #take(lines: readonly string[]): number {
+    let changed = false;
+    try {
+      for (const line of lines) changed = this.#apply(JSON.parse(line)) || changed;
+    } finally {
+      if (changed) this.#collection.ring();
+    }
+    if (lines.length > 0) this.#backoff.reset();
+    return lines.length;
+  }
+
+  /** @returns whether an object changed */
+  #apply(event: unknown): boolean {
+    const type = textField(event, "type");
+    const object = isObject(event) ? event["object"] : undefined;
+    if (!isObject(object)) throw new Error("an event without an object");
+    if (type === "ERROR") throw errorOf(object, this.target.path);
+    this.#advance(textField(object["metadata"], "resourceVersion"));
+    if (type === "BOOKMARK") return false;
+    if (type === "DELETED") this.#collection.remove(object);
+    else this.#collection.put(object);
+    return true;
+  }
+
+  // Within one watch versions only grow. One that is lower comes from another history, say an etcd restored from a backup:
+  // what happened there before it is unknown, so everything is listed again.
+  #advance(version: string | undefined): void {
+    if (version === undefined) return;
+    if (isLower(version, this.#resourceVersion)) {
+      throw new HistoryGone(
+        `Cannot follow ${this.target.path}: version ${version} after ${this.#resourceVersion}`,
+        410,
+      );
+    }
+    this.#resourceVersion = version;
+  }
+
+  #hear(): void {
+    this.lastContact = this.options.clock.monotonic();
+  }
+
+  /** Decides what a failure means, and waits. @throws when stopped meanwhile */
+  async #rest(error: unknown): Promise<void> {
+    if (this.#stop.signal.aborted) return;
+    const { clock, logger } = this.options;
+    const status = error instanceof KubeError ? error.status : undefined;
+    if (status !== undefined) this.#hear();
+    if (status === 410 || status === 400 || status === 404) this.#resourceVersion = undefined;
+    const message = error instanceof Error ? error.message : String(error);
+    if (status === 410 && clock.monotonic() - this.#listedAt > RECENT_LIST_MS) {
+      return logger.info("listing again", { path: this.target.path, reason: message });
+    }
+    const waitMs = waitFor(error, this.#backoff.next());
+    logger.warn("watch interrupted", { path: this.target.path, reason: message, waitMs: Math.round(waitMs) });
+    await clock.sleep(waitMs, this.#stop.signal);
+  }
+}
+
+function waitFor(error: unknown, backoffMs: number): number {
+  return error instanceof RetryLater ? Math.max(backoffMs, Math.min(error.afterMs, MAX_RETRY_AFTER_MS)) : backoffMs;
+}
+
+// Any ERROR event ends trust in our version: 410 (expired) as well as 504 "too large resource version" (etcd restored).
+function errorOf(status: KubeObject, path: string): KubeError {
+  return new HistoryGone(
+    `Cannot follow ${path}: ${status["code"]}, ${textField(status, "message") ?? "no reason"}`,
+    410,
+  );
+}
+
+function isLower(version: string, than: string | undefined): boolean {
+  const numeric = /^\d+$/;
+  return than !== undefined && numeric.test(version) && numeric.test(than) && BigInt(version) < BigInt(than);
+}
