@@ -1,0 +1,82 @@
+/** What a lab knows of its Kubernetes API server, whichever of the two it is: the embedded one or the real one. */
+export interface ApiServer {
+  readonly kind: "embedded" | "real";
+  /** `https://host:port` */
+  readonly url: string;
+  /** The certificate of the authority that signed the server's. */
+  readonly caFile: string;
+  /** @returns the bearer token of a user named at start; `admin` may do everything. @throws for an unknown user */
+  token(user?: string): string;
+  /** @returns the text of a kubeconfig that needs no other file */
+  kubeconfig(user?: string): string;
+  readonly faults: ApiFaults;
+  /** Ends the server and removes what it made. Idempotent. */
+  stop(): Promise<void>;
+}
+
+/** Ways to make the server misbehave as real ones do. */
+export interface ApiFaults {
+  /** Connections are accepted and never answered; running watches fall silent: a half-open network. */
+  freeze(): Promise<void>;
+  /** Nothing listens; running watches are cut. */
+  refuse(): Promise<void>;
+  /** Every request is answered with this HTTP status. @throws on the real server, which cannot be told to */
+  fail(status: number): Promise<void>;
+  /** Ends freeze, refuse and fail. Objects, versions and tokens are as before. */
+  recover(): Promise<void>;
+  /** Forgets the history: running watches are cut, older resource versions and continue tokens are answered 410 Gone. */
+  compact(): Promise<void>;
+}
+
+export interface ApiOptions {
+  /** Where to listen: an address, `::` for all. */
+  readonly hostname: string;
+  /** 0: any free one (the real server then takes one that was free a moment before). */
+  readonly port: number;
+  /** The host in `url`, when clients must use another than `hostname`. */
+  readonly advertise?: string;
+  /** More names and addresses for the server's certificate. */
+  readonly hosts?: readonly string[];
+  /** Users beside `admin`: name -> groups. The embedded server lets every known user do everything. */
+  readonly users?: Readonly<Record<string, readonly string[]>>;
+  /** For certificates, tokens and data; must not exist or be empty. Absent: a temporary one. Removed by `stop`. */
+  readonly dir?: string;
+  /** CustomResourceDefinitions to install. Default: the repository's. */
+  readonly crds?: readonly string[];
+}
+
+/** Where a server is reached, and as whom; enough to rebuild an `ApiServer` in another process. */
+export interface Access {
+  readonly url: string;
+  readonly caFile: string;
+  /** user -> bearer token */
+  readonly tokens: Readonly<Record<string, string>>;
+}
+
+/** @returns what `ApiServer` offers of its access. @param ca the text of `caFile` */
+export function describeAccess(access: Access, ca: string): Pick<ApiServer, "url" | "caFile" | "token" | "kubeconfig"> {
+  const token = (user = "admin"): string => {
+    const found = access.tokens[user];
+    if (found === undefined) throw new Error(`Cannot name a token of ${JSON.stringify(user)}: no such user`);
+    return found;
+  };
+  const kubeconfig = (user = "admin"): string =>
+    JSON.stringify(
+      {
+        apiVersion: "v1",
+        kind: "Config",
+        clusters: [{ name: "lab", cluster: { server: access.url, "certificate-authority-data": btoa(ca) } }],
+        users: [{ name: user, user: { token: token(user) } }],
+        contexts: [{ name: "lab", context: { cluster: "lab", user } }],
+        "current-context": "lab",
+      },
+      null,
+      2,
+    );
+  return { url: access.url, caFile: access.caFile, token, kubeconfig };
+}
+
+/** @returns host and port as they stand in a URL, IPv6 in brackets */
+export function formatEndpoint(host: string, port: number): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}

@@ -1,0 +1,131 @@
+/**
+ * A Kubernetes API server in this process: TLS, bearer tokens, list, watch, patch, status, events, custom resources checked against
+ * their structural schema. Behaves as the real one where flock can tell (`contract_test.ts` runs against both).
+ *
+ * It does NOT: evaluate CEL rules (see `_schema.ts`), authorize (every known token may do everything), serve OpenAPI or tables,
+ * apply server-side, keep anything on disk.
+ */
+import { load } from "js-yaml";
+import type { ApiFaults, ApiOptions, ApiServer } from "./api_server.ts";
+import { describeAccess, formatEndpoint } from "./api_server.ts";
+import { makeCredentials } from "./_pki.ts";
+import { failure, Rest } from "./_rest.ts";
+import { StatusError } from "./_status_error.ts";
+
+export interface EmbeddedOptions extends ApiOptions {
+  /** Between two bookmarks. Default 60, as the real server. */
+  readonly bookmarkSeconds?: number;
+  /** Changes kept for watches. Default 1000. */
+  readonly historySize?: number;
+  /** How a watch from a forgotten version is told: 410 as an ERROR event (default, as the real server) or as the HTTP status. */
+  readonly gone?: "event" | "http";
+}
+
+/** The repository's own definition. */
+export const NODE_CONFIG_CRD: string = new URL("../../../crds/nodeconfig.yaml", import.meta.url).pathname;
+
+const ANY = ["::", "0.0.0.0"];
+
+/** Starts the server. @returns once it listens, its definitions installed */
+export async function startEmbeddedApi(options: EmbeddedOptions): Promise<ApiServer> {
+  const dir = options.dir ?? await Deno.makeTempDir({ prefix: "flock-api-" });
+  await Deno.mkdir(dir, { recursive: true });
+  const host = options.advertise ?? (ANY.includes(options.hostname) ? "localhost" : options.hostname);
+  const hosts = ["localhost", "127.0.0.1", "::1", host, ...options.hosts ?? []];
+  const credentials = await makeCredentials(dir, { hosts, users: options.users ?? {} });
+  const rest = new Rest({
+    tokens: Object.values(credentials.tokens),
+    bookmarkMs: 1000 * (options.bookmarkSeconds ?? 60),
+    historySize: options.historySize ?? 1000,
+    gone: options.gone ?? "event",
+  });
+  for (const file of options.crds ?? [NODE_CONFIG_CRD]) {
+    rest.create("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", load(await Deno.readTextFile(file)));
+  }
+  const [cert, key] = [await Deno.readTextFile(credentials.certFile), await Deno.readTextFile(credentials.keyFile)];
+  const listener = new Listener(rest, { hostname: options.hostname, port: options.port, cert, key });
+  const url = `https://${formatEndpoint(host, listener.port)}`;
+  const ca = await Deno.readTextFile(credentials.caFile);
+  let stopped = false;
+  return {
+    kind: "embedded",
+    ...describeAccess({ url, caFile: credentials.caFile, tokens: credentials.tokens }, ca),
+    faults: listener,
+    async stop(): Promise<void> {
+      if (stopped) return;
+      stopped = true;
+      await listener.refuse();
+      await Deno.remove(dir, { recursive: true });
+    },
+  };
+}
+
+interface ListenOptions {
+  readonly hostname: string;
+  readonly port: number;
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** The listening socket and the ways in which it fails. */
+class Listener implements ApiFaults {
+  readonly port: number;
+  #server: Deno.HttpServer<Deno.NetAddr> | undefined;
+  #closing = new AbortController();
+  #thaw: PromiseWithResolvers<void> | undefined;
+  #failing: number | undefined;
+
+  constructor(private readonly rest: Rest, private readonly options: ListenOptions) {
+    this.#server = this.#listen(options.port);
+    this.port = this.#server.addr.port;
+  }
+
+  freeze(): Promise<void> {
+    this.#thaw ??= Promise.withResolvers<void>();
+    this.rest.watches.setSilent(true);
+    return Promise.resolve();
+  }
+
+  async refuse(): Promise<void> {
+    const server = this.#server;
+    this.#server = undefined;
+    this.rest.watches.cut();
+    this.#thaw?.resolve();
+    this.#closing.abort();
+    await server?.finished;
+  }
+
+  fail(status: number): Promise<void> {
+    this.#failing = status;
+    return Promise.resolve();
+  }
+
+  recover(): Promise<void> {
+    this.#failing = undefined;
+    this.#thaw?.resolve();
+    this.#thaw = undefined;
+    this.rest.watches.setSilent(false);
+    this.#server ??= this.#listen(this.port);
+    return Promise.resolve();
+  }
+
+  compact(): Promise<void> {
+    this.rest.compact();
+    return Promise.resolve();
+  }
+
+  #listen(port: number): Deno.HttpServer<Deno.NetAddr> {
+    this.#closing = new AbortController();
+    const onListen = (): void => {};
+    return Deno.serve(
+      { ...this.options, port, signal: this.#closing.signal, onListen },
+      (request) => this.#answer(request),
+    );
+  }
+
+  async #answer(request: Request): Promise<Response> {
+    await this.#thaw?.promise;
+    if (this.#failing !== undefined) return failure(new StatusError(this.#failing, "InternalError", "told to fail"));
+    return await this.rest.handle(request);
+  }
+}
