@@ -18,16 +18,9 @@ const USAGE = `flock ${config.version}, a Kubernetes CNI for nodes that speak BG
 Usage:
   flock agent [--kubeconfig FILE] [--node NAME]   serve this node
   flock version                                   print the version
-  flock --help                                    print this text
+  flock --help, flock agent --help                print how to use it
 
 With CNI_COMMAND set, flock is a CNI plugin (ADD, DEL, CHECK, GC, STATUS, VERSION).
-`;
-
-const AGENT_USAGE = `Usage: flock agent [--kubeconfig FILE] [--node NAME]
-
-  --kubeconfig FILE   how to reach the API server; default: the service account of the pod.
-                      FILE and what it names must lie below /etc/flock
-  --node NAME         this node's name; default: the environment's NODE_NAME
 `;
 
 function main(): Promise<number> {
@@ -36,7 +29,7 @@ function main(): Promise<number> {
     return runPlugin(systemProcess);
   }
   const [mode, ...args] = Deno.args;
-  if (mode === "agent" && !asksForHelp(args)) return agent(args);
+  if (mode === "agent") return agent(args);
   giveUpEverything();
   return Promise.resolve(answer(mode));
 }
@@ -53,15 +46,10 @@ async function agent(args: readonly string[]): Promise<number> {
 }
 
 function answer(mode: string | undefined): number {
-  if (mode === "agent") return print(Deno.stdout, AGENT_USAGE);
   if (mode === "version") return print(Deno.stdout, `flock ${config.version}\n`);
-  if (mode !== undefined && asksForHelp([mode])) return print(Deno.stdout, USAGE);
+  if (mode === "--help" || mode === "-h") return print(Deno.stdout, USAGE);
   print(Deno.stderr, USAGE);
   return 2;
-}
-
-function asksForHelp(args: readonly string[]): boolean {
-  return args.some((arg) => arg === "--help" || arg === "-h");
 }
 
 function print(to: { writeSync(bytes: Uint8Array): number }, text: string): number {

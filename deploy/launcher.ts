@@ -1,0 +1,42 @@
+import { GRANTED } from "../src/permissions/permission_sets.ts";
+import type { Bundles } from "./bundle.ts";
+import { renderPermissionFlags } from "./permission_flags.ts";
+
+/**
+ * Writes the executable as a shell script that runs the bundles with this very Deno and the permissions of the compiled form.
+ * It works from any directory, with an empty environment and in other mount namespaces that show the same files.
+ *
+ * @param output appears as a whole, by a rename
+ */
+export async function writeLauncher(bundles: Bundles, output: string): Promise<void> {
+  await Deno.writeTextFile(`${output}.new`, renderLauncher(bundles), { mode: 0o755 });
+  await Deno.rename(`${output}.new`, output);
+}
+
+/**
+ * DENO_DIR names no directory, so that Deno neither looks for a cache nor makes one. The agent's bundle is readable because a
+ * computed import asks for that; in a compiled file it is part of the file.
+ */
+function renderLauncher(bundles: Bundles): string {
+  const granted = { ...GRANTED, read: [...(Array.isArray(GRANTED.read) ? GRANTED.read : []), bundles.agent] };
+  const flags = [
+    "--no-prompt",
+    "--no-config",
+    "--no-lock",
+    "--cached-only",
+    "--no-remote",
+    "--no-npm",
+    "--no-code-cache",
+  ];
+  const words = [Deno.execPath(), "run", ...flags, ...renderPermissionFlags(granted, Deno.version.deno), bundles.main];
+  return `#!/bin/sh
+# flock, as deno task build makes it where no denort can be had.
+unset DENO_V8_FLAGS
+export DENO_DIR=/dev/null DENO_NO_UPDATE_CHECK=1
+exec ${words.map(quoteForShell).join(" ")} "$@"
+`;
+}
+
+function quoteForShell(word: string): string {
+  return `'${word.replaceAll("'", `'\\''`)}'`;
+}
