@@ -3,6 +3,8 @@ import type { NodeSpec } from "./topology.ts";
 import type { Place } from "./place.ts";
 import type { Daemon } from "./process.ts";
 import { AGENT_SOCKET, BIRD, BIRD_CONFIG, BIRD_SOCKET, SYSCTL_DIR } from "../../src/paths/paths.ts";
+import { type Containerd, startContainerd } from "./containerd.ts";
+import { renderPauseImage } from "./pause_image.ts";
 import { until } from "./until.ts";
 
 const ROOT = new URL("../../", import.meta.url);
@@ -36,6 +38,8 @@ export interface LabNode extends Place {
   stopAgent(signal?: Deno.Signal): Promise<void>;
   /** @returns the reply of BIRD to one command */
   birdc(command: string): Promise<string>;
+  /** Starts containerd with the pause image; see `startContainerd`. Ended with the node. */
+  startContainerd(options?: { readonly binDir?: string }): Promise<Containerd>;
   /** @returns all that a daemon of this node (`bird`, `agent`, `containerd`) has written so far; empty when it was never started */
   readLog(daemon: string): Promise<string>;
   /** What is needed before anything can be started. Called by the lab. */
@@ -48,6 +52,7 @@ export function createLabNode(
   { spec, dir }: { readonly spec: NodeSpec; readonly id: string; readonly dir: string },
 ): LabNode {
   let agent: Daemon | undefined;
+  let containerd: Containerd | undefined;
   const birdc = (command: string): Promise<string> => place.output(["birdc", "-s", BIRD_SOCKET, ...command.split(" ")]);
   return {
     ...place,
@@ -73,7 +78,13 @@ export function createLabNode(
       return started;
     },
     stopAgent: async (signal) => void await agent?.stop(signal),
+    startContainerd: async (options = {}) =>
+      containerd = await startContainerd(place, { ...options, image: await pauseImageFile(dir) }),
     readLog: (daemon) => Deno.readTextFile(`${dir}/logs/${spec.name}-${daemon}.log`).catch(() => ""),
+    [Symbol.asyncDispose]: async () => {
+      containerd?.cri[Symbol.dispose]();
+      await place[Symbol.asyncDispose]();
+    },
     prepare: async () => {
       await place.write(BIRD_CONFIG, await Deno.readTextFile(BOOTSTRAP_BIRD_CONF));
       await place.output(["sh", "-c", `mkdir -p ${SYSCTL_DIR} && mount --bind /proc/sys/net ${SYSCTL_DIR}`]);
@@ -84,4 +95,18 @@ export function createLabNode(
 async function listens(agent: Daemon, socket: string): Promise<boolean> {
   if (!agent.running) throw new Error(`Cannot start the agent: it ended; ${await agent.readLog()}`);
   return await Deno.lstat(socket).then((info) => info.isSocket === true, () => false);
+}
+
+/** One file for all nodes of a lab, written by whoever comes first. */
+const imageFiles = new Map<string, Promise<string>>();
+
+function pauseImageFile(dir: string): Promise<string> {
+  const file = imageFiles.get(dir) ?? writePauseImage(`${dir}/pause.tar`);
+  imageFiles.set(dir, file);
+  return file;
+}
+
+async function writePauseImage(path: string): Promise<string> {
+  await Deno.writeFile(path, await renderPauseImage());
+  return path;
 }

@@ -3,6 +3,7 @@ import type { Family } from "../../src/ip/address.ts";
 import { parsePrefix } from "../../src/ip/address.ts";
 import type { Place } from "./place.ts";
 import { ROUTER_ASN } from "./topology.ts";
+import { record, records } from "./json.ts";
 import { exists, until } from "./until.ts";
 
 /** One path of a prefix in the router's BGP table. */
@@ -134,12 +135,4 @@ function parseNeighbors(summary: unknown): Neighbor[] {
       prefixes: Number(record(peer)["pfxRcd"] ?? 0),
     }))
   );
-}
-
-function record(value: unknown): Record<string, unknown> {
-  return typeof value === "object" && value !== null ? { ...value } : {};
-}
-
-function records(value: unknown): Record<string, unknown>[] {
-  return Array.isArray(value) ? value.map(record) : [];
 }
