@@ -1,0 +1,89 @@
+import { InvalidInput, quote } from "../fault/invalid_input.ts";
+import type { Family } from "../ip/address.ts";
+import type { AllocationRange, FamilyRequest } from "../ipam/ipam.ts";
+import type { NodeConfig } from "../nodeconfig/node_config.ts";
+import { annotationField } from "./annotations.ts";
+import { matchRestriction, parseRestriction } from "./match_restriction.ts";
+import { type IpAlgoSource, type PodNames, resolveIpAlgo } from "./resolve_ip_algo.ts";
+
+const SUPPORTED = new Set(["ipv6", "ipv4", "cidr6", "cidr4", "ip-algo"]);
+/** Of annotations that are not supported; a pod may carry thousands. */
+const MAX_WARNINGS = 8;
+
+/** A pod's annotations (flock's own, their keys without the prefix) and the node's terms. */
+export interface AddressTerms {
+  readonly annotations: ReadonlyMap<string, string>;
+  readonly config: NodeConfig;
+}
+
+/** What a pod asks of IPAM, IPv6 first, and what its owner should be told. */
+export interface AddressRequest {
+  readonly requests: readonly FamilyRequest[];
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Decides which families a pod gets, from which ranges, and with what in its IPv6 host bits (spec sections 2 and 3).
+ *
+ * @throws InvalidInput naming the annotation, its value and the rule that it breaks; or saying that and why no family is left
+ */
+export function resolveAddressRequest(input: AddressTerms & { readonly identity: PodNames }): AddressRequest {
+  const { identity, annotations } = input;
+  const [ipv6, ipv4] = [resolveFamily(6, input), resolveFamily(4, input)];
+  if ("offBy" in ipv6 && "offBy" in ipv4) throw noFamilyLeft(identity, [ipv6.offBy, ipv4.offBy]);
+  const warnings = unsupportedAnnotations(annotations);
+  const requests: FamilyRequest[] = [];
+  if ("ranges" in ipv6) {
+    const algo = resolveIpAlgo(ipAlgoSources(input), identity);
+    requests.push({ family: 6, ranges: ipv6.ranges, identity: algo.identity });
+    warnings.push(...algo.warnings);
+  }
+  if ("ranges" in ipv4) requests.push({ family: 4, ranges: ipv4.ranges });
+  return { requests, warnings };
+}
+
+type FamilyOutcome = { readonly ranges: readonly AllocationRange[] } | { readonly offBy: string };
+
+/** Malformed values fail the ADD even where the family is off: a typing mistake shows at once, not on the day the family comes on. */
+function resolveFamily(family: Family, { annotations, config }: AddressTerms): FamilyOutcome {
+  const wanted = parseSwitch(family, annotations.get(`ipv${family}`));
+  const text = annotations.get(`cidr${family}`);
+  const restriction = text === undefined ? undefined : parseRestriction(family, text);
+  if (wanted === false) return { offBy: `annotation ipv${family}` };
+  if (wanted === undefined && !config.defaults[`ipv${family}`]) return { offBy: `spec.defaults.ipv${family}` };
+  const nodeCidrs = family === 6 ? config.cidr6 : config.cidr4;
+  if (restriction !== undefined) return { ranges: [matchRestriction(restriction, nodeCidrs)] };
+  if (nodeCidrs.length > 0) return { ranges: nodeCidrs.map((nodeCidr) => ({ range: nodeCidr, nodeCidr })) };
+  if (wanted !== true) return { offBy: `the node's lack of an IPv${family} CIDR` };
+  const rule = `must not be true: node ${quote(config.name)} has no IPv${family} CIDR`;
+  throw new InvalidInput([{ field: annotationField(`ipv${family}`), value: "true", rule }]);
+}
+
+function parseSwitch(family: Family, text: string | undefined): boolean | undefined {
+  const word = text?.trim().toLowerCase();
+  if (word === undefined) return undefined;
+  if (word === "true" || word === "false") return word === "true";
+  const field = annotationField(`ipv${family}`);
+  throw new InvalidInput([{ field, value: text ?? "", rule: "must be true or false" }]);
+}
+
+function ipAlgoSources({ annotations, config }: AddressTerms): readonly IpAlgoSource[] {
+  const [pod, node] = [annotations.get("ip-algo"), config.ipAlgo];
+  return [
+    ...(pod === undefined ? [] : [{ where: "pod" as const, text: pod }]),
+    ...(node === undefined ? [] : [{ where: "NodeConfig" as const, text: node }]),
+  ];
+}
+
+function unsupportedAnnotations(annotations: ReadonlyMap<string, string>): string[] {
+  const keys = [...annotations.keys()].filter((key) => !SUPPORTED.has(key));
+  const warnings = keys.slice(0, MAX_WARNINGS)
+    .map((key) => `${annotationField(key)} is not supported by this version`);
+  const more = keys.length - warnings.length;
+  return more > 0 ? [...warnings, `${more} more annotations are not supported by this version`] : warnings;
+}
+
+function noFamilyLeft({ namespace, name }: PodNames, [off6, off4]: readonly [string, string]): InvalidInput {
+  const rule = `must have an address family, but IPv6 is off by ${off6} and IPv4 by ${off4}`;
+  return new InvalidInput([{ field: "pod", value: `${namespace}/${name}`, rule }]);
+}
