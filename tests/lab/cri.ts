@@ -36,6 +36,8 @@ export interface CriClient extends Disposable {
   listSandboxes(): Promise<readonly { readonly id: string; readonly name: string; readonly ready: boolean }[]>;
 }
 
+/** Kubelet looks at these two; a runtime may add others, e.g. on deprecated settings. */
+const REQUIRED = ["RuntimeReady", "NetworkReady"];
 const PROTO = new URL("cri.proto", import.meta.url).pathname;
 
 /** @param socket the path of the runtime's unix socket, for this process */
@@ -44,7 +46,9 @@ export function connectCri(socket: string, { timeoutMs = 30_000 }: { timeoutMs?:
   return {
     complaints: async () => {
       const { status } = await call("Status", {});
-      return records(record(status)["conditions"]).filter((c) => c["status"] !== true)
+      return records(record(status)["conditions"]).filter((c) =>
+        c["status"] !== true && REQUIRED.includes(String(c["type"]))
+      )
         .map((c) => `${c["type"]}: ${c["message"]}`);
     },
     runSandbox: async (config) =>
