@@ -1,5 +1,5 @@
 /**
- * Hides the process's environment from npm packages: imported before `@kubernetes/client-node`, for its effect.
+ * Hides the process's environment from npm packages: imported before `@kubernetes/client-node` and undici, for its effect.
  *
  * Two of the client's dependencies read the environment while they load (undici: `UNDICI_NO_WASM_SIMD`, `UNDICI_USE_MILO`;
  * `debug`, through the SOCKS agents: all of its names), which throws under a permission set that lists names. With an empty one in its place

@@ -7,6 +7,7 @@
  * has no time-out for connecting, so a black hole would hold a list for its whole minute, and it cannot skip or rename the
  * verification of a certificate where a kubeconfig asks for that.
  */
+import "./_sealed_environment.ts";
 import { Agent, request } from "undici";
 import type { Clock } from "../clock/clock.ts";
 import { quote } from "../fault/invalid_input.ts";

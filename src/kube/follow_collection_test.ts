@@ -1,0 +1,291 @@
+import { assert, assertEquals, assertLess } from "@std/assert";
+import { type Answer, list, ScriptedApi, silentLogger, status, StillClock, Stream } from "./_api_fixture.ts";
+import { thing, tokenConnection, until } from "./_api_fixture.ts";
+import { createKubeClient } from "./create_kube_client.ts";
+import type { KubeObject, Watched } from "./kube_client.ts";
+
+interface Scene {
+  readonly api: ScriptedApi;
+  readonly clock: StillClock;
+  readonly files: { token: string };
+  /** The collection, decoded to its numbers. */
+  readonly watched: Watched<unknown>;
+  bells: number;
+}
+
+interface Script {
+  readonly lists: Answer[];
+  readonly watches: Answer[];
+}
+
+function scene(subject: string, script: Script, play: (scene: Scene) => Promise<void>): void {
+  Deno.test(`followCollection() ${subject}`, async () => {
+    const api = new ScriptedApi();
+    Object.assign(api, script);
+    const clock = new StillClock();
+    const files = { token: "old" };
+    const connection = tokenConnection(api.url, files);
+    const client = createKubeClient({ connection, clock, logger: silentLogger, random: () => 0.5 });
+    const decode = (object: KubeObject): unknown => object["value"];
+    const watched = client.watch({ path: "/api/v1/pods", fieldSelector: "spec.nodeName=a", decode });
+    const stage = { api, clock, files, watched, bells: 0 };
+    watched.onChange(() => stage.bells++);
+    try {
+      await play(stage);
+    } finally {
+      client.stop();
+      await api.close();
+    }
+  });
+}
+
+const names = ({ watched }: Scene): string[] => [...watched.items.keys()].sort();
+const gone = { type: "ERROR", object: { kind: "Status", code: 410, reason: "Expired", message: "too old" } };
+
+{
+  const stream = new Stream();
+  const pages = [list([thing("a", 1)], 9, "page-2"), list([thing("b", 2)], 9)];
+  scene(
+    "lists in pages and then watches from the list's version",
+    { lists: pages, watches: [stream.answer] },
+    async (s) => {
+      await until(() => stream.opened);
+      assertEquals(s.api.listQueries().map(({ continue: token }) => token), [undefined, "page-2"]);
+      assertEquals(s.api.listQueries()[0]?.["limit"], "500");
+      const [query] = s.api.watchQueries();
+      assertEquals([query?.["resourceVersion"], query?.["allowWatchBookmarks"]], ["9", "true"]);
+      assertEquals([query?.["timeoutSeconds"], query?.["fieldSelector"]], ["450", "spec.nodeName=a"]);
+      assertEquals([names(s), s.bells, s.watched.synced], [["shop/a", "shop/b"], 1, true]);
+    },
+  );
+}
+
+{
+  const stream = new Stream();
+  scene(
+    "applies events and rings once per batch",
+    { lists: [list([thing("a", 1)], 9)], watches: [stream.answer] },
+    async (s) => {
+      await until(() => stream.opened);
+      stream.send(
+        { type: "ADDED", object: thing("b", 10) },
+        { type: "MODIFIED", object: thing("b", 11) },
+        { type: "DELETED", object: thing("a", 12) },
+      );
+      await until(() => s.bells === 2);
+      assertEquals([...s.watched.items], [["shop/b", 11]]);
+    },
+  );
+}
+
+{
+  const first = new Stream();
+  const second = new Stream();
+  const watches = [first.answer, second.answer];
+  scene("goes on from the last bookmark after a clean end", { lists: [list([], 9)], watches }, async (s) => {
+    await until(() => first.opened);
+    first.send({ type: "BOOKMARK", object: { metadata: { resourceVersion: "40" } } });
+    first.end();
+    await until(() => second.opened);
+    assertEquals(s.api.watchQueries().map((query) => query["resourceVersion"]), ["9", "40"]);
+    assertEquals(s.api.listQueries().length, 1);
+  });
+}
+
+{
+  const first = new Stream();
+  const second = new Stream();
+  const watches = [first.answer, second.answer];
+  scene("takes up the last whole event when a line breaks off", { lists: [list([], 9)], watches }, async (s) => {
+    await until(() => first.opened);
+    first.send({ type: "ADDED", object: thing("a", 10) });
+    first.sendText('{"type":"ADDED","object":{"metadata":{"name":"b"');
+    first.end();
+    await until(() => second.opened);
+    assertEquals([names(s), s.api.watchQueries()[1]?.["resourceVersion"]], [["shop/a"], "10"]);
+  });
+}
+
+for (const [how, answer] of [["an event", undefined], ["an HTTP status", status(410)]] as const) {
+  const [before, told, after] = [new Stream(), new Stream(), new Stream()];
+  const script = {
+    lists: [list([thing("a", 1), thing("b", 2)], 9), list([thing("b", 3), thing("c", 4)], 90)],
+    watches: [before.answer, answer ?? told.answer, after.answer],
+  };
+  scene(`lists anew, at one stroke, when 410 Gone comes as ${how}`, script, async (s) => {
+    await until(() => before.opened);
+    s.clock.advance(60_000);
+    before.end();
+    await until(() => answer !== undefined || told.opened);
+    told.send(gone);
+    await until(() => after.opened);
+    assertEquals([...s.watched.items], [["shop/b", 3], ["shop/c", 4]]);
+    assertEquals([s.bells, s.api.watchQueries()[2]?.["resourceVersion"]], [2, "90"]);
+  });
+}
+
+{
+  const stream = new Stream();
+  const lists = [list([thing("a", 1)], 9, "stale"), status(410), list([thing("b", 2)], 20)];
+  scene(
+    "starts the list over when its continue token expired (T-API-04)",
+    { lists, watches: [stream.answer] },
+    async (s) => {
+      await until(() => stream.opened);
+      assertEquals([names(s), s.bells], [["shop/b"], 1]);
+      assertEquals(s.api.listQueries().map(({ continue: token }) => token), [undefined, "stale", undefined]);
+    },
+  );
+}
+
+{
+  const stream = new Stream();
+  const byToken: Answer = (heard) =>
+    heard.headers.get("authorization") === "Bearer new" ? list([thing("a", 1)], 9)(heard) : status(401)(heard);
+  scene("reads a rotated token after a 401 (T-API-03)", { lists: [byToken], watches: [stream.answer] }, async (s) => {
+    await until(() => s.api.heard.length >= 2);
+    assert(!s.watched.synced);
+    s.files.token = "new";
+    await until(() => {
+      s.clock.advance(100);
+      return s.watched.synced;
+    });
+  });
+}
+
+{
+  const stream = new Stream();
+  const lists = [status(429, { "Retry-After": "7" }), list([], 9)];
+  scene("waits as long as Retry-After says", { lists, watches: [stream.answer] }, async (s) => {
+    await until(() => s.api.heard.length === 1);
+    for (let step = 0; step < 69; step++) await tick(s.clock, 100);
+    assertEquals(s.api.heard.length, 1);
+    await until(() => {
+      s.clock.advance(100);
+      return s.watched.synced;
+    });
+  });
+}
+
+{
+  const stream = new Stream();
+  const script = { lists: [list([thing("a", 1)], 9)], watches: [stream.answer, status(503)] };
+  scene("keeps what it knows and asks ever less often while the server fails (T-API-01)", script, async (s) => {
+    await until(() => stream.opened);
+    stream.end();
+    for (let step = 0; step < 600; step++) await tick(s.clock, 100);
+    const asked = s.api.watchQueries().length;
+    assert(asked > 5, `only ${asked} attempts in a minute`);
+    assertLess(asked, 20);
+    assertEquals([names(s), s.bells, s.api.listQueries().length], [["shop/a"], 1, 1]);
+  });
+}
+
+{
+  const silent = new Stream();
+  const next = new Stream();
+  const watches = [silent.answer, next.answer];
+  scene("cuts a watch that is silent for 90 s, not one that is only quiet", {
+    lists: [list([thing("a", 1)], 9)],
+    watches,
+  }, async (s) => {
+    await until(() => silent.opened);
+    s.clock.advance(80_000);
+    silent.send({ type: "BOOKMARK", object: { metadata: { resourceVersion: "10" } } });
+    await until(() => s.watched.lastContact === s.clock.monotonic());
+    s.clock.advance(80_000);
+    await tick(s.clock, 0);
+    assertEquals([silent.cancelled, s.api.watchQueries().length], [false, 1]);
+    s.clock.advance(10_000);
+    await until(() => {
+      s.clock.advance(100);
+      return next.opened;
+    });
+    assertEquals([silent.cancelled, names(s), s.api.watchQueries()[1]?.["resourceVersion"]], [true, ["shop/a"], "10"]);
+  });
+}
+
+{
+  const stream = new Stream();
+  const hanging: Answer = () => new Promise((resolve) => setTimeout(() => resolve(new Response("{}")), 300));
+  const script = { lists: [hanging, list([thing("a", 1)], 9)], watches: [stream.answer] };
+  scene("gives a list up after 60 s", script, async (s) => {
+    await until(() => s.api.heard.length === 1);
+    s.clock.advance(59_000);
+    await tick(s.clock, 0);
+    assertEquals(s.api.heard.length, 1);
+    s.clock.advance(1000);
+    await until(() => {
+      s.clock.advance(100);
+      return s.watched.synced;
+    });
+    assertEquals(s.api.listQueries().length, 2);
+  });
+}
+
+{
+  const [before, after] = [new Stream(), new Stream()];
+  const script = { lists: [list([thing("a", 1)], 9), list([], 90)], watches: [before.answer, after.answer] };
+  scene("believes an empty list", script, async (s) => {
+    await until(() => before.opened);
+    s.clock.advance(60_000);
+    before.send(gone);
+    await until(() => after.opened);
+    assertEquals([names(s), s.bells], [[], 2]);
+  });
+}
+
+{
+  const [before, after] = [new Stream(), new Stream()];
+  const script = {
+    lists: [list([thing("a", 1)], 900), list([thing("b", 2)], 15)],
+    watches: [before.answer, after.answer],
+  };
+  scene("lists anew when versions go back: another history", script, async (s) => {
+    await until(() => before.opened);
+    s.clock.advance(60_000);
+    before.send({ type: "ADDED", object: thing("b", 12) });
+    await until(() => after.opened);
+    assertEquals(names(s), ["shop/b"]);
+  });
+}
+
+{
+  const stream = new Stream();
+  const page: Answer = () => new Response("<html>please log in</html>");
+  const script = {
+    lists: [list([thing("a", 1)], 9), page, () => Response.json({}), list([thing("b", 2)], 90)],
+    watches: [
+      stream.answer,
+      status(410),
+    ],
+  };
+  scene("does not take a page that is no list for an empty one", script, async (s) => {
+    await until(() => stream.opened);
+    stream.end();
+    await until(() => {
+      assert(s.watched.items.size > 0);
+      s.clock.advance(100);
+      return s.watched.items.has("shop/b");
+    });
+  });
+}
+
+Deno.test("followCollection() finds a server that was not there at the start", async () => {
+  const probe = new ScriptedApi();
+  const url = probe.url;
+  await probe.close();
+  const clock = new StillClock();
+  const connection = tokenConnection(url, { token: "t" });
+  const client = createKubeClient({ connection, clock, logger: silentLogger, random: () => 0.5 });
+  const watched = client.watch({ path: "/api/v1/pods", decode: (object) => object });
+  for (let step = 0; step < 20; step++) await tick(clock, 100);
+  assertEquals([watched.synced, watched.lastContact], [false, undefined]);
+  client.stop();
+});
+
+/** Moves the clock and lets the sockets have their turn. */
+async function tick(clock: StillClock, ms: number): Promise<void> {
+  clock.advance(ms);
+  await new Promise((resolve) => setTimeout(resolve, 2));
+}
