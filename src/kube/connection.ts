@@ -48,12 +48,12 @@ export function loadConnection(options: ConnectionSource): Connection {
   let stale = false;
   return {
     server: serverOf(config),
-    credentials: (): Promise<Credentials> => {
+    async credentials(): Promise<Credentials> {
       if (stale) config = load();
       stale = false;
-      return readCredentials(config);
+      return await readCredentials(config);
     },
-    forget: (): void => {
+    forget(): void {
       stale = true;
     },
   };
@@ -74,12 +74,13 @@ function loadKubeconfig(file: string): KubeConfig {
   return config;
 }
 
-function faultIn(server: string | undefined, user: unknown): string | undefined {
+function faultIn(server: string | undefined, user: ReturnType<KubeConfig["getCurrentUser"]>): string | undefined {
   if (server === undefined) return "its current-context names no cluster with a server";
   if (!/^https?:\/\//.test(server) || !URL.canParse(server)) {
     return `server ${quote(server)}: must be a http or https URL`;
   }
   if (user === null) return "its current-context names no user";
+  if (user.exec) return `user ${quote(user.name)}: must not need an exec plugin, flock runs none`;
   return undefined;
 }
 
