@@ -10,7 +10,7 @@ import type { PacketGuard, SourceGrant } from "../nft/packet_guard.ts";
 import type { NodeConfig } from "../nodeconfig/node_config.ts";
 import { resolveAddressRequest } from "../pod/resolve_address_request.ts";
 import { StateWriteFailed } from "../store/state.ts";
-import { type AllocationLedger, addressesOf } from "./allocation_ledger.ts";
+import { addressesOf, type AllocationLedger } from "./allocation_ledger.ts";
 import type { LateAdds } from "./late_adds.ts";
 import type { PodEvents } from "./pod_events.ts";
 import type { PodFacts, PodSource } from "./pod_source.ts";
@@ -99,7 +99,10 @@ export class AddOperation {
     const holder = this.deps.ledger.holderOf(hostLink);
     if (holder !== undefined) {
       // 1 in 2^32, or a second interface for one container; either way a new sandbox gets another name.
-      throw new CniError(CNI_CODE.tryAgainLater, `Cannot add container ${containerId}: link ${hostLink} is ${holder.containerId}'s`);
+      throw new CniError(
+        CNI_CODE.tryAgainLater,
+        `Cannot add container ${containerId}: link ${hostLink} is ${holder.containerId}'s`,
+      );
     }
     const [terms, facts] = await Promise.all([this.deps.terms(), this.deps.pods.find(pod, request.podAnnotations)]);
     const requests = this.#resolve(request, facts, terms.config);
@@ -169,7 +172,11 @@ export class AddOperation {
 
   #warnOfHostPort({ pod }: AddRequest, facts: PodFacts, config: NodeConfig): void {
     if (facts.pod?.hasHostPort !== true || config.portmap) return;
-    this.deps.events.warn(pod, "HostPortWithoutPortmap", "hostPort has no effect: spec.portmap of the NodeConfig is off");
+    this.deps.events.warn(
+      pod,
+      "HostPortWithoutPortmap",
+      "hostPort has no effect: spec.portmap of the NodeConfig is off",
+    );
   }
 
   #announce(allocation: Allocation, facts: PodFacts): void {

@@ -79,7 +79,9 @@ export class Agent {
     logger.info("stopping");
     unlisten();
     await server.stop();
-    await Promise.all([this.#node, this.#status, this.#condition, this.#sessions, this.#collect].map((loop) => loop.stop()));
+    await Promise.all(
+      [this.#node, this.#status, this.#condition, this.#sessions, this.#collect].map((loop) => loop.stop()),
+    );
     kube.stop();
     await this.parts.close();
     this.#stopped.resolve();

@@ -4,7 +4,7 @@ import { parseInterfaceAddress } from "../ip/address.ts";
 import { type Allocation, allocationKey } from "../ipam/allocation.ts";
 import type { AttachmentDriver } from "../link/attachment_driver.ts";
 import { attachmentOf } from "./add.ts";
-import { type AllocationLedger, addressesOf } from "./allocation_ledger.ts";
+import { addressesOf, type AllocationLedger } from "./allocation_ledger.ts";
 
 /** Compares what a container has with what it was given. Changes nothing. */
 export class CheckOperation {
@@ -34,10 +34,15 @@ function recordDifferences(allocation: Allocation, request: CheckRequest): strin
 
 /** What the runtime believes that this interface has; other interfaces of a chain are not ours to judge. */
 function expectedAddresses({ previous, ifname }: CheckRequest): string[] {
-  const own = previous.ips.filter(({ interface: index }) => index === undefined || previous.interfaces[index]?.name === ifname);
+  const own = previous.ips.filter(({ interface: index }) =>
+    index === undefined || previous.interfaces[index]?.name === ifname
+  );
   return own.map(({ address }) => parseInterfaceAddress(address)?.address.text ?? address);
 }
 
 function failed({ containerId, ifname }: CheckRequest, differences: readonly string[]): CniError {
-  return new CniError(CNI_CODE.checkFailed, `Cannot confirm container ${containerId} ${ifname}: ${differences.join("; ")}`);
+  return new CniError(
+    CNI_CODE.checkFailed,
+    `Cannot confirm container ${containerId} ${ifname}: ${differences.join("; ")}`,
+  );
 }

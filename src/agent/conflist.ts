@@ -22,3 +22,20 @@ export function renderConflist({ portmap }: Pick<NodeConfig, "portmap">): string
   };
   return `${JSON.stringify(conflist, null, 2)}\n`;
 }
+
+/**
+ * @param file reads and replaces the conflist
+ * @returns a function that writes the conflist when it differs from what is there; called once the node can serve, and again
+ */
+export function createConflistPlacer(
+  file: { read(): Promise<string>; write(text: string): Promise<void> },
+): (config: Pick<NodeConfig, "portmap"> | undefined) => Promise<void> {
+  let placed: string | undefined;
+  return async (config) => {
+    if (config === undefined) return;
+    const text = renderConflist(config);
+    if (text === placed) return;
+    if (await file.read().catch(() => undefined) !== text) await file.write(text);
+    placed = text;
+  };
+}

@@ -45,7 +45,11 @@ export class GarbageCollector {
       const firstSeen = this.#firstSeenDead.get(key) ?? clock.monotonic();
       this.#firstSeenDead.set(key, firstSeen);
       if (clock.monotonic() - firstSeen < CONFIRM_MS) continue;
-      logger.info("collecting dead allocation", { container: allocation.containerId, ipv6: allocation.ipv6, ipv4: allocation.ipv4 });
+      logger.info("collecting dead allocation", {
+        container: allocation.containerId,
+        ipv6: allocation.ipv6,
+        ipv4: allocation.ipv4,
+      });
       await this.#collect(allocation);
       this.#firstSeenDead.delete(key);
     }
@@ -73,7 +77,9 @@ export class GarbageCollector {
   async #dead(): Promise<Allocation[]> {
     // A clock that went back makes an allocation young, never old.
     const old = ({ createdAt }: Allocation): boolean => this.deps.clock.wall() - createdAt >= GRACE_MS;
-    const suspects = this.#collectable().filter((allocation) => old(allocation) && this.deps.netnsGone(allocation.netns));
+    const suspects = this.#collectable().filter((allocation) =>
+      old(allocation) && this.deps.netnsGone(allocation.netns)
+    );
     if (suspects.length === 0) return [];
     const links = new Set((await this.deps.driver.list()).map(({ hostLink }) => hostLink));
     return suspects.filter(({ hostLink }) => !links.has(hostLink));

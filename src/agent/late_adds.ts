@@ -29,7 +29,10 @@ export class LateAdds {
   refuse(key: string, startedAt: number): void {
     const deletedAt = this.#deleting.get(key) ?? this.ledger.deletedAt(key);
     if (deletedAt !== undefined && startedAt <= deletedAt) {
-      throw new CniError(CNI_CODE.tryAgainLater, `Cannot add container ${key}: it was deleted while its ADD was under way`);
+      throw new CniError(
+        CNI_CODE.tryAgainLater,
+        `Cannot add container ${key}: it was deleted while its ADD was under way`,
+      );
     }
   }
 }

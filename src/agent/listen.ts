@@ -1,18 +1,25 @@
 /**
- * Opens the agent's socket. The directory belongs to root alone, so the socket's own mode hardly matters; it is 0600 all the same.
+ * Makes sure that this is the only agent: there is one writer of the state (cases-failure 4.2, rule 9). The kernel drops the lock
+ * with its holder, so a dead agent blocks nobody.
  *
- * A socket that a dead agent left is replaced; one that answers belongs to a live agent, and there is only one writer (cases-failure
- * 4.2, rule 9). Two agents that start in the same instant are told apart by the lock on the directory's lock file, which the
- * kernel drops with its holder.
- *
- * @param path the socket's absolute path, at most 107 bytes
+ * @param directory the socket's; made, for root alone, when it is missing
  * @throws when another agent is alive
  */
-export async function listenExclusively(path: string): Promise<Deno.Listener<Deno.UnixConn>> {
-  const directory = path.slice(0, path.lastIndexOf("/"));
+export async function lockOutOthers(directory: string): Promise<void> {
   Deno.mkdirSync(directory, { recursive: true, mode: 0o700 });
-  await lock(`${directory}/agent.lock`, path);
-  if (await answers(path)) throw new Error(`Cannot listen on "${path}": another agent answers there`);
+  const file = `${directory}/agent.lock`;
+  if (!(await lock(file))) throw new Error(`Cannot start agent: another one holds "${file}"`);
+}
+
+/**
+ * Opens the agent's socket in place of one that a dead agent left. The directory belongs to root alone, so the socket's own mode
+ * hardly matters; it is 0600 all the same. Called with the others locked out.
+ *
+ * @param path the socket's absolute path, at most 107 bytes
+ * @throws when the path is something else than a socket, or one that answers
+ */
+export async function listen(path: string): Promise<Deno.Listener<Deno.UnixConn>> {
+  if (await answers(path)) throw new Error(`Cannot listen on "${path}": somebody else answers there`);
   removeStale(path);
   const listener = Deno.listen({ transport: "unix", path });
   Deno.chmodSync(path, 0o600);
@@ -21,15 +28,14 @@ export async function listenExclusively(path: string): Promise<Deno.Listener<Den
 
 const LOCK_TIMEOUT_MS = 1_000;
 
-/** Held until the process ends: the file is never closed. */
-async function lock(file: string, path: string): Promise<void> {
+/** The file is never closed: the lock is held until the process ends. @returns whether the lock is ours */
+async function lock(file: string): Promise<boolean> {
   const handle = await Deno.open(file, { create: true, write: true, mode: 0o600 });
-  const late = Symbol("late");
-  const timer = Promise.withResolvers<symbol>();
-  const timeout = setTimeout(() => timer.resolve(late), LOCK_TIMEOUT_MS);
-  const winner = await Promise.race([handle.lock(true), timer.promise]);
+  const late = Promise.withResolvers<boolean>();
+  const timeout = setTimeout(() => late.resolve(false), LOCK_TIMEOUT_MS);
+  const ours = await Promise.race([handle.lock(true).then(() => true), late.promise]);
   clearTimeout(timeout);
-  if (winner === late) throw new Error(`Cannot listen on "${path}": another agent holds "${file}"`);
+  return ours;
 }
 
 async function answers(path: string): Promise<boolean> {

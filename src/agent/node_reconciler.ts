@@ -5,7 +5,7 @@ import { CNI_CODE, CniError } from "../cnispec/cni_error.ts";
 import type { Clock } from "../clock/clock.ts";
 import { InvalidInput } from "../fault/invalid_input.ts";
 import type { HostDriver, HostNetwork } from "../host/host_driver.ts";
-import { compareIp, contains, type Prefix } from "../ip/address.ts";
+import { compareIp, type Prefix } from "../ip/address.ts";
 import type { Watched } from "../kube/kube_client.ts";
 import type { AttachmentDriver } from "../link/attachment_driver.ts";
 import type { Logger } from "../log/logger.ts";
@@ -18,6 +18,8 @@ import { type NodeConfigReading, type NodeConfigResolution, resolveNodeConfig } 
 
 /** How long an ADD waits for a NodeConfig, in milliseconds (spec section 4). */
 const TERMS_TIMEOUT_MS = 60_000;
+
+const NO_ANSWER = "the API server has not answered yet";
 
 export interface NodeReconcilerDependencies {
   readonly nodeName: string;
@@ -60,6 +62,12 @@ export class NodeReconciler {
     return this.#terms !== undefined;
   }
 
+  /** What STATUS is answered from. */
+  get serving(): { ready: boolean; why: string; peers: number } {
+    const why = this.#resolution?.verdict.message ?? NO_ANSWER;
+    return { ready: this.ready, why, peers: this.config?.bgp?.peers.length ?? 0 };
+  }
+
   get config(): NodeConfig | undefined {
     return this.#terms?.config;
   }
@@ -71,8 +79,10 @@ export class NodeReconciler {
     await Promise.race([this.#termsKnown.promise, timeout]);
     stop.abort();
     if (this.#terms !== undefined) return this.#terms;
-    const why = this.#resolution?.verdict.message ?? "the API server has not answered yet";
-    throw new CniError(CNI_CODE.tryAgainLater, `Cannot serve pods on node "${this.deps.nodeName}": ${why}`);
+    throw new CniError(
+      CNI_CODE.tryAgainLater,
+      `Cannot serve pods on node "${this.deps.nodeName}": ${this.serving.why}`,
+    );
   }
 
   /** One pass. `full` also repairs what others removed from the kernel. */
@@ -92,19 +102,13 @@ export class NodeReconciler {
     await this.#applyBird(resolution, network);
   }
 
-  /** Whether BIRD would have to hear of this address: one inside the node's CIDRs is covered already. */
-  advertisedAlone(text: string): boolean {
-    const config = this.#terms?.config;
-    if (config === undefined) return true;
-    const cidrs = [...config.cidr6, ...config.cidr4];
-    return addressesOf({ ipv6: text }).some((address) => !cidrs.some((cidr) => contains(cidr, address)));
-  }
-
   #note(resolution: NodeConfigResolution): void {
     const before = this.#resolution?.verdict;
     this.#resolution = resolution;
     const { reason, message } = resolution.verdict;
-    if (before?.reason !== reason || before.message !== message) this.deps.logger.info("NodeConfig", { reason, message });
+    if (before?.reason !== reason || before.message !== message) {
+      this.deps.logger.info("NodeConfig", { reason, message });
+    }
   }
 
   async #applyHost(config: NodeConfig, network: HostNetwork): Promise<void> {
@@ -120,7 +124,10 @@ export class NodeReconciler {
     const { guard, ledger, logger } = this.deps;
     const podPrefixes = this.#podPrefixes();
     const wanted = podPrefixes.map(({ text }) => text).join(" ");
-    const state = (): Parameters<PacketGuard["replace"]>[0] => ({ grants: ledger.all().flatMap(grantsOf), podPrefixes });
+    const state = (): Parameters<PacketGuard["replace"]>[0] => ({
+      grants: ledger.all().flatMap(grantsOf),
+      podPrefixes,
+    });
     if (this.#guarded === wanted) {
       if (!full) return;
       const drift = await guard.drift(state());
@@ -136,7 +143,9 @@ export class NodeReconciler {
       outcome instanceof InvalidInput ? [] : [outcome]
     );
     const own = this.#resolution?.inForce;
-    const prefixes = [...configs, ...(own === undefined ? [] : [own])].flatMap(({ cidr6, cidr4 }) => [...cidr6, ...cidr4]);
+    const prefixes = [...configs, ...(own === undefined ? [] : [own])].flatMap((
+      { cidr6, cidr4 },
+    ) => [...cidr6, ...cidr4]);
     return [...new Map(prefixes.map((prefix) => [prefix.text, prefix])).values()].sort(compareIp);
   }
 
@@ -160,6 +169,8 @@ export class NodeReconciler {
     const outcome = await bird.apply(renderBird(birdConfig));
     const advertised = [...birdConfig.aggregates, ...birdConfig.hostRoutes].map(({ text }) => text).sort();
     this.#view = { resolution, advertised, bird: outcome };
-    if (!outcome.applied) logger.warn("BIRD configuration not in force", { reason: outcome.reason, message: outcome.message });
+    if (!outcome.applied) {
+      logger.warn("BIRD configuration not in force", { reason: outcome.reason, message: outcome.message });
+    }
   }
 }

@@ -2,7 +2,11 @@ import type { PodIdentity } from "../cnispec/cni_args.ts";
 import type { KubeClient } from "../kube/kube_client.ts";
 
 /** Reasons of the Events that flock puts on pods. */
-export type PodEventReason = "InvalidAnnotation" | "AnnotationIgnored" | "AddressPoolExhausted" | "HostPortWithoutPortmap";
+export type PodEventReason =
+  | "InvalidAnnotation"
+  | "AnnotationIgnored"
+  | "AddressPoolExhausted"
+  | "HostPortWithoutPortmap";
 
 /** Puts Warning Events on pods. Never throws, never blocks. */
 export class PodEvents {

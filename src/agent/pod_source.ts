@@ -58,7 +58,10 @@ export class PodSource {
     { identity, passedOn }: { identity: PodIdentity; passedOn: ReadonlyMap<string, string> | undefined },
   ): PodFacts {
     if (passedOn === undefined) throw tryAgain(identity, error.message);
-    this.logger.warn("pod taken from the runtime", { pod: `${identity.namespace}/${identity.name}`, reason: error.message });
+    this.logger.warn("pod taken from the runtime", {
+      pod: `${identity.namespace}/${identity.name}`,
+      reason: error.message,
+    });
     return factsOf(passedOn);
   }
 }

@@ -55,7 +55,9 @@ export class RpcServer {
       if (error instanceof CniError) {
         return { ok: false, code: error.code, msg: error.message, details: error.details };
       }
-      this.options.logger.error("request failed", { error: error instanceof Error ? error.stack ?? error.message : String(error) });
+      this.options.logger.error("request failed", {
+        error: error instanceof Error ? error.stack ?? error.message : String(error),
+      });
       return { ok: false, code: CNI_CODE.internal, msg: `Cannot answer the request: ${String(error)}`, details: "" };
     }
   }

@@ -21,6 +21,9 @@ export interface ServingFacts {
 export function assertServing({ ready, why, peers, sessions }: ServingFacts): void {
   if (!ready) throw new CniError(CNI_CODE.notAvailable, `Cannot serve pods: ${why}`);
   if (peers > 0 && !sessions.everEstablished) {
-    throw new CniError(CNI_CODE.limitedConnectivity, "Cannot reach pods from outside: no BGP session has come up since boot");
+    throw new CniError(
+      CNI_CODE.limitedConnectivity,
+      "Cannot reach pods from outside: no BGP session has come up since boot",
+    );
   }
 }

@@ -68,7 +68,14 @@ export class StatusReporter {
     const { verdict, warnings } = view.resolution;
     const condition = (type: string, holds: boolean, reason: string, message: string): Condition => {
       const status = holds ? "True" : "False";
-      return { type, status, reason, message, lastTransitionTime: this.#since(type, status), observedGeneration: generation };
+      return {
+        type,
+        status,
+        reason,
+        message,
+        lastTransitionTime: this.#since(type, status),
+        observedGeneration: generation,
+      };
     };
     const warning = warnings.length > 0 ? `; warning: ${warnings.join("; ")}` : "";
     const bgp = bgpVerdict(view, sessions);

@@ -1,11 +1,15 @@
 /** Every path that flock uses. They are fixed because the permission sets name them (spec section 1). */
 
-/** Where the agent listens for the plugin and for `inspect`. Its directory belongs to root alone. */
+/** What lives as long as the machine is up; belongs to root alone. */
+export const RUN_DIR = "/run/flock";
+/** Where the agent listens for the plugin and for `inspect`. */
 export const AGENT_SOCKET = "/run/flock/agent.sock";
 /** One file per container that was deleted while the agent was away. */
 export const TOMBSTONE_DIR = "/run/flock/deleted";
 /** Names this boot: a tmpfs forgets it with the reboot. */
 export const BOOT_ID_FILE = "/run/flock/boot_id";
+/** There once a BGP session has come up since boot. */
+export const SESSION_MARKER = "/run/flock/session_seen";
 /** `/proc/sys/net`, bind-mounted: Deno opens nothing below /proc with less than all permissions. */
 export const SYSCTL_DIR = "/run/flock/sys";
 /** BIRD's control socket. */
