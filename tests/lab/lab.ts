@@ -5,6 +5,7 @@ import { expectSuccess } from "../../src/exec/command_runner.ts";
 import type { Family } from "../../src/ip/address.ts";
 import { cleanStaleLabs, keepLab, markerOf, registerLab, removeLab } from "./census.ts";
 import { createLabNode, type LabNode, NODE_TMPFS } from "./node.ts";
+import { type LabApi, startLabApi } from "./lab_api.ts";
 import { createPlace, type Place, type PlaceOptions } from "./place.ts";
 import { type Router, ROUTER_SYSCTLS, startRouter } from "./router.ts";
 import {
@@ -22,6 +23,8 @@ export interface LabOptions {
   readonly nodes?: number | readonly (readonly Family[])[];
   /** Bytes, of every link. Default 9000. */
   readonly mtu?: number;
+  /** Which API server. Default: the real one where KUBEBUILDER_ASSETS names it, else the embedded one. */
+  readonly api?: LabApi["kind"] | "none";
 }
 
 export interface Lab extends AsyncDisposable {
@@ -33,6 +36,8 @@ export interface Lab extends AsyncDisposable {
   readonly controlPlane: Place;
   readonly nodes: readonly LabNode[];
   readonly runner: CommandRunner;
+  /** @throws when the lab was built with `api: "none"` */
+  readonly api: LabApi;
   /** @throws when there is no node of that name */
   node(name: string): LabNode;
   /** Leaves the lab running after its owner's end; disposing does nothing from then on. */
@@ -55,11 +60,12 @@ export async function createLab(options: LabOptions = {}): Promise<Lab> {
 }
 
 async function buildLab({ id, dir }: { id: string; dir: string }, options: LabOptions): Promise<Lab> {
-  const { mtu = 9000 } = options;
+  const { mtu = 9000, api: apiKind = Deno.env.has("KUBEBUILDER_ASSETS") ? "real" : "embedded" } = options;
+  const env = inherited(["HOME", "DENO_DIR", "KUBEBUILDER_ASSETS"]);
   const runner = createSystemRunner({ maxProcesses: 64 });
   const specs = nodeFamilies(options).map((families, index) => nodeSpec(index, families));
   const make = (name: string, more: Partial<PlaceOptions> = {}): Promise<Place> =>
-    createPlace({ name, labDir: dir, marker: markerOf(id, name), runner, ...more });
+    createPlace({ name, labDir: dir, marker: markerOf(id, name), runner, env, ...more });
   const [routerPlace, controlPlane, client, ...nodePlaces] = await Promise.all([
     make("router", { sysctls: ROUTER_SYSCTLS }),
     make("control-plane"),
@@ -70,19 +76,28 @@ async function buildLab({ id, dir }: { id: string; dir: string }, options: LabOp
     const place = nodePlaces[index];
     return place === undefined ? [] : [createLabNode(place, { spec, id, dir })];
   });
-  const [router] = await Promise.all([
+  const [router, api] = await Promise.all([
     startRouter(routerPlace),
+    apiKind === "none" ? undefined : startLabApi(controlPlane, { kind: apiKind, dir }),
     wire(runner, { router: routerPlace, controlPlane, client, nodes, mtu }),
     ...nodes.map((node) => node.prepare()),
   ]);
-  return labOf({ id, dir, runner, router, controlPlane, client, nodes });
+  if (api !== undefined) await Promise.all(nodes.map((node) => node.join(api)));
+  return labOf({ id, dir, runner, router, controlPlane, client, nodes }, api);
 }
 
-function labOf(parts: Omit<Lab, "node" | "keep" | typeof Symbol.asyncDispose>): Lab {
+function labOf(
+  parts: Omit<Lab, "api" | "node" | "keep" | typeof Symbol.asyncDispose>,
+  api: (LabApi & Disposable) | undefined,
+): Lab {
   const { id, nodes, router, controlPlane, client } = parts;
   let kept = false;
   return {
     ...parts,
+    get api(): LabApi {
+      if (api === undefined) throw new Error("Cannot reach an API server: the lab was built without one");
+      return api;
+    },
     node: (name) => {
       const node = nodes.find((node) => node.name === name);
       if (node === undefined) {
@@ -95,11 +110,19 @@ function labOf(parts: Omit<Lab, "node" | "keep" | typeof Symbol.asyncDispose>): 
       kept = true;
     },
     [Symbol.asyncDispose]: async () => {
+      api?.[Symbol.dispose]();
       if (kept) return;
       await Promise.all([...nodes, client, controlPlane, router].map((place) => place[Symbol.asyncDispose]()));
       await removeLab(id);
     },
   };
+}
+
+function inherited(names: readonly string[]): Record<string, string> {
+  return Object.fromEntries(names.flatMap((name) => {
+    const value = Deno.env.get(name);
+    return value === undefined ? [] : [[name, value]];
+  }));
 }
 
 function nodeFamilies({ nodes = 2 }: LabOptions): readonly (readonly Family[])[] {

@@ -5,6 +5,7 @@ import type { Daemon } from "./process.ts";
 import { AGENT_SOCKET, BIRD, BIRD_CONFIG, BIRD_SOCKET, SYSCTL_DIR } from "../../src/paths/paths.ts";
 import { type Containerd, startContainerd } from "./containerd.ts";
 import { renderPauseImage } from "./pause_image.ts";
+import type { LabApi } from "./lab_api.ts";
 import { until } from "./until.ts";
 
 const ROOT = new URL("../../", import.meta.url);
@@ -44,6 +45,8 @@ export interface LabNode extends Place {
   readLog(daemon: string): Promise<string>;
   /** What is needed before anything can be started. Called by the lab. */
   prepare(): Promise<void>;
+  /** Gives the node its Node object and the agent its kubeconfig. Called by the lab. */
+  join(api: LabApi): Promise<void>;
 }
 
 /** @param place with NODE_TMPFS */
@@ -84,6 +87,10 @@ export function createLabNode(
     [Symbol.asyncDispose]: async () => {
       containerd?.cri[Symbol.dispose]();
       await place[Symbol.asyncDispose]();
+    },
+    join: async (api) => {
+      await api.apply({ apiVersion: "v1", kind: "Node", metadata: { name: spec.name } });
+      await place.write(KUBECONFIG, api.kubeconfig(spec.families.includes(4) ? 4 : 6));
     },
     prepare: async () => {
       await place.write(BIRD_CONFIG, await Deno.readTextFile(BOOTSTRAP_BIRD_CONF));

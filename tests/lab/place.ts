@@ -10,7 +10,7 @@ export interface ExecOptions {
   readonly stdin?: string;
   /** Default 10 000. */
   readonly timeoutMs?: number;
-  /** Added to `PATH`, `HOME` and `LC_ALL`. */
+  /** Added to the place's own. */
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -43,6 +43,8 @@ export interface PlaceOptions {
   readonly runner: CommandRunner;
   /** Directories that get a tmpfs of their own. */
   readonly tmpfs?: readonly string[];
+  /** Of every process inside, beside `PATH` and `LC_ALL`: what Deno needs to find its cache. */
+  readonly env: Readonly<Record<string, string>>;
   /** Below /proc/sys. */
   readonly sysctls?: Readonly<Record<string, string>>;
 }
@@ -90,11 +92,11 @@ export async function createPlace(options: PlaceOptions): Promise<Place> {
   return placeOf(options, holder);
 }
 
-function placeOf({ name, labDir, runner }: PlaceOptions, { pid, end }: Holder): Place {
+function placeOf({ name, labDir, runner, env: placeEnv }: PlaceOptions, { pid, end }: Holder): Place {
   const entrance = (): [string, ...string[]] => ["/usr/bin/nsenter", "-t", `${pid}`, "-m", "-n", "-u", "-p", "--"];
   const outside = (path: string): string => `/proc/${pid}/root${path}`;
   const exec = (argv: readonly string[], { env, ...options }: ExecOptions = {}): Promise<CommandResult> =>
-    runner.run([...entrance(), ...tethered(argv, env)], options);
+    runner.run([...entrance(), ...tethered(argv, { ...placeEnv, ...env })], options);
   return {
     name,
     pid,
@@ -108,7 +110,10 @@ function placeOf({ name, labDir, runner }: PlaceOptions, { pid, end }: Holder): 
     spawn: async (daemon, argv, { env } = {}) => {
       const logPath = `${labDir}/logs/${name}-${daemon}.log`;
       const redirected = ["/bin/sh", "-c", 'exec "$@" >>"$0" 2>&1', logPath, ...argv];
-      return await spawnDaemon([...entrance(), ...tethered(redirected, env)], { name: daemon, logPath });
+      return await spawnDaemon([...entrance(), ...tethered(redirected, { ...placeEnv, ...env })], {
+        name: daemon,
+        logPath,
+      });
     },
     write: async (path, text) => {
       await Deno.mkdir(outside(path.replace(/\/[^/]*$/, "")), { recursive: true });
@@ -120,8 +125,8 @@ function placeOf({ name, labDir, runner }: PlaceOptions, { pid, end }: Holder): 
 }
 
 /** A killed `nsenter` takes the process that it waits for with it. */
-function tethered(argv: readonly string[], env: Readonly<Record<string, string>> = {}): string[] {
-  const variables = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", HOME: "/root", ...env };
+function tethered(argv: readonly string[], env: Readonly<Record<string, string>>): string[] {
+  const variables = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", ...env };
   const assignments = Object.entries(variables).map(([key, value]) => `${key}=${value}`);
   return ["/usr/bin/setpriv", "--pdeathsig", "KILL", "/usr/bin/env", ...assignments, ...argv];
 }

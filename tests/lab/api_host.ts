@@ -1,0 +1,61 @@
+/**
+ * The lab's API server as a process of its own, which the lab starts inside the control plane's network. Beside the server's port it
+ * serves a unix socket, the lab's way in from outside that network: `/-/access` and `/-/faults/NAME` are its own, everything else it
+ * passes on to the server as the administrator.
+ */
+import type { ApiServer } from "./api/api_server.ts";
+import { startEmbeddedApi } from "./api/embedded.ts";
+import { CONTROL_PLANE } from "./topology.ts";
+
+/** Where nodes reach the server. */
+export const API_PORT = 6443;
+/** The program; importing it also has its packages in Deno's cache, for there is no registry inside the lab. */
+export const API_HOST_PROGRAM: string = new URL(import.meta.url).pathname;
+
+/** What `/-/access` answers. */
+export interface ApiAccess {
+  readonly kind: ApiServer["kind"];
+  readonly kubeconfig: string;
+}
+
+const OPTIONS = {
+  hostname: "::",
+  port: API_PORT,
+  advertise: CONTROL_PLANE[4],
+  hosts: [CONTROL_PLANE[4], CONTROL_PLANE[6]],
+};
+
+async function main([kind, dir, socket]: readonly string[]): Promise<void> {
+  if (dir === undefined || socket === undefined) {
+    throw new Error("Cannot start the API server: no directory or socket named");
+  }
+  const api = await startApi(kind, dir);
+  const client = Deno.createHttpClient({ caCerts: [await Deno.readTextFile(api.caFile)] });
+  Deno.serve({ path: socket, onListen: () => {} }, async (request) => {
+    const { pathname, search } = new URL(request.url);
+    if (pathname === "/-/access") {
+      return Response.json({ kind: api.kind, kubeconfig: api.kubeconfig() } satisfies ApiAccess);
+    }
+    if (pathname.startsWith("/-/faults/")) return await inflict(api, pathname.slice("/-/faults/".length));
+    const headers = new Headers(request.headers);
+    headers.set("authorization", `Bearer ${api.token()}`);
+    const { method, body, signal } = request;
+    return await fetch(`${api.url}${pathname}${search}`, { method, headers, body, signal, client });
+  });
+}
+
+async function startApi(kind: string | undefined, dir: string): Promise<ApiServer> {
+  if (kind === "embedded") return await startEmbeddedApi({ ...OPTIONS, dir });
+  const { startRealApi } = await import("./api/real.ts");
+  return await startRealApi({ ...OPTIONS, hostname: "0.0.0.0", dir });
+}
+
+async function inflict({ faults }: ApiServer, fault: string): Promise<Response> {
+  const [name, status] = fault.split("/");
+  if (name === "fail") await faults.fail(Number(status));
+  else if (name === "freeze" || name === "refuse" || name === "recover" || name === "compact") await faults[name]();
+  else return Response.json({ message: `no fault ${name}` }, { status: 404 });
+  return Response.json({});
+}
+
+if (import.meta.main) main(Deno.args);

@@ -1,0 +1,133 @@
+/** The lab's Kubernetes API server, as tests use it from outside the lab's network. */
+import type { Family } from "../../src/ip/address.ts";
+import type { ApiFaults } from "./api/api_server.ts";
+import { API_HOST_PROGRAM, type ApiAccess } from "./api_host.ts";
+import { record, records } from "./json.ts";
+import type { Place } from "./place.ts";
+import { CONTROL_PLANE } from "./topology.ts";
+import { exists, until } from "./until.ts";
+
+export type KubeObject = Readonly<Record<string, unknown>>;
+
+export interface LabApi {
+  readonly kind: "embedded" | "real";
+  /** The unix socket through which everybody outside the lab's network reaches the server over plain HTTP, as administrator. */
+  readonly socket: string;
+  readonly faults: ApiFaults;
+  /** @returns the text of a kubeconfig for clients inside the lab's network. @param family by which to reach the server, default 4 */
+  kubeconfig(family?: Family): string;
+  /** Creates the object, or replaces it (the main resource, not its status). @returns it as the server keeps it */
+  apply(object: KubeObject): Promise<KubeObject>;
+  /** @param path `/api/v1/nodes/node-a`. @returns undefined when it is not there */
+  get(path: string): Promise<KubeObject | undefined>;
+  /** Merge patch (RFC 7386), of the object or of `PATH/status`. */
+  patch(path: string, patch: KubeObject): Promise<KubeObject>;
+  /** Deletes at once, without a grace period; what is not there is fine. */
+  delete(path: string): Promise<void>;
+  /** @returns all Events about the object of that name, oldest first */
+  events(name: string): Promise<readonly KubeObject[]>;
+}
+
+/** The server's answer when it refuses a request. */
+export class ApiRefused extends Error {
+  override readonly name = "ApiRefused";
+
+  constructor(readonly status: number, message: string) {
+    super(message);
+  }
+}
+
+/** Starts the server inside the place. @param options.dir of the lab; the socket lies there. @returns once it answers */
+export async function startLabApi(
+  place: Place,
+  options: { readonly kind: LabApi["kind"]; readonly dir: string },
+): Promise<LabApi & Disposable> {
+  const socket = `${options.dir}/api.sock`;
+  const program = ["run", "--quiet", "--allow-all", "--cached-only", API_HOST_PROGRAM];
+  const argv = [Deno.execPath(), ...program, options.kind, `${options.dir}/api`, socket];
+  const daemon = await place.spawn("api", argv);
+  await until("the API server answers", async () => {
+    if (!daemon.running) throw new Error(`Cannot start the API server: ${await daemon.readLog()}`);
+    return await exists(socket);
+  }, { timeoutMs: 60_000 });
+  const client = Deno.createHttpClient({ proxy: { transport: "unix", path: socket } });
+  const send = (method: string, path: string, body?: unknown): Promise<KubeObject> =>
+    request(client, { method, path, ...(body === undefined ? {} : { body }) });
+  const access = await send("GET", "/-/access") as unknown as ApiAccess;
+  return { ...labApiOf(send, { ...access, socket }), [Symbol.dispose]: () => client.close() };
+}
+
+type Send = (method: string, path: string, body?: unknown) => Promise<KubeObject>;
+
+function labApiOf(send: Send, { kind, kubeconfig, socket }: ApiAccess & { socket: string }): LabApi {
+  const get = async (path: string): Promise<KubeObject | undefined> => await send("GET", path).catch(ifMissing);
+  const inflict = async (fault: string): Promise<void> => void await send("POST", `/-/faults/${fault}`);
+  return {
+    kind,
+    socket,
+    get,
+    faults: {
+      freeze: () => inflict("freeze"),
+      refuse: () => inflict("refuse"),
+      fail: (status) => inflict(`fail/${status}`),
+      recover: () => inflict("recover"),
+      compact: () => inflict("compact"),
+    },
+    kubeconfig: (family = 4) =>
+      kubeconfig.replace(CONTROL_PLANE[4], family === 4 ? CONTROL_PLANE[4] : `[${CONTROL_PLANE[6]}]`),
+    apply: async (object) => {
+      const { collection, path } = locate(object);
+      const present = await get(path);
+      if (present === undefined) return await send("POST", collection, object);
+      const resourceVersion = record(present["metadata"])["resourceVersion"];
+      return await send("PUT", path, { ...object, metadata: { ...record(object["metadata"]), resourceVersion } });
+    },
+    patch: (path, patch) => send("PATCH", path, patch),
+    delete: async (path) => void await send("DELETE", path, { gracePeriodSeconds: 0 }).catch(ifMissing),
+    events: async (name) => {
+      const { items } = await send("GET", `/api/v1/events`);
+      return records(items).filter((event) => record(event["involvedObject"])["name"] === name);
+    },
+  };
+}
+
+async function request(
+  client: Deno.HttpClient,
+  { method, path, body }: { method: string; path: string; body?: unknown },
+): Promise<KubeObject> {
+  const contentType = method === "PATCH" ? "application/merge-patch+json" : "application/json";
+  const response = await fetch(`http://lab${path}`, {
+    client,
+    method,
+    headers: { "content-type": contentType },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  const answer = record(await response.json());
+  if (!response.ok) throw new ApiRefused(response.status, `Cannot ${method} ${path}: ${answer["message"]}`);
+  return answer;
+}
+
+function ifMissing(error: unknown): undefined {
+  if (!(error instanceof ApiRefused && error.status === 404)) throw error;
+}
+
+// kind -> its resource and whether it lives in a namespace
+const RESOURCES: ReadonlyMap<string, { readonly resource: string; readonly namespaced: boolean }> = new Map([
+  ["Node", { resource: "nodes", namespaced: false }],
+  ["Namespace", { resource: "namespaces", namespaced: false }],
+  ["NodeConfig", { resource: "nodeconfigs", namespaced: false }],
+  ["CustomResourceDefinition", { resource: "customresourcedefinitions", namespaced: false }],
+  ["Pod", { resource: "pods", namespaced: true }],
+  ["ServiceAccount", { resource: "serviceaccounts", namespaced: true }],
+]);
+
+/** @returns the REST paths of an object and of the collection that it belongs to */
+export function locate(object: KubeObject): { collection: string; path: string } {
+  const apiVersion = String(object["apiVersion"]);
+  const { name, namespace = "default" } = record(object["metadata"]);
+  const entry = RESOURCES.get(String(object["kind"]));
+  if (entry === undefined) throw new Error(`Cannot locate a ${object["kind"]}: the lab does not know the kind`);
+  const group = apiVersion === "v1" ? "/api/v1" : `/apis/${apiVersion}`;
+  const collection = `${group}${entry.namespaced ? `/namespaces/${namespace}` : ""}/${entry.resource}`;
+  return { collection, path: `${collection}/${name}` };
+}
