@@ -1,0 +1,70 @@
+import { assertEquals } from "@std/assert";
+import { parsePod } from "./parse_pod.ts";
+
+const METADATA = { namespace: "default", name: "web-0", uid: "u1" };
+const EMPTY = {
+  ...METADATA,
+  image: "",
+  hostNetwork: false,
+  hasHostPort: false,
+  annotations: new Map<string, string>(),
+};
+
+Deno.test("parsePod() keeps what flock needs and nothing else", () => {
+  const pod = parsePod({
+    metadata: {
+      ...METADATA,
+      labels: { app: "web" },
+      annotations: { "flock.fritzlab.net/ipv6": "true", "other/ipv4": "false", "kubernetes.io/config.hash": "abc" },
+    },
+    spec: { hostNetwork: true, containers: [{ image: "nginx:1" }, { image: "sidecar" }] },
+    status: { podIP: "203.0.113.9" },
+  });
+  assertEquals(pod, {
+    ...METADATA,
+    staticHash: "abc",
+    image: "nginx:1",
+    hostNetwork: true,
+    hasHostPort: false,
+    annotations: new Map([["ipv6", "true"]]),
+  });
+});
+
+Deno.test("parsePod() finds a hostPort in any container, init containers included", () => {
+  const withPort = { ports: [{ containerPort: 80 }, { containerPort: 443, hostPort: 8443 }] };
+  const without = { ports: [{ containerPort: 80, hostPort: 0 }] };
+  const hasHostPort = (spec: unknown): boolean | undefined => parsePod({ metadata: METADATA, spec })?.hasHostPort;
+  assertEquals(hasHostPort({ containers: [without, withPort] }), true);
+  assertEquals(hasHostPort({ containers: [without], initContainers: [withPort] }), true);
+  assertEquals(hasHostPort({ containers: [without] }), false);
+});
+
+Deno.test("parsePod() refuses an object without namespace, name or UID", () => {
+  for (const raw of [undefined, null, 7, "pod", [], {}, { metadata: null }, { metadata: [] }]) {
+    assertEquals(parsePod(raw), undefined);
+  }
+  for (const missing of ["namespace", "name", "uid"]) {
+    assertEquals(parsePod({ metadata: { ...METADATA, [missing]: undefined } }), undefined, missing);
+    assertEquals(parsePod({ metadata: { ...METADATA, [missing]: 7 } }), undefined, missing);
+  }
+});
+
+Deno.test("parsePod() survives any shape of the rest", () => {
+  for (const odd of [null, 7, "x", [], {}, [null], [7], [[]], [{ ports: 7 }], [{ ports: [null, "x"], image: 7 }]]) {
+    const spec = { containers: odd, initContainers: odd, hostNetwork: odd };
+    assertEquals(parsePod({ metadata: METADATA, spec }), EMPTY);
+    assertEquals(
+      parsePod({ metadata: { ...METADATA, annotations: { "flock.fritzlab.net/ipv6": odd === "x" ? 1 : odd } } }),
+      EMPTY,
+    );
+  }
+  assertEquals(parsePod({ metadata: METADATA, spec: "x" }), EMPTY);
+});
+
+Deno.test("parsePod() takes hostile annotation names as plain names", () => {
+  const annotations = JSON.parse(
+    '{"__proto__":"x","flock.fritzlab.net/__proto__":"y","flock.fritzlab.net/constructor":"z"}',
+  );
+  const pod = parsePod({ metadata: { ...METADATA, annotations } });
+  assertEquals([...(pod?.annotations ?? [])], [["__proto__", "y"], ["constructor", "z"]]);
+});
