@@ -4,6 +4,7 @@ import type { Place } from "./place.ts";
 import type { Daemon } from "./process.ts";
 import { AGENT_SOCKET, BIRD, BIRD_CONFIG, BIRD_SOCKET, SYSCTL_DIR } from "../../src/paths/paths.ts";
 import { type Containerd, startContainerd } from "./containerd.ts";
+import { type LabPod, type PodSpec, runPod } from "./pods.ts";
 import { renderPauseImage } from "./pause_image.ts";
 import type { LabApi } from "./lab_api.ts";
 import { until } from "./until.ts";
@@ -41,6 +42,8 @@ export interface LabNode extends Place {
   birdc(command: string): Promise<string>;
   /** Starts containerd with the pause image; see `startContainerd`. Ended with the node. */
   startContainerd(options?: { readonly binDir?: string }): Promise<Containerd>;
+  /** Runs a pod; see `runPod`. Needs containerd, and an API server in the lab. */
+  runPod(pod: PodSpec): Promise<LabPod>;
   /** @returns all that a daemon of this node (`bird`, `agent`, `containerd`) has written so far; empty when it was never started */
   readLog(daemon: string): Promise<string>;
   /** What is needed before anything can be started. Called by the lab. */
@@ -52,10 +55,11 @@ export interface LabNode extends Place {
 /** @param place with NODE_TMPFS */
 export function createLabNode(
   place: Place,
-  { spec, dir }: { readonly spec: NodeSpec; readonly id: string; readonly dir: string },
+  { spec, id, dir }: { readonly spec: NodeSpec; readonly id: string; readonly dir: string },
 ): LabNode {
   let agent: Daemon | undefined;
   let containerd: Containerd | undefined;
+  let api: LabApi | undefined;
   const birdc = (command: string): Promise<string> => place.output(["birdc", "-s", BIRD_SOCKET, ...command.split(" ")]);
   return {
     ...place,
@@ -83,12 +87,19 @@ export function createLabNode(
     stopAgent: async (signal) => void await agent?.stop(signal),
     startContainerd: async (options = {}) =>
       containerd = await startContainerd(place, { ...options, image: await pauseImageFile(dir) }),
+    runPod: async (pod) => {
+      if (containerd === undefined || api === undefined) {
+        throw new Error(`Cannot run ${pod.name}: no containerd or no API`);
+      }
+      return await runPod(pod, { node: place, cri: containerd.cri, api, labId: id });
+    },
     readLog: (daemon) => Deno.readTextFile(`${dir}/logs/${spec.name}-${daemon}.log`).catch(() => ""),
     [Symbol.asyncDispose]: async () => {
       containerd?.cri[Symbol.dispose]();
       await place[Symbol.asyncDispose]();
     },
-    join: async (api) => {
+    join: async (joined) => {
+      api = joined;
       await api.apply({ apiVersion: "v1", kind: "Node", metadata: { name: spec.name } });
       await place.write(KUBECONFIG, api.kubeconfig(spec.families.includes(4) ? 4 : 6));
     },
