@@ -35,20 +35,13 @@ export async function waitForAgent(process: PluginProcess, ms: number): Promise<
  * @throws AgentGone when the connection ends without an answer
  */
 export async function callAgent(
-  connection: AgentConnection,
-  { request, timeoutMs }: { request: RpcRequest; timeoutMs: number },
+  process: PluginProcess,
+  { connection, request, timeoutMs }: { connection: AgentConnection; request: RpcRequest; timeoutMs: number },
 ): Promise<unknown> {
-  const late = new CniError(
-    CNI_CODE.tryAgainLater,
-    `Cannot ${request.verb}: no answer of the agent in ${timeoutMs / 1000} s`,
-  );
-  const timer = Promise.withResolvers<never>();
-  const timeout = setTimeout(() => timer.reject(late), timeoutMs);
-  try {
-    return parseResponse(await Promise.race([exchange(connection, request), timer.promise]));
-  } finally {
-    clearTimeout(timeout);
-  }
+  const answer = exchange(connection, request);
+  const line = await Promise.race([answer, process.sleep(timeoutMs).then(() => undefined)]);
+  if (line !== undefined) return parseResponse(line);
+  throw new CniError(CNI_CODE.tryAgainLater, `Cannot ${request.verb}: no answer of the agent in ${timeoutMs / 1000} s`);
 }
 
 async function exchange(connection: AgentConnection, request: RpcRequest): Promise<string> {

@@ -81,7 +81,8 @@ async function forward(
   const { verb } = request;
   try {
     const open = connection ?? await openLate(process, verb);
-    const result = await callAgent(open, { request, timeoutMs: verb === "ADD" ? ADD_TIMEOUT_MS : TIMEOUT_MS });
+    const timeoutMs = verb === "ADD" ? ADD_TIMEOUT_MS : TIMEOUT_MS;
+    const result = await callAgent(process, { connection: open, request, timeoutMs });
     if (verb === "ADD" && !isJsonObject(result)) {
       throw new CniError(CNI_CODE.ioFailure, "Cannot ADD: the agent sent no result");
     }
