@@ -1,0 +1,178 @@
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { adding, addresses, allocation, NOW, open, ownDisk, withDirectory } from "./_store_fixture.ts";
+import { StateDamaged } from "./state_damaged.ts";
+import { parseStateDocument, renderStateDocument } from "./state_document.ts";
+import type { StateFiles } from "./state_files.ts";
+
+const GOOD = {
+  version: 1,
+  bootId: "boot-1",
+  nodeName: "node-a",
+  generation: 3,
+  allocations: [allocation(1)],
+  resting: [{ address: "10.0.0.77", freedAt: NOW }],
+  tombstones: [{ containerId: "c9", ifname: "eth0", until: NOW }],
+  cursors: { "10.0.0.0/16": "10.0.0.2" },
+};
+
+async function sha256(text: string): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
+  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** A file with these fields and a checksum that is right, so that only the fields can be what is wrong. */
+async function sealed(fields: object): Promise<Uint8Array<ArrayBuffer>> {
+  const { version, ...body } = { ...GOOD, ...fields };
+  const text = JSON.stringify(body).slice(1);
+  return new TextEncoder().encode(`{"version":${JSON.stringify(version)},"checksum":"${await sha256(text)}",\n${text}`);
+}
+
+Deno.test("a sealed file is read", async () => {
+  const { state, generation } = await parseStateDocument(await sealed({}));
+  assertEquals([...state.allocations.values()], [allocation(1)]);
+  assertEquals(generation, 3);
+});
+
+const WRONG_FIELDS: readonly [string, object][] = [
+  ["version is no whole number", { version: "1" }],
+  ["version is no whole number", { version: 1.5 }],
+  ["bootId is no text", { bootId: 7 }],
+  ["nodeName is no text", { nodeName: "" }],
+  ["generation is no whole number", { generation: -1 }],
+  ["allocations is no list", { allocations: {} }],
+  ["allocations[0] is no object", { allocations: [null] }],
+  ["allocations[1] is no object", { allocations: [allocation(1), []] }],
+  ["allocations[0].containerId is no text", { allocations: [{ ...allocation(1), containerId: undefined }] }],
+  ["allocations[0].mtu is no whole number", { allocations: [{ ...allocation(1), mtu: "1500" }] }],
+  ["allocations[0].state is neither pending nor committed", { allocations: [{ ...allocation(1), state: "x" }] }],
+  ["allocations[0].createdAt is no time", { allocations: [{ ...allocation(1), createdAt: null }] }],
+  ["allocations[0].pod.uid is no text", { allocations: [{ ...allocation(1), pod: { namespace: "a", name: "b" } }] }],
+  ["allocations[0].ipv4 is no IPv4 address", { allocations: [{ ...allocation(1), ipv4: "10.0.0.300" }] }],
+  ["allocations[0].ipv4 is no IPv4 address", { allocations: [{ ...allocation(1), ipv4: "2001:db8::1" }] }],
+  ["allocations[0].ipv6 is no IPv6 address", { allocations: [{ ...allocation(1), ipv6: "2001:DB8::1" }] }],
+  [`two allocations are of ${allocation(1).containerId}/eth0`, { allocations: [allocation(1), allocation(1)] }],
+  ["two allocations hold 10.0.0.1", { allocations: [allocation(1), { ...allocation(2), ipv4: "10.0.0.1" }] }],
+  ["two allocations hold 2001:db8::2", { allocations: [allocation(1), { ...allocation(2), ipv6: "2001:db8::2" }] }],
+  ["resting is no list", { resting: undefined }],
+  ["resting[0].address is no IP address", { resting: [{ address: "x", freedAt: 1 }] }],
+  ["tombstones[0].until is no time", { tombstones: [{ containerId: "c", ifname: "e" }] }],
+  ["cursors is no object", { cursors: [] }],
+  ["cursors[10.0.0.0/16] is no IPv4 address", { cursors: { "10.0.0.0/16": "x" } }],
+];
+
+for (const [reason, fields] of WRONG_FIELDS) {
+  Deno.test(`a state file is damaged when ${reason}: ${JSON.stringify(fields).slice(0, 30)}`, async () => {
+    const { message } = await assertRejects(async () => await parseStateDocument(await sealed(fields)), StateDamaged);
+    assertEquals(message, reason);
+  });
+}
+
+async function goodFile(): Promise<Uint8Array<ArrayBuffer>> {
+  const document = await parseStateDocument(await sealed({}));
+  return await renderStateDocument(document);
+}
+
+const encode = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text);
+const RUINS: readonly [string, string, () => Promise<Uint8Array<ArrayBuffer>>][] = [
+  ["an empty file", "empty", () => Promise.resolve(encode(""))],
+  ["NUL bytes", "NUL", () => Promise.resolve(new Uint8Array(4096))],
+  ["a tail of NUL bytes", "NUL", async () => new Uint8Array([...await goodFile(), 0, 0])],
+  ["null", "no object", () => Promise.resolve(encode("null"))],
+  ["a list", "no object", () => Promise.resolve(encode("[]"))],
+  ["no version", "version", () => Promise.resolve(encode("{}"))],
+  ["a byte order mark", "not JSON", async () => new Uint8Array([0xef, 0xbb, 0xbf, ...await goodFile()])],
+  ["bytes that are not UTF-8", "not UTF-8", async () => new Uint8Array([...await goodFile(), 0xff])],
+  [
+    "an edit by hand",
+    "checksum",
+    async () => encode(new TextDecoder().decode(await goodFile()).replace("10.0.0.1", "10.0.0.3")),
+  ],
+  [
+    "a change of layout",
+    "checksum",
+    async () => encode(JSON.stringify(JSON.parse(new TextDecoder().decode(await goodFile())), null, 2)),
+  ],
+];
+
+for (const [title, reason, ruin] of RUINS) {
+  Deno.test(`${title} in place of the state is set aside, and the store starts empty (T-REL-08)`, () =>
+    withDirectory(async (directory) => {
+      const content = await ruin();
+      await Deno.writeFile(`${directory}/state.json`, content);
+      const store = await open(directory);
+      assert(store.origin.found === "damaged");
+      assertStringIncludes(store.origin.reason, reason);
+      assertEquals(store.origin.asideAs, `${directory}/state.json.corrupt-${NOW}`);
+      assertEquals(await Deno.readFile(store.origin.asideAs), content);
+      assertEquals(store.current().allocations.size, 0);
+      await store.update(adding(allocation(1)));
+      assertEquals(addresses(await open(directory)), ["10.0.0.1"]);
+    }));
+}
+
+Deno.test("a file cut anywhere is damaged, never half believed (T-REL-08)", async () => {
+  const whole = await goodFile();
+  // The last byte is the newline after the closing brace: without it the checksum fails.
+  for (let length = 0; length < whole.length; length += length < 200 ? 1 : 17) {
+    await assertRejects(() => parseStateDocument(whole.slice(0, length)), StateDamaged);
+  }
+  await assertRejects(() => parseStateDocument(whole.slice(0, -1)), StateDamaged, "checksum");
+});
+
+Deno.test("a bit flipped anywhere is noticed", async () => {
+  const whole = await goodFile();
+  for (let at = 0; at < whole.length; at += 7) {
+    const flipped = whole.slice();
+    flipped[at] = (flipped[at] ?? 0) ^ 1;
+    await assertRejects(() => parseStateDocument(flipped), Error);
+  }
+});
+
+Deno.test("a file of 200 MB is set aside unread (T-REL-08)", () =>
+  withDirectory(async (directory) => {
+    await Deno.writeTextFile(`${directory}/state.json`, "");
+    await Deno.truncate(`${directory}/state.json`, 200 << 20);
+    const files = { ...await ownDisk(directory), read: () => Promise.reject(new Error("read")) };
+    const { origin } = await open(directory, { files });
+    assert(origin.found === "damaged");
+    assertStringIncludes(origin.reason, "larger than");
+  }));
+
+/** A disk whose machine loses power at the given step: that step is done not at all, by half or wholly, and nothing after it. */
+function dyingAt(files: StateFiles, death: { step: number; done: "not" | "half" | "wholly" }): StateFiles {
+  let step = 0;
+  const guard = async (whole: () => Promise<void>, half: () => Promise<void>): Promise<void> => {
+    const now = step++;
+    if (now < death.step) return await whole();
+    if (now === death.step && death.done === "half") await half();
+    if (now === death.step && death.done === "wholly") await whole();
+    throw new Error("power lost");
+  };
+  const nothing = (): Promise<void> => Promise.resolve();
+  return {
+    ...files,
+    create: (path, content) =>
+      guard(() => files.create(path, content), () => files.create(path, content.slice(0, content.length / 2))),
+    rename: (from, to) => guard(() => files.rename(from, to), nothing),
+    syncDirectory: (path) => guard(() => files.syncDirectory(path), nothing),
+    remove: (path) => guard(() => files.remove(path), nothing),
+  };
+}
+
+for (const step of [0, 1, 2]) {
+  for (const done of ["not", "half", "wholly"] as const) {
+    Deno.test(`a crash at step ${step} of a write, ${done} done, leaves the old state or the new (T-REL-02)`, () =>
+      withDirectory(async (directory) => {
+        await (await open(directory)).update(adding(allocation(1)));
+        const files = dyingAt(await ownDisk(directory), { step, done });
+        const dying = await open(directory, { files });
+        await assertRejects(() => dying.update(adding(allocation(2))), Error, "power lost");
+        const store = await open(directory);
+        assertEquals(store.origin, { found: "loaded" });
+        const renamed = step === 2 || (step === 1 && done === "wholly");
+        assertEquals(addresses(store), renamed ? ["10.0.0.1", "10.0.0.2"] : ["10.0.0.1"]);
+        const names = await Array.fromAsync(Deno.readDir(directory), ({ name }) => name);
+        assertEquals(names, ["state.json"]);
+      }));
+  }
+}
