@@ -21,40 +21,24 @@ export async function makeCredentials(
 ): Promise<Credentials> {
   const [caFile, certFile, keyFile] = [`${dir}/ca.crt`, `${dir}/apiserver.crt`, `${dir}/apiserver.key`];
   const [caKey, request, extensions] = [`${dir}/ca.key`, `${dir}/apiserver.csr`, `${dir}/apiserver.ext`];
-  await run([
-    "openssl",
+  await openssl([
     "req",
     "-x509",
+    "-days",
+    "30",
+    "-subj",
+    "/CN=flock-lab-ca",
     ...EC_KEY,
     "-keyout",
     caKey,
     "-out",
     caFile,
-    "-days",
-    "30",
-    "-subj",
-    "/CN=flock-lab-ca",
   ]);
-  await run(["openssl", "req", ...EC_KEY, "-keyout", keyFile, "-out", request, "-subj", "/CN=kube-apiserver"]);
-  await Deno.writeTextFile(
-    extensions,
-    `subjectAltName=${[...new Set(options.hosts)].map(alternativeName).join(",")}\n`,
-  );
-  const issuer = ["-CA", caFile, "-CAkey", caKey, "-CAcreateserial"];
-  await run([
-    "openssl",
-    "x509",
-    "-req",
-    "-in",
-    request,
-    ...issuer,
-    "-days",
-    "30",
-    "-extfile",
-    extensions,
-    "-out",
-    certFile,
-  ]);
+  await openssl(["req", "-subj", "/CN=kube-apiserver", ...EC_KEY, "-keyout", keyFile, "-out", request]);
+  const names = [...new Set(options.hosts)].map(alternativeName);
+  await Deno.writeTextFile(extensions, `subjectAltName=${names.join(",")}\n`);
+  const signing = ["-CA", caFile, "-CAkey", caKey, "-CAcreateserial", "-extfile", extensions];
+  await openssl(["x509", "-req", "-days", "30", "-in", request, ...signing, "-out", certFile]);
   const users = { admin: ["system:masters"], ...options.users };
   const tokens = Object.fromEntries(Object.keys(users).map((user) => [user, randomToken()]));
   const tokenFile = `${dir}/tokens.csv`;
@@ -63,6 +47,10 @@ export async function makeCredentials(
   );
   await Deno.writeTextFile(tokenFile, lines.join(""), { mode: 0o600 });
   return { caFile, certFile, keyFile, tokenFile, tokens };
+}
+
+async function openssl(args: readonly string[]): Promise<void> {
+  await run("/usr/bin/openssl", args);
 }
 
 function alternativeName(host: string): string {

@@ -1,78 +1,36 @@
-/** The one place of the lab's API servers that starts processes. */
+/** How the lab's API servers come to run: inside a place of the lab, or on the machine itself. */
+import { type CommandRunner, expectSuccess } from "../../../src/exec/command_runner.ts";
+import { createSystemRunner } from "../../../src/exec/system_runner.ts";
+import { type Daemon, spawnDaemon } from "../process.ts";
 
-/** Runs a program to its end. @returns its standard output. @throws when it fails, with what it wrote */
-export async function run(argv: readonly string[]): Promise<string> {
-  const [program = "", ...args] = argv;
-  const output = await new Deno.Command(program, { args, stdin: "null" }).output();
-  const decode = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
-  if (!output.success) throw new Error(`Cannot run ${argv.join(" ")}: ${decode(output.stderr).trim()}`);
-  return decode(output.stdout);
-}
-
-/** A process of the lab's own. */
-export interface Daemon {
-  readonly pid: number;
-  /** Resolves when it has ended. */
-  readonly ended: Promise<void>;
-  readonly running: boolean;
-  signal(signal: Deno.Signal): void;
-  /** Ends it: SIGTERM, after 10 s SIGKILL. Idempotent. */
-  stop(): Promise<void>;
-}
+/** Starts a long-running process; a place's `spawn` is one. */
+export type Spawn = (name: string, argv: readonly string[]) => Promise<Daemon>;
 
 /**
- * Starts a process that stays; both its outputs go to `log`. The prefix (`ip netns exec NAME`) replaces itself by the program, so
- * that the process id is the program's.
+ * $0: log, $1: owner. The program is a child, whose pid the daemon finds and signals. A server whose owner was killed would stay
+ * for ever, and the kernel's parent-death signal looks at threads, of which a Deno process has many: so the shell looks.
  */
-export function startDaemon(argv: readonly string[], options: { log: string; cwd?: string }): Daemon {
-  const script = 'log=$1; shift; exec "$@" >"$log" 2>&1';
-  const args = ["-c", script, "sh", options.log, ...argv];
-  const command = new Deno.Command("/bin/sh", {
-    args,
-    stdin: "null",
-    stdout: "null",
-    stderr: "null",
-    ...cwdOf(options),
-  });
-  const child = command.spawn();
-  let running = true;
-  const ended = child.status.then(() => {
-    running = false;
-  });
-  const signal = (name: Deno.Signal): void => {
-    if (running) child.kill(name);
-  };
-  const stop = async (): Promise<void> => {
-    signal("SIGTERM");
-    signal("SIGCONT");
-    const killer = setTimeout(() => signal("SIGKILL"), 10_000);
-    await ended;
-    clearTimeout(killer);
-  };
-  return {
-    pid: child.pid,
-    ended,
-    get running(): boolean {
-      return running;
-    },
-    signal,
-    stop,
+const TETHER_SCRIPT = `
+owner=$1; shift
+"$@" >>"$0" 2>&1 &
+child=$!
+(while kill -0 "$owner" && kill -0 "$child"; do sleep 1; done; kill -KILL "$child") 2>/dev/null &
+wait "$child"
+`;
+
+/** @returns a way to start processes on the machine, their logs in `dir`; they end when this process does */
+export function spawnOnMachine(dir: string, env: readonly string[] = []): Spawn {
+  return async (name, argv) => {
+    const logPath = `${dir}/${name}.log`;
+    const variables = ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", ...env];
+    const tethered = ["/bin/sh", "-c", TETHER_SCRIPT, logPath, `${Deno.pid}`, ...argv];
+    return await spawnDaemon(["/usr/bin/env", ...variables, ...tethered], { name, logPath });
   };
 }
 
-/** Asks every 50 ms until the answer is true. @throws after `timeoutMs`, naming `what` */
-export async function waitUntil(
-  what: string,
-  ask: () => Promise<boolean> | boolean,
-  timeoutMs = 30_000,
-): Promise<void> {
-  const deadline = performance.now() + timeoutMs;
-  while (!(await ask())) {
-    if (performance.now() > deadline) throw new Error(`Cannot wait for ${what}: not so after ${timeoutMs} ms`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}
+const runner: CommandRunner = createSystemRunner();
 
-function cwdOf(options: { cwd?: string }): { cwd?: string } {
-  return options.cwd === undefined ? {} : { cwd: options.cwd };
+/** Runs a program to its end. @returns its standard output. @throws CommandFailed */
+export async function run(file: string, args: readonly string[]): Promise<string> {
+  return expectSuccess([file, ...args], await runner.run([file, ...args])).stdout;
 }

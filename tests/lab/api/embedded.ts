@@ -7,8 +7,7 @@
  */
 import { load } from "js-yaml";
 import type { ApiFaults, ApiOptions, ApiServer } from "./api_server.ts";
-import { describeAccess, formatEndpoint } from "./api_server.ts";
-import { makeCredentials } from "./_pki.ts";
+import { arrange } from "./_arrange.ts";
 import { failure, Rest } from "./_rest.ts";
 import { StatusError } from "./_status_error.ts";
 
@@ -21,43 +20,28 @@ export interface EmbeddedOptions extends ApiOptions {
   readonly gone?: "event" | "http";
 }
 
-/** The repository's own definition. */
-export const NODE_CONFIG_CRD: string = new URL("../../../crds/nodeconfig.yaml", import.meta.url).pathname;
+const DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 
-const ANY = ["::", "0.0.0.0"];
-
-/** Starts the server. @returns once it listens, its definitions installed */
+/** Starts the server in this process. @returns once it listens, its definitions installed */
 export async function startEmbeddedApi(options: EmbeddedOptions): Promise<ApiServer> {
-  const dir = options.dir ?? await Deno.makeTempDir({ prefix: "flock-api-" });
-  await Deno.mkdir(dir, { recursive: true });
-  const host = options.advertise ?? (ANY.includes(options.hostname) ? "localhost" : options.hostname);
-  const hosts = ["localhost", "127.0.0.1", "::1", host, ...options.hosts ?? []];
-  const credentials = await makeCredentials(dir, { hosts, users: options.users ?? {} });
+  const { crds, credentials, clear, describe } = await arrange(options);
   const rest = new Rest({
     tokens: Object.values(credentials.tokens),
     bookmarkMs: 1000 * (options.bookmarkSeconds ?? 60),
     historySize: options.historySize ?? 1000,
     gone: options.gone ?? "event",
   });
-  for (const file of options.crds ?? [NODE_CONFIG_CRD]) {
-    rest.create("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", load(await Deno.readTextFile(file)));
-  }
+  for (const file of crds) rest.create(DEFINITIONS, load(await Deno.readTextFile(file)));
   const [cert, key] = [await Deno.readTextFile(credentials.certFile), await Deno.readTextFile(credentials.keyFile)];
   const listener = new Listener(rest, { hostname: options.hostname, port: options.port, cert, key });
-  const url = `https://${formatEndpoint(host, listener.port)}`;
-  const ca = await Deno.readTextFile(credentials.caFile);
   let stopped = false;
-  return {
-    kind: "embedded",
-    ...describeAccess({ url, caFile: credentials.caFile, tokens: credentials.tokens }, ca),
-    faults: listener,
-    async stop(): Promise<void> {
-      if (stopped) return;
-      stopped = true;
-      await listener.refuse();
-      await Deno.remove(dir, { recursive: true });
-    },
+  const stop = async (): Promise<void> => {
+    if (stopped) return;
+    stopped = true;
+    await listener.refuse();
+    await clear();
   };
+  return { kind: "embedded", ...await describe(listener.port), faults: listener, stop };
 }
 
 interface ListenOptions {
