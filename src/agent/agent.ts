@@ -4,7 +4,7 @@ import type { Logger } from "../log/logger.ts";
 import type { GarbageCollector } from "./garbage_collector.ts";
 import type { NodeReconciler } from "./node_reconciler.ts";
 import { ReconcileLoop, type Tick } from "./reconcile_loop.ts";
-import { type NodeConfigReading, type NodeConfigResolution } from "./resolve_node_config.ts";
+import type { NodeConfigReading, NodeConfigResolution } from "./resolve_node_config.ts";
 import type { RpcServer } from "./rpc_server.ts";
 import type { SessionMonitor } from "./session_monitor.ts";
 import { isReportable, type StatusReporter, viewWithoutConfig } from "./status_reporter.ts";

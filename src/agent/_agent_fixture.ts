@@ -1,0 +1,177 @@
+/** The agent's operations over a real state file and a kernel in memory. */
+import type { Clock } from "../clock/clock.ts";
+import { parsePrefix, type Prefix } from "../ip/address.ts";
+import { createIpam } from "../ipam/create_ipam.ts";
+import type { KubeClient, KubeEvent, KubeObject, Watched } from "../kube/kube_client.ts";
+import { createLogger } from "../log/logger.ts";
+import type { NodeConfig } from "../nodeconfig/node_config.ts";
+import { parsePod } from "../pod/parse_pod.ts";
+import type { Pod } from "../pod/pod.ts";
+import { createDiskFiles } from "../store/disk_files.ts";
+import { openStateStore } from "../store/open_state_store.ts";
+import type { StateOrigin } from "../store/state.ts";
+import type { StateFiles } from "../store/state_files.ts";
+import { MemoryGuard, MemoryKernel } from "../../tests/fakes/memory_kernel.ts";
+import { AddOperation } from "./add.ts";
+import { AllocationLedger } from "./allocation_ledger.ts";
+import { CheckOperation } from "./check.ts";
+import { CniService } from "./cni_service.ts";
+import { ContainerQueue } from "./container_queue.ts";
+import { DelOperation } from "./del.ts";
+import { GarbageCollector } from "./garbage_collector.ts";
+import { LateAdds } from "./late_adds.ts";
+import { PodEvents } from "./pod_events.ts";
+import { PodSource } from "./pod_source.ts";
+
+export const logger = createLogger(() => {}, { level: "error", now: () => 0 });
+
+export function prefix(text: string): Prefix {
+  const parsed = parsePrefix(text);
+  if (parsed === undefined) throw new Error(`Cannot parse ${text}: not a prefix`);
+  return parsed;
+}
+
+export const CONFIG: NodeConfig = {
+  name: "node-a",
+  uid: "u1",
+  generation: 1,
+  createdAt: 0,
+  cidr6: [prefix("2001:db8:f001::/64")],
+  cidr4: [prefix("203.0.113.0/29")],
+  defaults: { ipv6: true, ipv4: true },
+  portmap: false,
+};
+
+/** A clock that a test moves; sleeping is left to the test. */
+export class TestClock implements Clock {
+  now = 1_000_000;
+  monotonic = (): number => this.now;
+  wall = (): number => this.now;
+  sleep = (): Promise<void> => new Promise(() => {});
+}
+
+/** An API server with these pods, of which the watch knows some. */
+export class TestKube implements KubeClient {
+  readonly pods = new Map<string, KubeObject>();
+  readonly events: KubeEvent[] = [];
+  failure: Error | undefined;
+  reads = 0;
+
+  watch<T>(): Watched<T> {
+    throw new Error("Cannot watch: the fixture hands its own collections in");
+  }
+  get(path: string): Promise<KubeObject | undefined> {
+    this.reads++;
+    return this.failure === undefined ? Promise.resolve(this.pods.get(path)) : Promise.reject(this.failure);
+  }
+  patchStatus(): Promise<void> {
+    return Promise.resolve();
+  }
+  recordEvent(event: KubeEvent): void {
+    this.events.push(event);
+  }
+  stop(): void {}
+}
+
+export interface Fixture extends AsyncDisposable {
+  readonly directory: string;
+  readonly clock: TestClock;
+  readonly kernel: MemoryKernel;
+  readonly guard: MemoryGuard;
+  readonly kube: TestKube;
+  readonly ledger: AllocationLedger;
+  readonly origin: StateOrigin;
+  readonly del: DelOperation;
+  readonly collector: GarbageCollector;
+  readonly lateAdds: LateAdds;
+  readonly watched: Map<string, Pod>;
+  readonly service: CniService;
+  config: NodeConfig;
+}
+
+export interface FixtureOptions {
+  /** State of an earlier life. */
+  readonly directory?: string;
+  readonly bootId?: string;
+  readonly kernel?: MemoryKernel;
+  readonly clock?: TestClock;
+  readonly files?: (real: StateFiles) => StateFiles;
+}
+
+export async function openFixture(options: FixtureOptions = {}): Promise<Fixture> {
+  const { clock = new TestClock(), kernel = new MemoryKernel(), bootId = "boot-1", files = (real) => real } = options;
+  const directory = options.directory ?? await Deno.makeTempDir();
+  const guard = new MemoryGuard();
+  guard.grants = new Set();
+  const kube = new TestKube();
+  const store = await openStateStore({
+    path: `${directory}/allocations.json`,
+    files: files(createDiskFiles({ owner: Deno.uid() ?? 0 })),
+    ...{ clock, logger, bootId, nodeName: "node-a" },
+  });
+  const ledger = new AllocationLedger(
+    store,
+    createIpam({ clock, random: (bits) => BigInt(clock.now) & ((1n << BigInt(bits)) - 1n) }),
+    clock,
+  );
+  const watched = new Map<string, Pod>();
+  const pods: Watched<Pod> = { synced: true, items: watched, lastContact: 0, onChange: () => () => {}, stop: () => {} };
+  const queue = new ContainerQueue();
+  const lateAdds = new LateAdds(ledger, clock);
+  const shared = { ledger, driver: kernel, guard, logger, addressesChanged: (): void => {} };
+  const del = new DelOperation(shared);
+  const collector = new GarbageCollector({
+    ...{ ledger, driver: kernel, del, queue, clock, logger },
+    netnsGone: (path) => !kernel.namespaces.has(path),
+  });
+  const fixture: Fixture = {
+    ...{ directory, clock, kernel, guard, kube, ledger, origin: store.origin, del, collector, lateAdds, watched },
+    config: CONFIG,
+    service: new CniService({
+      add: new AddOperation({
+        ...shared,
+        pods: new PodSource(pods, kube, logger),
+        lateAdds,
+        events: new PodEvents(kube),
+        terms: () => Promise.resolve({ config: fixture.config, mtu: 9000 }),
+      }),
+      ...{ del, collector, queue, lateAdds },
+      check: new CheckOperation({ ledger, driver: kernel }),
+      assertServing: () => {},
+    }),
+    [Symbol.asyncDispose]: () => Deno.remove(directory, { recursive: true }).catch(() => {}),
+  };
+  return fixture;
+}
+
+/** One request as the plugin sends it; the namespace exists unless said otherwise. */
+export function request(
+  fixture: Fixture,
+  verb: "ADD" | "DEL" | "CHECK" | "GC",
+  more: { id?: string; args?: string; startedAt?: number; config?: Record<string, unknown>; netns?: string } = {},
+): Record<string, unknown> {
+  const { id = "c1", args = "", startedAt = fixture.clock.now, config = {}, netns = `/run/netns/${id}` } = more;
+  if (verb === "ADD" && more.netns === undefined) fixture.kernel.namespaces.add(netns);
+  const environment = verb === "GC"
+    ? {}
+    : { CNI_CONTAINERID: id, CNI_NETNS: netns, CNI_IFNAME: "eth0", CNI_ARGS: args };
+  return { verb, startedAt, environment, config: { cniVersion: "1.1.0", name: "flock", type: "flock", ...config } };
+}
+
+/** A raw pod as the API has it. */
+export function rawPod(
+  name: string,
+  more: { uid?: string; annotations?: Record<string, string>; static?: string } = {},
+): KubeObject {
+  const hash = more.static === undefined ? {} : { "kubernetes.io/config.hash": more.static };
+  return {
+    metadata: { namespace: "ns", name, uid: more.uid ?? "uid-1", annotations: { ...more.annotations, ...hash } },
+    spec: { containers: [{ name: "c", image: "img" }] },
+  };
+}
+
+/** Lets the watch know a pod. */
+export function know(fixture: Fixture, raw: KubeObject): void {
+  const pod = parsePod(raw);
+  if (pod !== undefined) fixture.watched.set(`${pod.namespace}/${pod.name}`, pod);
+}

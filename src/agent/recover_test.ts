@@ -1,0 +1,173 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import type { LeftTombstone } from "../rpc/tombstone.ts";
+import { CniError } from "../cnispec/cni_error.ts";
+import { type Fixture, logger, openFixture, request } from "./_agent_fixture.ts";
+import { CONFIRM_MS, GRACE_MS } from "./garbage_collector.ts";
+import { recover } from "./recover.ts";
+
+async function restart(
+  fixture: Fixture,
+  options: { bootId?: string; tombstones?: LeftTombstone[] } = {},
+): Promise<Fixture> {
+  const { directory, kernel, clock } = fixture;
+  const { bootId = "boot-1", tombstones = [] } = options;
+  const again = await openFixture({ directory, kernel, clock, bootId });
+  again.guard.grants = undefined;
+  await recover({
+    ...{
+      origin: again.origin,
+      ledger: again.ledger,
+      driver: kernel,
+      guard: again.guard,
+      del: again.del,
+      clock,
+      logger,
+    },
+    tombstones: { list: () => [...tombstones], remove: (done) => void tombstones.splice(tombstones.indexOf(done), 1) },
+  });
+  return again;
+}
+
+Deno.test("recover() takes committed allocations back and grants their sources", async () => {
+  await using fixture = await openFixture();
+  await fixture.service.handle(request(fixture, "ADD"));
+  const again = await restart(fixture);
+  assertEquals(again.ledger.all(), fixture.ledger.all());
+  assertEquals(again.guard.grants?.size, 2);
+});
+
+Deno.test("recover() cleans up what was pending when the agent died (T-REL-02)", async () => {
+  await using fixture = await openFixture();
+  fixture.kernel.hold = new Promise(() => {});
+  void fixture.service.handle(request(fixture, "ADD"));
+  while (fixture.kernel.attaches === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  fixture.kernel.hold = undefined;
+  assertEquals(fixture.ledger.all().map(({ state }) => state), ["pending"]);
+  const again = await restart(fixture);
+  assertEquals([again.ledger.all().length, again.kernel.links.size], [0, 0]);
+});
+
+for (const damage of ["", "\0\0\0\0", '{"version":1,"allo', "null", "[]", "\uFEFF{}"]) {
+  Deno.test(`recover() rebuilds from the kernel when the file holds ${JSON.stringify(damage)} (T-REL-08)`, async () => {
+    await using fixture = await openFixture();
+    await fixture.service.handle(request(fixture, "ADD"));
+    const [before] = fixture.ledger.all();
+    await Deno.writeTextFile(`${fixture.directory}/allocations.json`, damage);
+    const again = await restart(fixture);
+    assertEquals(again.origin.found, "damaged");
+    assertEquals(again.ledger.all().map(({ containerId, ipv4, ipv6 }) => ({ containerId, ipv4, ipv6 })), [
+      { containerId: "c1", ipv4: before?.ipv4, ipv6: before?.ipv6 },
+    ]);
+    const aside = [...Deno.readDirSync(fixture.directory)].filter(({ name }) => name.includes(".corrupt-"));
+    assertEquals(aside.length, 1);
+  });
+}
+
+Deno.test("recover() rebuilds from the kernel when the file is gone, and no address is given twice (T-REL-09)", async () => {
+  await using fixture = await openFixture();
+  for (const id of ["a", "b", "c"]) await fixture.service.handle(request(fixture, "ADD", { id }));
+  await Deno.remove(`${fixture.directory}/allocations.json`);
+  const again = await restart(fixture);
+  for (const id of ["d", "e"]) await again.service.handle(request(again, "ADD", { id }));
+  assertEquals(new Set(again.ledger.all().map(({ ipv4 }) => ipv4)).size, 5);
+});
+
+Deno.test("recover() voids everything after a reboot (T-REL-16)", async () => {
+  await using fixture = await openFixture();
+  await fixture.service.handle(request(fixture, "ADD"));
+  const again = await restart(fixture, { bootId: "boot-2" });
+  assertEquals([again.ledger.all().length, again.kernel.links.size], [0, 0]);
+});
+
+Deno.test("recover() replays the DELs that found no agent, and an ADD that began before one of them is late (T-REL-05)", async () => {
+  await using fixture = await openFixture();
+  await fixture.service.handle(request(fixture, "ADD"));
+  const at = fixture.clock.now + 10;
+  fixture.clock.now += 20;
+  const tombstones = [{ containerId: "c1", ifname: "eth0", at }, { containerId: "c2", ifname: "eth0", at }];
+  const again = await restart(fixture, { tombstones });
+  assertEquals([again.ledger.all().length, again.kernel.links.size, tombstones.length], [0, 0, 0]);
+  await assertRejects(
+    () => again.service.handle(request(again, "ADD", { id: "c2", startedAt: at - 1 })),
+    CniError,
+    "deleted",
+  );
+  await again.service.handle(request(again, "ADD", { id: "c2", startedAt: at + 1 }));
+});
+
+Deno.test("sweep() frees an allocation whose netns and veth are gone, seen twice, and no other (T-REL-20)", async () => {
+  await using fixture = await openFixture();
+  for (const id of ["dead", "linked", "named", "alive"]) await fixture.service.handle(request(fixture, "ADD", { id }));
+  const linkOf = (id: string): string => fixture.ledger.get(`${id}/eth0`)?.hostLink ?? "";
+  fixture.kernel.namespaces.delete("/run/netns/dead");
+  fixture.kernel.namespaces.delete("/run/netns/linked");
+  fixture.kernel.links.delete(linkOf("dead"));
+  fixture.kernel.links.delete(linkOf("named"));
+  const ids = async (): Promise<string[]> => {
+    await fixture.collector.sweep();
+    return fixture.ledger.all().map(({ containerId }) => containerId);
+  };
+  assertEquals((await ids()).length, 4);
+  fixture.clock.now += CONFIRM_MS;
+  assertEquals((await ids()).length, 4, "younger than the grace period");
+  fixture.clock.now += GRACE_MS;
+  assertEquals((await ids()).length, 4, "seen once");
+  fixture.clock.now += CONFIRM_MS - 1;
+  assertEquals((await ids()).length, 4, "seen twice, too close together");
+  fixture.clock.now += 1;
+  assertEquals(await ids(), ["linked", "named", "alive"]);
+});
+
+Deno.test("GC frees what the runtime's list lacks; null and the empty list free only what has no netns (T-CNI-22)", async () => {
+  await using fixture = await openFixture();
+  for (const id of ["a", "b", "c"]) await fixture.service.handle(request(fixture, "ADD", { id }));
+  const gc = (list: unknown): Promise<unknown> =>
+    fixture.service.handle(request(fixture, "GC", { config: { "cni.dev/valid-attachments": list } }));
+  const ids = (): string[] => fixture.ledger.all().map(({ containerId }) => containerId);
+  await gc(["a", "b"].map((containerID) => ({ containerID, ifname: "eth0" })));
+  assertEquals(ids(), ["a", "b"]);
+  await gc(null);
+  await gc([]);
+  assertEquals(ids(), ["a", "b"]);
+  fixture.kernel.namespaces.delete("/run/netns/a");
+  await gc(null);
+  assertEquals(ids(), ["b"]);
+  await assertRejects(() => fixture.service.handle(request(fixture, "GC")), CniError, "valid-attachments");
+  assertEquals(ids(), ["b"]);
+});
+
+Deno.test("CHECK names what is different, and repairs nothing (T-CNI-20)", async () => {
+  await using fixture = await openFixture();
+  const prevResult = await fixture.service.handle(request(fixture, "ADD"));
+  const check = (previous: unknown): Promise<unknown> =>
+    fixture.service.handle(request(fixture, "CHECK", { config: { prevResult: previous } }));
+  await check(prevResult);
+  const wrong = { ...prevResult as Record<string, unknown>, ips: [{ address: "198.51.100.9/32", interface: 1 }] };
+  await assertRejects(() => check(wrong), CniError, "198.51.100.9");
+  fixture.kernel.links.clear();
+  await assertRejects(() => check(prevResult), CniError, "link");
+  assertEquals(fixture.kernel.links.size, 0);
+});
+
+Deno.test("a full disk fails an ADD and undoes it, and lets a DEL through (T-REL-15)", async () => {
+  let full = false;
+  await using fixture = await openFixture({
+    files: (real) => ({
+      ...real,
+      create: (path, content) =>
+        full ? Promise.reject(new Error("No space left on device")) : real.create(path, content),
+    }),
+  });
+  await fixture.service.handle(request(fixture, "ADD", { id: "a" }));
+  full = true;
+  const error = await assertRejects(() => fixture.service.handle(request(fixture, "ADD", { id: "b" })), CniError);
+  assertEquals(error.code, 5);
+  assertEquals(fixture.kernel.links.size, 1);
+  await fixture.service.handle(request(fixture, "DEL", { id: "a" }));
+  assertEquals([fixture.kernel.links.size, fixture.ledger.all().length], [0, 0]);
+  full = false;
+  await fixture.service.handle(request(fixture, "ADD", { id: "c" }));
+  const again = await restart(fixture);
+  assertEquals(again.ledger.all().map(({ containerId }) => containerId), ["c"]);
+  assert(!again.ledger.all().some(({ state }) => state === "pending"));
+});
