@@ -102,6 +102,7 @@ class Follower<T> implements Watched<T> {
     let events = 0;
     try {
       const body = await transport.send(wanted);
+      this.#hear();
       for await (const lines of readLines(body)) {
         watchdog.feed();
         this.#hear();
