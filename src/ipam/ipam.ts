@@ -34,9 +34,12 @@ export interface Ipam {
   allocate(requests: readonly FamilyRequest[]): Grant;
   /** Marks an address as in use (taken back at start). @returns false when it was in use already */
   take(address: Address): boolean;
-  /** Frees an address; it rests from `freedAt` (wall clock, ms since the epoch; default now). Freeing a free one is fine. */
+  /**
+   * Frees an address; it rests from `freedAt` on (wall clock, ms since the epoch; default now). A free one rests as well (taken back at
+   * start), one that rests already goes on resting. A `freedAt` in the future or more than a day ago counts as now.
+   */
   release(address: Address, freedAt?: number): void;
-  /** Frees an address that never left the agent: no rest. */
+  /** Frees an address that never left the agent: no rest, but one that its allocation cut short goes on. Undoing a free one is fine. */
   undo(address: Address): void;
   /** Sets the node CIDR's cursor (text of the last address given out) at start. */
   setCursor(nodeCidr: string, last: Address): void;

@@ -31,9 +31,15 @@ export type StateOrigin =
   | { readonly found: "loaded" }
   /** No file: a first start. */
   | { readonly found: "absent" }
-  /** The file was unreadable and was set aside under `asideAs`; the state must be rebuilt from the kernel. */
+  /**
+   * The file was unreadable, or another node's, and was set aside under `asideAs` (its own path when the disk refused even that); the
+   * state must be rebuilt from the kernel.
+   */
   | { readonly found: "damaged"; readonly reason: string; readonly asideAs: string }
-  /** The file is of an earlier boot: its allocations are void, its cursors and resting addresses are kept. */
+  /**
+   * The file is of an earlier boot: its allocations and tombstones are void, their addresses rest from now on, its cursors and resting
+   * addresses are kept. Said at each start until the first write.
+   */
   | { readonly found: "otherBoot" };
 
 /** Durable state with one writer. Reads are from memory; a write resolves when it is on the disk. */
@@ -43,7 +49,7 @@ export interface StateStore {
   current(): State;
   /**
    * Changes the state in memory at once and on disk soon; one write carries every update made while the one before it was under way.
-   * `change` is pure; it gets the state as of now.
+   * `change` is pure; it gets the state as of now. One that returns it as it is writes only what an earlier failure left unwritten.
    *
    * @returns when the update is on the disk
    * @throws StateWriteFailed when the write failed; the update stays in memory, and the next write carries it. The caller that
