@@ -30,5 +30,5 @@ export type RpcResponse =
   | { readonly ok: true; readonly result?: unknown }
   | { readonly ok: false; readonly code: number; readonly msg: string; readonly details: string };
 
-/** Longest request line in bytes; stdin is limited to 256 KiB, JSON may double it. */
-export const MAX_REQUEST_BYTES = 1 << 20;
+/** Longest request line in bytes: GC lists every attachment of a node, in a configuration of at most 4 MiB. */
+export const MAX_REQUEST_BYTES = 5 << 20;
