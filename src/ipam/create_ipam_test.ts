@@ -248,6 +248,13 @@ Deno.test("IPv6: a large range is tried 16 times and then searched", () => {
   assertEquals(draws, 1 + RANDOM_TRIES + 1);
 });
 
+Deno.test("IPv6: a random address that rests is passed over (I9)", () => {
+  const { ipam } = setUp((bits) => BigInt.asUintN(bits, 7n));
+  const request = want(range("2001:db8::/64"));
+  ipam.release(give(ipam, request));
+  assertEquals(give(ipam, request).text, "2001:db8::8");
+});
+
 Deno.test("IPv6: a source that only ever says zero never yields the all-zeros host", () => {
   for (const cidr of ["2001:db8::/64", "2001:db8::/120"]) {
     const { ipam } = setUp(() => 0n);

@@ -82,6 +82,27 @@ Deno.test("updates made during a write share the next one", () =>
     assertEquals(addresses(await open(directory)).length, 53);
   }));
 
+Deno.test("updates of the same turn share the first write", () =>
+  withDirectory(async (directory) => {
+    const files = gated(await ownDisk(directory));
+    const store = await open(directory, { files });
+    await Promise.all(Array.from({ length: 10 }, (_, n) => store.update(adding(allocation(n)))));
+    assertEquals(files.writes, 1);
+  }));
+
+Deno.test("going back to the state before a failed write is written: the disk may hold the failed one", () =>
+  withDirectory(async (directory) => {
+    const files = { ...await ownDisk(directory) };
+    const store = await open(directory, { files });
+    await store.update(adding(allocation(1)));
+    const [before, syncDirectory] = [store.current(), files.syncDirectory];
+    files.syncDirectory = () => Promise.reject(new Error("EIO"));
+    await assertRejects(() => store.update(adding(allocation(2))), StateWriteFailed, "EIO");
+    files.syncDirectory = syncDirectory;
+    await store.update(() => before);
+    assertEquals(addresses(await open(directory)), ["10.0.0.1"]);
+  }));
+
 Deno.test("an update that changes nothing writes nothing", () =>
   withDirectory(async (directory) => {
     const files = gated(await ownDisk(directory));
