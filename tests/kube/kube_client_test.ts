@@ -8,6 +8,7 @@ import { type KubeClient, KubeError, type KubeObject, type Watched } from "../..
 import type { LogFields, Logger } from "../../src/log/logger.ts";
 import type { ApiServer } from "../lab/api/api_server.ts";
 import { type EmbeddedOptions, startEmbeddedApi } from "../lab/api/embedded.ts";
+import { startRealApi } from "../lab/api/real.ts";
 import { until } from "../lab/until.ts";
 
 /** How much faster the client's clock runs, so that 90 s of silence take 3. */
@@ -68,26 +69,60 @@ class Operator {
   }
 }
 
-/** What a scene asks of its server. */
+/** What a scene asks of its server, where it is the embedded one. */
 type ServerOptions = Pick<EmbeddedOptions, "bookmarkSeconds" | "gone">;
 
-function scene(title: string, play: (scene: Scene) => Promise<void>, server: ServerOptions = {}): void {
+type Play = (scene: Scene) => Promise<void>;
+
+const scenes: { title: string; play: Play }[] = [];
+
+/** An embedded server for each scene; the real one takes 10 s to start and serves them all, one after the other. */
+function scene(title: string, play: Play, server: ServerOptions = {}): void {
+  scenes.push({ title, play });
   Deno.test(`KubeClient ${title}, embedded server`, async () => {
     const api = await startEmbeddedApi({ hostname: "127.0.0.1", port: 0, bookmarkSeconds: 1, ...server });
-    const dir = await Deno.makeTempDir({ prefix: "flock-kube-" });
-    const operator = new Operator(api);
-    const logger = createMemoryLogger();
-    await writeServiceAccount(api, dir);
-    const client = createKubeClient({ connection: connect(api, dir), clock: hastyClock, logger });
     try {
-      await play({ api, client, operator, dir, logger });
+      await stage(api, play);
     } finally {
-      client.stop();
-      operator.close();
       await api.stop();
-      await Deno.remove(dir, { recursive: true });
     }
   });
+}
+
+const assets = Deno.env.get("KUBEBUILDER_ASSETS");
+
+Deno.test({
+  name: "KubeClient against the real server (needs KUBEBUILDER_ASSETS)",
+  ignore: assets === undefined,
+  fn: playOnRealServer,
+});
+
+async function playOnRealServer(test: Deno.TestContext): Promise<void> {
+  // The lab's processes do not keep this one alive while it waits for them.
+  const alive = setInterval(() => {}, 1000);
+  const api = await startRealApi({ hostname: "127.0.0.1", port: 0, assets: assets ?? "" });
+  try {
+    for (const { title, play } of scenes) await test.step(title, () => stage(api, play));
+  } finally {
+    await api.stop();
+    clearInterval(alive);
+  }
+}
+
+async function stage(api: ApiServer, play: Play): Promise<void> {
+  const dir = await Deno.makeTempDir({ prefix: "flock-kube-" });
+  const operator = new Operator(api);
+  await writeServiceAccount(api, dir);
+  const logger = createMemoryLogger();
+  const client = createKubeClient({ connection: connect(api, dir), clock: hastyClock, logger });
+  try {
+    await play({ api, client, operator, dir, logger });
+  } finally {
+    client.stop();
+    if (api.kind === "real") await operator.do("DELETE", NODES);
+    operator.close();
+    await Deno.remove(dir, { recursive: true });
+  }
 }
 
 async function writeServiceAccount(api: ApiServer, dir: string): Promise<void> {
@@ -149,7 +184,7 @@ scene("outlives a server that refuses connections and then fails", async ({ api,
   await api.faults.refuse();
   await systemClock.sleep(500);
   await api.faults.recover();
-  await api.faults.fail(503);
+  if (api.kind === "embedded") await api.faults.fail(503);
   await systemClock.sleep(500);
   assert(has(watched, "before"));
   await api.faults.recover();
