@@ -1,0 +1,188 @@
+import { assertEquals, assertMatch, assertNotMatch, assertStringIncludes } from "@std/assert";
+import { FakeProcess, type FakeWorld } from "./_fake_process.ts";
+import { runPlugin } from "./run_plugin.ts";
+
+const CONFIG = JSON.stringify({ cniVersion: "1.1.0", name: "flock", type: "flock" });
+const ENVIRONMENT = { CNI_CONTAINERID: "abc", CNI_NETNS: "/run/netns/a", CNI_IFNAME: "eth0", CNI_PATH: "/opt/cni/bin" };
+const VERBS = ["ADD", "DEL", "CHECK", "GC", "STATUS"];
+
+interface Outcome {
+  readonly code: number;
+  /** The one document on standard output; undefined when that stayed empty. */
+  readonly document: Record<string, unknown> | undefined;
+  readonly process: FakeProcess;
+}
+
+async function call(command: string, world: FakeWorld = {}): Promise<Outcome> {
+  const process = new FakeProcess({
+    stdin: configOf(command),
+    ...world,
+    env: { CNI_COMMAND: command, ...(world.env ?? ENVIRONMENT) },
+  });
+  const code = await runPlugin(process);
+  return { code, document: process.stdout === "" ? undefined : JSON.parse(process.stdout), process };
+}
+
+function configOf(command: string): string {
+  const config = JSON.parse(CONFIG);
+  if (command === "CHECK") config.prevResult = { ips: [] };
+  if (command === "GC") config["cni.dev/valid-attachments"] = [];
+  return JSON.stringify(config);
+}
+
+Deno.test("runPlugin() connects, gives everything up, and only then reads its input", async () => {
+  for (const verb of ["ADD", "CHECK", "GC", "STATUS"]) {
+    const { process } = await call(verb, { agents: ['{"ok":true,"result":{}}'] });
+    assertEquals(process.done, ["connect", "keep nothing", "read stdin"], verb);
+  }
+});
+
+Deno.test("runPlugin() prints the agent's result for ADD and nothing for the others", async () => {
+  for (const verb of VERBS) {
+    const { code, document, process } = await call(verb, { agents: ['{"ok":true,"result":{"cniVersion":"1.1.0"}}'] });
+    assertEquals([code, document], [0, verb === "ADD" ? { cniVersion: "1.1.0" } : undefined], verb);
+    assertEquals(process.requests.length, 1);
+  }
+});
+
+Deno.test("runPlugin() passes on what the runtime gave", async () => {
+  const { process } = await call("ADD", { agents: ['{"ok":true,"result":{}}'] });
+  const config = JSON.parse(CONFIG);
+  assertEquals(process.requests, [{ verb: "ADD", startedAt: 1_700_000_000_000, environment: ENVIRONMENT, config }]);
+});
+
+Deno.test("runPlugin() prints the agent's error in the version that was asked for", async () => {
+  const stdin = JSON.stringify({ cniVersion: "0.4.0", name: "flock", type: "flock" });
+  const { code, document } = await call("ADD", {
+    stdin,
+    agents: ['{"ok":false,"code":11,"msg":"pool full","details":"d"}'],
+  });
+  assertEquals([code, document], [1, { cniVersion: "0.4.0", code: 11, msg: "pool full", details: "d" }]);
+});
+
+Deno.test("runPlugin() names each missing variable (T-CNI-01)", async () => {
+  const required: Record<string, string[]> = {
+    ADD: ["CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME", "CNI_PATH"],
+    CHECK: ["CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME", "CNI_PATH"],
+    DEL: ["CNI_CONTAINERID", "CNI_IFNAME", "CNI_PATH"],
+    GC: ["CNI_PATH"],
+    STATUS: ["CNI_PATH"],
+  };
+  for (const verb of VERBS) {
+    for (const name of required[verb] ?? []) {
+      const env = Object.fromEntries(Object.entries(ENVIRONMENT).filter(([key]) => key !== name));
+      const { code, document } = await call(verb, { env, agents: ['{"ok":true,"result":{}}'] });
+      assertEquals([code, document?.["code"]], [1, 4], `${verb} ${name}`);
+      assertStringIncludes(String(document?.["msg"]), name);
+    }
+  }
+});
+
+Deno.test("runPlugin() names all missing variables at once (T-CNI-02)", async () => {
+  const { document } = await call("ADD", { env: { CNI_CONTAINERID: "abc" } });
+  assertEquals(document?.["msg"], "required env variables [CNI_NETNS,CNI_IFNAME,CNI_PATH] missing");
+});
+
+Deno.test("runPlugin() refuses other commands without connecting (T-CNI-03)", async () => {
+  for (const command of ["FOO", "", "add"]) {
+    const { code, document, process } = await call(command);
+    assertEquals([code, document?.["code"], process.done], [1, 4, []], command);
+  }
+});
+
+Deno.test("runPlugin() answers VERSION alone, whatever is on standard input (T-CNI-04, T-CNI-05)", async () => {
+  const inputs: [string | Error, string][] = [['{"cniVersion":"9.9.9"}', "9.9.9"], ["", "1.1.0"], ["{", "1.1.0"]];
+  for (const [stdin, cniVersion] of inputs) {
+    const { code, document, process } = await call("VERSION", { stdin, env: {} });
+    assertEquals([code, document?.["cniVersion"], process.done], [0, cniVersion, ["keep nothing"]]);
+    assertEquals(document?.["supportedVersions"], ["0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"]);
+  }
+});
+
+Deno.test("runPlugin() refuses input that is no configuration (T-CNI-08, T-CNI-09)", async () => {
+  const inputs: [string | Error, number][] = [
+    ["no json", 6],
+    ["", 6],
+    [`{"a":"${"x".repeat(300_000)}"}`, 6],
+    ["\ud800", 6],
+    ['{"cniVersion":"1.1.0","type":"flock"}', 7],
+    ['{"name":"flock","type":"flock"}', 1],
+    [new Error("EBADF"), 5],
+  ];
+  for (const [stdin, expected] of inputs) {
+    const { code, document, process } = await call("ADD", { stdin, agents: ['{"ok":true,"result":{}}'] });
+    assertEquals([code, document?.["code"], process.requests], [1, expected, []], String(stdin).slice(0, 40));
+  }
+});
+
+Deno.test("runPlugin() ADD waits for an agent that starts, with nothing but its socket", async () => {
+  const agents = ["absent", "absent", "absent", '{"ok":true,"result":{}}'] as const;
+  const { code, process } = await call("ADD", { agents });
+  const retries = ["connect in vain", "connect in vain", "connect"];
+  assertEquals([code, process.done], [0, ["connect in vain", "keep agent socket", "read stdin", ...retries]]);
+});
+
+Deno.test("runPlugin() ADD without an agent answers 11 after 30 s", async () => {
+  const { code, document, process } = await call("ADD");
+  assertEquals([code, document?.["code"], process.monotonic()], [1, 11, 30_000]);
+});
+
+Deno.test("runPlugin() refuses a bad ADD at once, agent or not", async () => {
+  const { document, process } = await call("ADD", { env: { ...ENVIRONMENT, CNI_IFNAME: "a/b" } });
+  assertEquals([document?.["code"], process.monotonic()], [4, 0]);
+});
+
+Deno.test("runPlugin() DEL without an agent, or with one that dies, leaves a tombstone and succeeds (T-CNI-17)", async () => {
+  for (const agent of ["absent", "hangs up"]) {
+    const { code, document, process } = await call("DEL", { agents: [agent] });
+    assertEquals([code, document], [0, undefined]);
+    assertEquals(process.done[1], "keep tombstones");
+    const tombstone = { containerId: "abc", ifname: "eth0", netns: "/run/netns/a" };
+    assertEquals(process.tombstones.map(({ at: _, ...rest }) => rest), [tombstone]);
+  }
+});
+
+Deno.test("runPlugin() DEL leaves no tombstone for a container that cannot be", async () => {
+  const { code, process } = await call("DEL", { env: { ...ENVIRONMENT, CNI_CONTAINERID: "../x" } });
+  assertEquals([code, process.tombstones], [1, []]);
+});
+
+Deno.test("runPlugin() DEL passes the agent's error on", async () => {
+  const { code, document, process } = await call("DEL", {
+    agents: ['{"ok":false,"code":11,"msg":"busy","details":""}'],
+  });
+  assertEquals([code, document?.["code"], process.tombstones], [1, 11, []]);
+});
+
+Deno.test("runPlugin() without an agent: STATUS answers 50, CHECK and GC 11", async () => {
+  for (const [verb, expected] of [["STATUS", 50], ["CHECK", 11], ["GC", 11]] as const) {
+    for (const agent of ["absent", "hangs up"]) {
+      const { code, document } = await call(verb, { agents: [agent] });
+      assertEquals([code, document?.["code"]], [1, expected], `${verb} ${agent}`);
+    }
+  }
+});
+
+Deno.test("runPlugin() answers 11 when the agent never does", async () => {
+  for (const verb of VERBS) {
+    const { code, document } = await call(verb, { agents: ["is silent"] });
+    assertEquals([code, document?.["code"]], [1, 11], verb);
+    assertMatch(String(document?.["msg"]), /no answer of the agent in (30|90) s/);
+  }
+});
+
+Deno.test("runPlugin() answers one document for every nonsense of the agent (T-CNI-27)", async () => {
+  for (
+    const line of ["", "7", "[]", "{}", '{"ok":false}', '{"ok":1}', '{"ok":true}', '{"ok":false,"code":"4","msg":"x"}']
+  ) {
+    const { code, document } = await call("ADD", { agents: [line] });
+    assertEquals([code, document?.["code"]], [1, 5], line);
+  }
+});
+
+Deno.test("runPlugin() rewords an agent's error that runtimes would take for success (T-CNI-28)", async () => {
+  const { process } = await call("DEL", {
+    agents: ['{"ok":false,"code":11,"msg":"netns not found","details":"no such file or directory"}'],
+  });
+  assertNotMatch(process.stdout, /not found|no such file or directory/i);
+});

@@ -1,0 +1,41 @@
+import { assert, assertEquals } from "@std/assert";
+import * as paths from "../paths/paths.ts";
+import { GRANTED, PERMISSION_SETS, type PermissionSet, unionOf } from "./permission_sets.ts";
+
+function allows(list: PermissionSet["read"], path: string): boolean {
+  return Array.isArray(list) && list.some((allowed) => path === allowed || path.startsWith(`${allowed}/`));
+}
+
+Deno.test("the plugin's set names the agent's socket, the tombstones and CNI_ variables, and nothing else", () => {
+  const { env, ...files } = PERMISSION_SETS.plugin;
+  const places = [paths.AGENT_SOCKET, paths.TOMBSTONE_DIR];
+  assertEquals(files, { net: [`unix:${paths.AGENT_SOCKET}`], read: places, write: places });
+  assert(Array.isArray(env) && env.every((name) => name.startsWith("CNI_")));
+});
+
+Deno.test("the agent's set covers every path that flock uses", () => {
+  const { read, write, run } = PERMISSION_SETS.agent;
+  const { IP, NFT, BIRD, NETNS_DIR, ...own } = paths;
+  for (const [name, path] of Object.entries(own)) {
+    if (typeof path === "string" && !allows(run, path)) {
+      assert(allows(read, path) && allows(write, path), `${name} ${path}`);
+    }
+  }
+  assert(allows(read, NETNS_DIR) && !allows(write, NETNS_DIR));
+  assert([IP, NFT, BIRD].every((tool) => allows(run, tool)));
+});
+
+Deno.test("the agent runs its four tools and nothing else", () => {
+  assertEquals(PERMISSION_SETS.agent.run, ["/usr/sbin/ip", "/usr/sbin/nft", "/usr/sbin/bird", "/usr/sbin/birdc"]);
+});
+
+Deno.test("no mode reads or writes a place where another user can put a file", () => {
+  for (const place of ["/tmp/x", "/var/tmp/x", "/dev/shm/x", "/proc/x", "/root/x"]) {
+    assert(!allows(GRANTED.read, place) && !allows(GRANTED.write, place), place);
+  }
+});
+
+Deno.test("unionOf() allows what any set allows, each name once", () => {
+  const union = unionOf([{ env: ["A", "B"], net: ["h"], read: ["/a"] }, { env: ["B", "C"], net: true, run: false }]);
+  assertEquals(union, { env: ["A", "B", "C"], net: true, read: ["/a"] });
+});
