@@ -1,6 +1,7 @@
 import type { Clock } from "../clock/clock.ts";
 import type { KubeClient, Watched } from "../kube/kube_client.ts";
 import type { Logger } from "../log/logger.ts";
+import type { AllocationLedger } from "./allocation_ledger.ts";
 import type { GarbageCollector } from "./garbage_collector.ts";
 import type { NodeReconciler } from "./node_reconciler.ts";
 import { ReconcileLoop, type Tick } from "./reconcile_loop.ts";
@@ -23,6 +24,7 @@ export interface AgentParts {
   readonly nodeName: string;
   readonly nodeConfigs: Watched<NodeConfigReading>;
   readonly kube: KubeClient;
+  readonly ledger: AllocationLedger;
   readonly reconciler: NodeReconciler;
   readonly sessions: SessionMonitor;
   readonly collector: GarbageCollector;
@@ -49,7 +51,7 @@ export class Agent {
     this.#status = this.#loop("status", () => this.#reportStatus());
     this.#condition = this.#loop("condition", () => this.#reportCondition());
     this.#sessions = this.#loop("sessions", () => this.#readSessions());
-    this.#collect = this.#loop("collect", () => this.parts.collector.sweep());
+    this.#collect = this.#loop("collect", () => this.#collectGarbage());
   }
 
   /** An address outside the node's CIDRs came or went. */
@@ -104,6 +106,12 @@ export class Agent {
     const outcome = reconciler.view?.bird;
     if (outcome?.applied === false && outcome.reason === "unreachable") this.#node.ring("bird");
     if (await sessions.read()) this.#status.ring("sessions");
+  }
+
+  /** Also writes the deletions that a full disk refused. */
+  async #collectGarbage(): Promise<void> {
+    await this.parts.ledger.flush();
+    await this.parts.collector.sweep();
   }
 
   async #reportStatus(): Promise<void> {

@@ -115,6 +115,11 @@ export class AllocationLedger {
     }));
   }
 
+  /** Writes what the disk refused before; free when there is nothing. @throws StateWriteFailed */
+  async flush(): Promise<void> {
+    await this.store.update((state) => state);
+  }
+
   /** @returns when the container was last deleted, wall clock; undefined when it was not, or long ago */
   deletedAt(key: string): number | undefined {
     const stones = this.store.current().tombstones.filter((stone) => allocationKey(stone) === key);

@@ -109,7 +109,7 @@ export async function composeAgent(
     },
   });
   const agent = new Agent({
-    ...{ nodeName, nodeConfigs, kube, reconciler, sessions, collector, reporter, server, clock, logger },
+    ...{ nodeName, nodeConfigs, kube, ledger, reconciler, sessions, collector, reporter, server, clock, logger },
     placeConflist: () => placeConflist(reconciler.config),
     close: async () => {
       await Promise.all([driver.close(), guard.close()]);
