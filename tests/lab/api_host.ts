@@ -47,7 +47,9 @@ async function main([kind, dir, socket]: readonly string[]): Promise<void> {
 async function startApi(kind: string | undefined, dir: string): Promise<ApiServer> {
   if (kind === "embedded") return await startEmbeddedApi({ ...OPTIONS, dir });
   const { startRealApi } = await import("./api/real.ts");
-  return await startRealApi({ ...OPTIONS, hostname: "0.0.0.0", dir });
+  const assets = Deno.env.get("KUBEBUILDER_ASSETS");
+  if (assets === undefined) throw new Error("Cannot start the real API server: KUBEBUILDER_ASSETS is not set");
+  return await startRealApi({ ...OPTIONS, assets, dir });
 }
 
 async function inflict({ faults }: ApiServer, fault: string): Promise<Response> {

@@ -93,6 +93,7 @@ export async function createPlace(options: PlaceOptions): Promise<Place> {
 }
 
 function placeOf({ name, labDir, runner, env: placeEnv }: PlaceOptions, { pid, end }: Holder): Place {
+  const daemons: Daemon[] = [];
   const entrance = (): [string, ...string[]] => ["/usr/bin/nsenter", "-t", `${pid}`, "-m", "-n", "-u", "-p", "--"];
   const outside = (path: string): string => `/proc/${pid}/root${path}`;
   const exec = (argv: readonly string[], { env, ...options }: ExecOptions = {}): Promise<CommandResult> =>
@@ -110,17 +111,22 @@ function placeOf({ name, labDir, runner, env: placeEnv }: PlaceOptions, { pid, e
     spawn: async (daemon, argv, { env } = {}) => {
       const logPath = `${labDir}/logs/${name}-${daemon}.log`;
       const redirected = ["/bin/sh", "-c", 'exec "$@" >>"$0" 2>&1', logPath, ...argv];
-      return await spawnDaemon([...entrance(), ...tethered(redirected, { ...placeEnv, ...env })], {
+      const spawned = await spawnDaemon([...entrance(), ...tethered(redirected, { ...placeEnv, ...env })], {
         name: daemon,
         logPath,
       });
+      daemons.push(spawned);
+      return spawned;
     },
     write: async (path, text) => {
       await Deno.mkdir(outside(path.replace(/\/[^/]*$/, "")), { recursive: true });
       await Deno.writeTextFile(outside(path), text);
     },
     read: (path) => Deno.readTextFile(outside(path)),
-    [Symbol.asyncDispose]: end,
+    [Symbol.asyncDispose]: async () => {
+      await end();
+      await Promise.all(daemons.map(({ ended }) => ended));
+    },
   };
 }
 

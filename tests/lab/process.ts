@@ -43,7 +43,6 @@ export async function spawnDaemon(argv: readonly string[], options: SpawnOptions
     clearEnv: true,
     env: { LC_ALL: "C" },
   }).spawn();
-  child.unref();
   const state = { running: true };
   const ended = child.status.then(({ code, signal }): DaemonEnd => {
     state.running = false;
@@ -54,7 +53,11 @@ export async function spawnDaemon(argv: readonly string[], options: SpawnOptions
 }
 
 function daemonOf(
-  parts: SpawnOptions & { pid: number; ended: Promise<DaemonEnd>; state: { readonly running: boolean } },
+  parts: SpawnOptions & {
+    pid: number;
+    ended: Promise<DaemonEnd>;
+    state: { readonly running: boolean };
+  },
 ): Daemon {
   const { name, logPath, pid, ended, state } = parts;
   const signal = (signal: Deno.Signal): void => {
@@ -115,7 +118,6 @@ export async function spawnHolder(argv: readonly string[]): Promise<Holder> {
     clearEnv: true,
     env: { LC_ALL: "C", PATH: "/usr/sbin:/usr/bin:/sbin:/bin" },
   }).spawn();
-  child.unref();
   const state = { running: true };
   const ended = child.status.then(() => void (state.running = false));
   const said = await readUntil(child.stdout, /^ready (\d+)$/m);
