@@ -83,7 +83,7 @@ class Follower<T> implements Watched<T> {
 
   async #list(): Promise<void> {
     const { transport, clock } = this.options;
-    const onContact = (): void => this.#hear();
+    const onContact = (): void => void this.#hear();
     const listed = await listCollection(this.target, { transport, clock, signal: this.#stop.signal, onContact });
     this.#resourceVersion = listed.resourceVersion;
     this.#listedAt = clock.monotonic();
@@ -98,11 +98,10 @@ class Follower<T> implements Watched<T> {
     const reason = `silent for ${SILENCE_MS / 1000} s`;
     const watchdog = startWatchdog(clock, { silenceMs: SILENCE_MS, reason, outer: this.#stop.signal });
     const wanted = { method: "GET" as const, path: withQuery(path, query), signal: watchdog.signal };
-    const startedAt = clock.monotonic();
-    let events = 0;
+    let [events, openedAt] = [0, Infinity];
     try {
       const body = await transport.send(wanted);
-      this.#hear();
+      openedAt = this.#hear();
       for await (const lines of readLines(body)) {
         watchdog.feed();
         this.#hear();
@@ -112,9 +111,9 @@ class Follower<T> implements Watched<T> {
       throw error instanceof KubeError ? error : noAnswer(wanted, error);
     } finally {
       watchdog.end();
-      if (clock.monotonic() - startedAt >= SHORT_WATCH_MS) this.#backoff.reset();
+      if (clock.monotonic() - openedAt >= SHORT_WATCH_MS) this.#backoff.reset();
     }
-    const lasted = clock.monotonic() - startedAt;
+    const lasted = clock.monotonic() - openedAt;
     if (events === 0 && lasted < SHORT_WATCH_MS) {
       throw noAnswer(wanted, `the watch ended after ${Math.round(lasted)} ms`);
     }
@@ -158,8 +157,8 @@ class Follower<T> implements Watched<T> {
     this.#resourceVersion = version;
   }
 
-  #hear(): void {
-    this.lastContact = this.options.clock.monotonic();
+  #hear(): number {
+    return this.lastContact = this.options.clock.monotonic();
   }
 
   /** Decides what a failure means, and waits. @throws when stopped meanwhile */

@@ -271,6 +271,23 @@ for (const [how, answer] of [["an event", undefined], ["an HTTP status", status(
   });
 }
 
+{
+  const stream = new Stream();
+  let clock: StillClock | undefined;
+  const slow: Answer = (heard) => {
+    clock?.advance(2000);
+    return status(503)(heard);
+  };
+  const script = { lists: [list([], 9)], watches: [stream.answer, slow] };
+  scene("backs off from a server that takes its time to refuse", script, async (s) => {
+    await until(() => stream.opened);
+    clock = s.clock;
+    stream.end();
+    for (let step = 0; step < 300; step++) await tick(s.clock, 100);
+    assertLess(s.api.watchQueries().length, 12);
+  });
+}
+
 Deno.test("followCollection() finds a server that was not there at the start", async () => {
   const probe = new ScriptedApi();
   const url = probe.url;
