@@ -1,0 +1,63 @@
+/** What the plugin can still do after its first act, with the very flags of the executable. Needs root and `deno task build`. */
+import { assert, assertEquals } from "@std/assert";
+import { renderPermissionFlags } from "../../deploy/permission_flags.ts";
+import { runDeno } from "../../deploy/run_deno.ts";
+import { GRANTED } from "../../src/permissions/permission_sets.ts";
+import { Cage, FLOCK } from "./_cage.ts";
+
+const PROBE = new URL("./probe.ts", import.meta.url).pathname;
+const FLAGS = renderPermissionFlags(GRANTED, Deno.version.deno);
+const GRANTED_TO_NO_MODE = ["spawn sh", "read /etc/passwd", "load library", "import"];
+
+/** @returns the attempts of tests/plugin/probe.ts that no permission stopped */
+async function allowedAfter(keep: "all" | "nothing" | "tombstones" | "socket"): Promise<string[]> {
+  const directory = await Deno.makeTempDir();
+  try {
+    const bundled = await runDeno(["bundle", "--quiet", "--output", `${directory}/probe.js`, PROBE]);
+    assert(bundled.ok, bundled.output);
+    await using cage = await Cage.open();
+    await cage.startAgent("hangs up");
+    await cage.run(["/bin/mkdir", "/run/flock/deleted"]);
+    const run = ["run", "--no-prompt", "--no-config", ...FLAGS, `${directory}/probe.js`, keep];
+    const { stdout, stderr } = await cage.run([Deno.execPath(), ...run], {
+      env: { CNI_ARGS: "x", DENO_DIR: "/dev/null" },
+    });
+    assert(stdout !== "", stderr);
+    return Object.entries(JSON.parse(stdout)).filter(([, outcome]) => outcome === "allowed").map(([name]) => name);
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+}
+
+Deno.test("the executable has the flags that these tests use", async () => {
+  const head = new TextDecoder().decode((await Deno.readFile(FLOCK)).subarray(0, 16_384));
+  if (!head.startsWith("#!/bin/sh")) {
+    return assert(head.startsWith("\x7fELF"), `${FLOCK} is neither launcher nor executable`);
+  }
+  for (const flag of FLAGS) {
+    const [kind = "", names = ""] = flag.split("=");
+    const words = head.split("'").filter((word) => word.split("=")[0] === kind);
+    assertEquals(words.length, 1);
+    const extra = (words[0]?.split("=")[1] ?? "").split(",").filter((name) => !names.split(",").includes(name));
+    assertEquals(extra.filter((name) => !name.endsWith("/dist/lib/agent.js")), [], kind);
+  }
+});
+
+Deno.test("before it gives anything up the plugin could do what the modes together may, and no more", async () => {
+  const allowed = await allowedAfter("all");
+  assertEquals(allowed.filter((name) => GRANTED_TO_NO_MODE.includes(name)), []);
+  assertEquals(allowed.length, 16 - GRANTED_TO_NO_MODE.length);
+});
+
+Deno.test("once connected the plugin can neither spawn, read, write nor connect", async () => {
+  assertEquals(await allowedAfter("nothing"), []);
+});
+
+Deno.test("a DEL can write tombstones, and nothing else", async () => {
+  assertEquals(await allowedAfter("tombstones"), ["write tombstone"]);
+});
+
+Deno.test("an ADD that waits for the agent can reach the network, but no process, file or variable", async () => {
+  const network = ["connect agent", "connect TCP", "listen", "fetch"];
+  assertEquals(await allowedAfter("socket"), network);
+});
