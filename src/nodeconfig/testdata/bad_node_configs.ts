@@ -71,7 +71,7 @@ export const BAD_NODE_CONFIGS: readonly BadNodeConfig[] = [
     spec: { cidr4: CIDR6 },
     field: "spec.cidr4[0]",
     rule: "must be an IPv4 CIDR",
-    refusedBy: "schema",
+    refusedBy: "cel",
   },
   {
     title: "no prefix length",

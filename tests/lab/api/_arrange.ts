@@ -1,6 +1,6 @@
 /** What both servers need before they start. */
 import { describeAccess, formatEndpoint } from "./api_server.ts";
-import type { Access, ApiOptions, ApiServer } from "./api_server.ts";
+import type { ApiOptions, Described } from "./api_server.ts";
 import { type Credentials, makeCredentials } from "./_pki.ts";
 
 /** The repository's own definition. */
@@ -15,8 +15,7 @@ export interface Arrangement {
   /** Removes the directory. */
   clear(): Promise<void>;
   /** @returns the server's access, once its port is known */
-  access(port: number): Access;
-  describe(port: number): Promise<Pick<ApiServer, "url" | "caFile" | "token" | "kubeconfig">>;
+  describe(port: number): Promise<Described>;
 }
 
 /** Makes the directory, the certificates and the tokens. */
@@ -27,13 +26,12 @@ export async function arrange(options: ApiOptions): Promise<Arrangement> {
   const hosts = ["localhost", "127.0.0.1", "::1", host, ...options.hosts ?? []];
   const credentials = await makeCredentials(dir, { hosts, users: options.users ?? {} });
   const { caFile, tokens } = credentials;
-  const access = (port: number): Access => ({ url: `https://${formatEndpoint(host, port)}`, caFile, tokens });
+  const urlOf = (port: number): string => `https://${formatEndpoint(host, port)}`;
   return {
     dir,
     crds: options.crds ?? [NODE_CONFIG_CRD],
     credentials,
     clear: () => Deno.remove(dir, { recursive: true }),
-    access,
-    describe: async (port) => describeAccess(access(port), await Deno.readTextFile(caFile)),
+    describe: async (port) => describeAccess({ url: urlOf(port), caFile, tokens }, await Deno.readTextFile(caFile)),
   };
 }

@@ -55,6 +55,11 @@ export function apiVersionOf(resource: Resource): string {
   return resource.group === "" ? resource.version : `${resource.group}/${resource.version}`;
 }
 
+/** @returns the path of the collection over all namespaces */
+export function apiPathOf(resource: Resource): string {
+  return `/${resource.group === "" ? "api" : "apis"}/${apiVersionOf(resource)}/${resource.plural}`;
+}
+
 /** @returns `plural` or `plural.group`, as error texts name a resource and the store its collection */
 export function qualifiedName(resource: Resource): string {
   return resource.group === "" ? resource.plural : `${resource.plural}.${resource.group}`;

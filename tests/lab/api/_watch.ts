@@ -35,6 +35,7 @@ export class Watches {
       onEnd: () => this.#running.delete(watch),
     });
     this.#running.add(watch);
+    watch.begin();
     return watch.stream;
   }
 
@@ -68,10 +69,25 @@ class Watch {
     this.stream = new ReadableStream({
       start: (controller) => {
         this.#controller = controller;
-        this.#begin();
       },
       cancel: () => this.end(),
     });
+  }
+
+  /** Sends what exists, if asked to, and sets the timers. */
+  begin(): void {
+    const { since, resource, selects, timeoutMs, bookmarkMs } = this.options;
+    if (since === undefined) {
+      for (const object of this.store.list(qualifiedName(resource)).filter(selects)) this.#send("ADDED", object);
+    }
+    this.pump();
+    if (this.#controller === undefined) return;
+    this.#timers.push(setTimeout(() => this.end(), timeoutMs));
+    if (bookmarkMs === undefined) return;
+    this.#timers.push(setInterval(() => this.#bookmark(), bookmarkMs));
+    if (timeoutMs > LAST_BOOKMARK_MS) {
+      this.#timers.push(setTimeout(() => this.#bookmark(), timeoutMs - LAST_BOOKMARK_MS));
+    }
   }
 
   /** Sends the changes that have not been sent. */
@@ -95,21 +111,6 @@ class Watch {
       controller?.close();
     } catch {
       // The client has gone, and its stream with it.
-    }
-  }
-
-  #begin(): void {
-    const { since, resource, selects, timeoutMs, bookmarkMs } = this.options;
-    if (since === undefined) {
-      for (const object of this.store.list(qualifiedName(resource)).filter(selects)) this.#send("ADDED", object);
-    }
-    this.pump();
-    if (this.#controller === undefined) return;
-    this.#timers.push(setTimeout(() => this.end(), timeoutMs));
-    if (bookmarkMs === undefined) return;
-    this.#timers.push(setInterval(() => this.#bookmark(), bookmarkMs));
-    if (timeoutMs > LAST_BOOKMARK_MS) {
-      this.#timers.push(setTimeout(() => this.#bookmark(), timeoutMs - LAST_BOOKMARK_MS));
     }
   }
 

@@ -1,10 +1,16 @@
-/** What a lab knows of its Kubernetes API server, whichever of the two it is: the embedded one or the real one. */
-export interface ApiServer {
-  readonly kind: "embedded" | "real";
+/** Where a server is reached, and as whom. */
+export interface Access {
   /** `https://host:port` */
   readonly url: string;
   /** The certificate of the authority that signed the server's. */
   readonly caFile: string;
+  /** user -> bearer token */
+  readonly tokens: Readonly<Record<string, string>>;
+}
+
+/** What a lab knows of its Kubernetes API server, whichever of the two it is: the embedded one or the real one. */
+export interface ApiServer extends Access {
+  readonly kind: "embedded" | "real";
   /** @returns the bearer token of a user named at start; `admin` may do everything. @throws for an unknown user */
   token(user?: string): string;
   /** @returns the text of a kubeconfig that needs no other file */
@@ -45,16 +51,11 @@ export interface ApiOptions {
   readonly crds?: readonly string[];
 }
 
-/** Where a server is reached, and as whom; enough to rebuild an `ApiServer` in another process. */
-export interface Access {
-  readonly url: string;
-  readonly caFile: string;
-  /** user -> bearer token */
-  readonly tokens: Readonly<Record<string, string>>;
-}
+/** The part of `ApiServer` that follows from its access. */
+export type Described = Access & Pick<ApiServer, "token" | "kubeconfig">;
 
 /** @returns what `ApiServer` offers of its access. @param ca the text of `caFile` */
-export function describeAccess(access: Access, ca: string): Pick<ApiServer, "url" | "caFile" | "token" | "kubeconfig"> {
+export function describeAccess(access: Access, ca: string): Described {
   const token = (user = "admin"): string => {
     const found = access.tokens[user];
     if (found === undefined) throw new Error(`Cannot name a token of ${JSON.stringify(user)}: no such user`);
@@ -73,7 +74,7 @@ export function describeAccess(access: Access, ca: string): Pick<ApiServer, "url
       null,
       2,
     );
-  return { url: access.url, caFile: access.caFile, token, kubeconfig };
+  return { ...access, token, kubeconfig };
 }
 
 /** @returns host and port as they stand in a URL, IPv6 in brackets */

@@ -2,10 +2,13 @@
  * The real etcd and kube-apiserver behind the same interface, from the folder that KUBEBUILDER_ASSETS names. Everything that must
  * reach the server goes by `kubectl` inside its place, because this process may not share its network.
  */
+import { load } from "js-yaml";
 import type { Daemon } from "../process.ts";
 import { until } from "../until.ts";
 import { arrange, type Arrangement } from "./_arrange.ts";
+import { parseStoredObject } from "./_object.ts";
 import { run, type Spawn, spawnOnMachine } from "./_process.ts";
+import { apiPathOf, resourcesOf } from "./_resource.ts";
 import type { ApiFaults, ApiOptions, ApiServer } from "./api_server.ts";
 
 export interface RealOptions extends ApiOptions {
@@ -68,6 +71,13 @@ class ControlPlane implements ApiFaults {
   async define(file: string): Promise<void> {
     await this.#kubectl(["create", "-f", file]);
     await this.#kubectl(["wait", "--for=condition=Established", "--timeout=30s", "-f", file]);
+    const definition = parseStoredObject(load(await Deno.readTextFile(file)));
+    const served = resourcesOf(definition).map((resource) => `${apiPathOf(resource)}?limit=1`);
+    // Established comes before the storage is there: until then lists are answered 404 or 429.
+    await until("the custom resources are served", async () => {
+      for (const path of served) await this.#kubectl(["get", "--raw", path]);
+      return true;
+    });
   }
 
   /** @returns whether this call ended it */
