@@ -29,7 +29,7 @@ export interface LabOptions {
 
 export interface Lab extends AsyncDisposable {
   readonly id: string;
-  /** On the machine; removed with the lab. */
+  /** On the machine; removed with the lab. Holds `logs/`, and `in`, a script that enters a place: `in node-a ip address`. */
   readonly dir: string;
   readonly router: Router;
   readonly client: Place;
@@ -83,6 +83,7 @@ async function buildLab({ id, dir }: { id: string; dir: string }, options: LabOp
     ...nodes.map((node) => node.prepare()),
   ]);
   if (api !== undefined) await Promise.all(nodes.map((node) => node.join(api)));
+  await writeDoor(`${dir}/in`, [router, controlPlane, client, ...nodes]);
   return labOf({ id, dir, runner, router, controlPlane, client, nodes }, api);
 }
 
@@ -116,6 +117,21 @@ function labOf(
       await removeLab(id);
     },
   };
+}
+
+/** For people: `DIR/in node-a birdc show status`. */
+async function writeDoor(path: string, places: readonly Place[]): Promise<void> {
+  const cases = places.map((place) => `${place.name}) shift; exec ${place.entrance().join(" ")} "$@" ;;`);
+  const names = places.map(({ name }) => name).join("|");
+  const script = [
+    "#!/bin/sh",
+    'case "$1" in',
+    ...cases,
+    `*) echo "usage: $0 ${names} COMMAND..." >&2; exit 2 ;;`,
+    "esac",
+    "",
+  ];
+  await Deno.writeTextFile(path, script.join("\n"), { mode: 0o755 });
 }
 
 function inherited(names: readonly string[]): Record<string, string> {

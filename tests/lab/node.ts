@@ -1,12 +1,12 @@
 /** A node of the lab: its place, with the directories of a real one, BIRD, the agent and containerd. */
-import type { NodeSpec } from "./topology.ts";
+import { nodeConfigOf, type NodeSpec } from "./topology.ts";
 import type { Place } from "./place.ts";
 import type { Daemon } from "./process.ts";
 import { AGENT_SOCKET, BIRD, BIRD_CONFIG, BIRD_SOCKET, SYSCTL_DIR } from "../../src/paths/paths.ts";
 import { type Containerd, startContainerd } from "./containerd.ts";
 import { type LabPod, type PodSpec, runPod } from "./pods.ts";
 import { renderPauseImage } from "./pause_image.ts";
-import type { LabApi } from "./lab_api.ts";
+import type { KubeObject, LabApi } from "./lab_api.ts";
 import { until } from "./until.ts";
 
 const ROOT = new URL("../../", import.meta.url);
@@ -42,6 +42,11 @@ export interface LabNode extends Place {
   birdc(command: string): Promise<string>;
   /** Starts containerd with the pause image; see `startContainerd`. Ended with the node. */
   startContainerd(options?: { readonly binDir?: string }): Promise<Containerd>;
+  /**
+   * All of a node at once: applies its NodeConfig, starts BIRD, agent and containerd. Resolves when containerd is ready for pods, which
+   * is when the agent has placed the conflist.
+   */
+  serve(options?: { readonly config?: KubeObject; readonly binDir?: string }): Promise<void>;
   /** Runs a pod; see `runPod`. Needs containerd, and an API server in the lab. */
   runPod(pod: PodSpec): Promise<LabPod>;
   /** @returns all that a daemon of this node (`bird`, `agent`, `containerd`) has written so far; empty when it was never started */
@@ -61,7 +66,7 @@ export function createLabNode(
   let containerd: Containerd | undefined;
   let api: LabApi | undefined;
   const birdc = (command: string): Promise<string> => place.output(["birdc", "-s", BIRD_SOCKET, ...command.split(" ")]);
-  return {
+  const node: LabNode = {
     ...place,
     spec,
     birdc,
@@ -77,6 +82,7 @@ export function createLabNode(
       return bird;
     },
     startAgent: async ({ wait = true, env = {} } = {}) => {
+      await place.output(["ln", "-sf", FLOCK, "/opt/cni/bin/flock"]);
       const argv = [FLOCK, "agent", "--kubeconfig", KUBECONFIG, "--node", spec.name];
       const started = agent = await place.spawn("agent", argv, { env });
       if (wait) {
@@ -85,8 +91,21 @@ export function createLabNode(
       return started;
     },
     stopAgent: async (signal) => void await agent?.stop(signal),
-    startContainerd: async (options = {}) =>
-      containerd = await startContainerd(place, { ...options, image: await pauseImageFile(dir) }),
+    startContainerd: async (options = {}) => {
+      await place.output(["ln", "-sf", "/usr/lib/cni/loopback", "/opt/cni/bin/"]); // Before 2.0 containerd runs it.
+      return containerd = await startContainerd(place, { ...options, image: await pauseImageFile(dir) });
+    },
+    serve: async ({ config = nodeConfigOf(spec), ...options } = {}) => {
+      if (api === undefined) throw new Error(`Cannot serve on ${spec.name}: the lab has no API server`);
+      const [{ cri }] = await Promise.all([
+        node.startContainerd(options),
+        node.startBird(),
+        api.apply(config).then(() => node.startAgent({ wait: false })),
+      ]);
+      await until("containerd is ready for pods", async () => (await cri.complaints()).length === 0, {
+        timeoutMs: 30_000,
+      });
+    },
     runPod: async (pod) => {
       if (containerd === undefined || api === undefined) {
         throw new Error(`Cannot run ${pod.name}: no containerd or no API`);
@@ -108,6 +127,7 @@ export function createLabNode(
       await place.output(["sh", "-c", `mkdir -p ${SYSCTL_DIR} && mount --bind /proc/sys/net ${SYSCTL_DIR}`]);
     },
   };
+  return node;
 }
 
 async function listens(agent: Daemon, socket: string): Promise<boolean> {

@@ -41,6 +41,19 @@ export async function pingUntilAnswered(
   return await until(`${address} answers`, () => ping(from, address, { timeoutMs: 500 }), { timeoutMs });
 }
 
+const ECHO_PORT = 7;
+
+/** Starts a TCP server that returns what it is sent (RFC 862), on all addresses of the place, for as long as the place lives. */
+export async function startEcho(place: Place): Promise<void> {
+  await place.spawn("echo", ["busybox", "nc", "-ll", "-p", `${ECHO_PORT}`, "-e", "/bin/cat"]);
+  await until("the echo server listens", async () => (await echo(place, "127.0.0.1", "x")) === "x");
+}
+
+/** @returns what an echo server returned for the text; empty when there is no connection */
+export async function echo(from: Vantage, address: string, text: string): Promise<string> {
+  return (await from.exec(["busybox", "nc", "-w", "2", address, `${ECHO_PORT}`], { stdin: text })).stdout;
+}
+
 export interface Capture extends AsyncDisposable {
   /** Waits for so many packets. @returns one line for each, as tcpdump writes them without a time. @throws after `timeoutMs` (default 5000) */
   packets(count: number, options?: { timeoutMs?: number }): Promise<readonly string[]>;
