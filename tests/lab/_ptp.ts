@@ -14,7 +14,7 @@ const CONFLIST = {
 /** Starts containerd with the plugin. @returns when it is ready for pods */
 export async function listenForPods(node: LabNode): Promise<void> {
   const { cri } = await node.startContainerd();
-  await node.output(["sh", "-c", "cp /usr/lib/cni/* /opt/cni/bin/"]);
+  await node.output(["ln", "-s", "/usr/lib/cni/ptp", "/usr/lib/cni/host-local", "/opt/cni/bin/"]);
   await node.write("/etc/cni/net.d/10-ptp.conflist", JSON.stringify(CONFLIST));
   await until("containerd is ready for pods", async () => (await cri.complaints()).length === 0);
 }

@@ -141,9 +141,10 @@ async function runCrashingOwner(when: string): Promise<string> {
   const program = new URL("_crashing_owner.ts", import.meta.url).pathname;
   const script = 'echo $$; exec "$@"';
   const deno = [Deno.execPath(), "run", "--quiet", "-A", program, when];
-  const { stdout } = await runner.run(["/usr/bin/env", ...variables, "/bin/sh", "-c", script, "sh", ...deno], {
+  const { code, stdout } = await runner.run(["/usr/bin/env", ...variables, "/bin/sh", "-c", script, "sh", ...deno], {
     timeoutMs: 60_000,
   });
+  assertEquals(code, 128 + 9);
   return `${stdout.trim()}-`;
 }
 
