@@ -29,7 +29,7 @@ export interface LabOptions {
 
 export interface Lab extends AsyncDisposable {
   readonly id: string;
-  /** On the machine; removed with the lab. Holds `logs/`, and `in`, a script that enters a place: `in node-a ip address`. */
+  /** On the machine; removed with the lab. Holds `logs/`, `kubeconfig`, and `in`, a script that enters a place: `in node-a ip address`. */
   readonly dir: string;
   readonly router: Router;
   readonly client: Place;
@@ -82,7 +82,10 @@ async function buildLab({ id, dir }: { id: string; dir: string }, options: LabOp
     wire(runner, { router: routerPlace, controlPlane, client, nodes, mtu }),
     ...nodes.map((node) => node.prepare()),
   ]);
-  if (api !== undefined) await Promise.all(nodes.map((node) => node.join(api)));
+  if (api !== undefined) {
+    await Deno.writeTextFile(`${dir}/kubeconfig`, api.kubeconfig(), { mode: 0o600 });
+    await Promise.all(nodes.map((node) => node.join(api)));
+  }
   await writeDoor(`${dir}/in`, [router, controlPlane, client, ...nodes]);
   return labOf({ id, dir, runner, router, controlPlane, client, nodes }, api);
 }
