@@ -36,7 +36,7 @@ export class ApiClient {
 
   /** @returns once the server's headers are there */
   async watch(path: string, query: string): Promise<WatchReader> {
-    const response = await this.#fetch("GET", `${path}?watch=1&${query}`, { timeoutMs: 60_000 });
+    const response = await this.#fetch("GET", `${path}?watch=1&${query}`, { timeoutMs: 120_000 });
     if (response.status === 200 && response.body !== null) return new WatchReader(response.body);
     throw new Error(`Cannot watch ${path}: ${response.status} ${await response.text()}`);
   }

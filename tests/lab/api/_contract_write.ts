@@ -40,6 +40,7 @@ export const WRITE_CASES: readonly Case[] = [
       const undone = await patch(subject, path, { spec: { mtu: null } });
       const generations = [labelled, changed, undone].map(({ body }) => valueAt(body, "metadata.generation"));
       assertEquals(generations, [1, 2, 3]);
+      assertEquals(valueAt(undone.body, "metadata.labels"), { a: "b" });
       assertEquals(valueAt(undone.body, "spec.mtu"), undefined);
     },
   },

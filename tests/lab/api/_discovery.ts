@@ -10,6 +10,15 @@ export function discover(path: string, resources: readonly Resource[]): Record<s
   }
   if (path === "/api") return { kind: "APIVersions", versions: ["v1"], serverAddressByClientCIDRs: [] };
   if (path === "/apis") return { kind: "APIGroupList", apiVersion: "v1", groups: groupsOf(resources) };
+  if (path === "/openapi/v3") {
+    return {
+      paths: Object.fromEntries(resources.map((r) => [pathOf(r), { serverRelativeURL: `/openapi/v3/${pathOf(r)}` }])),
+    };
+  }
+  const described = /^\/openapi\/v3\/(.+)$/.exec(path)?.[1];
+  if (described !== undefined) {
+    return describeParameters(resources.filter((resource) => pathOf(resource) === described));
+  }
   const [, group = "", version] = /^\/api(?:s\/([^/]+))?\/([^/]+)$/.exec(path) ?? [];
   const served = resources.filter((resource) => resource.group === group && resource.version === version);
   const [any] = served;
@@ -35,4 +44,19 @@ function entriesOf({ plural, singular, kind, namespaced, shortNames, hasStatus }
   const entry = { name: plural, singularName: singular, namespaced, kind, shortNames, verbs: VERBS };
   const status = { name: `${plural}/status`, singularName: "", namespaced, kind, verbs: ["get", "patch", "update"] };
   return hasStatus ? [entry, status] : [entry];
+}
+
+/** Just enough of OpenAPI for `kubectl apply` to see that the server checks fields itself. */
+function describeParameters(resources: readonly Resource[]): Record<string, unknown> {
+  const parameters = [{ name: "fieldValidation", in: "query", schema: { type: "string" } }];
+  const operations = resources.map(({ group, version, kind, plural }) => {
+    const patch = { parameters, "x-kubernetes-group-version-kind": { group, version, kind }, responses: {} };
+    return [`/${plural}/{name}`, { patch }];
+  });
+  return { openapi: "3.0.0", info: { title: "flock lab", version: "v1" }, paths: Object.fromEntries(operations) };
+}
+
+/** @returns `api/v1`, `apis/group/version` */
+function pathOf(resource: Resource): string {
+  return `${resource.group === "" ? "api" : "apis"}/${apiVersionOf(resource)}`;
 }

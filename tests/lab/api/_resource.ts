@@ -1,6 +1,6 @@
 /** The resources that the embedded server serves: a few of Kubernetes' own, and what CustomResourceDefinitions add. */
 import { isJson, type Json, type StoredObject, valueAt } from "./_object.ts";
-import type { Schema } from "./_schema.ts";
+import { ANYTHING, type Schema } from "./_schema.ts";
 
 export interface Resource {
   /** Empty for the core group. */
@@ -115,7 +115,7 @@ function fieldLabels(namespaced: boolean): string[] {
 /** The metadata of a custom object is not its schema's business. */
 function schemaOf(version: Json): Schema {
   const schema = valueAt(version, "schema.openAPIV3Schema");
-  const preserved = { type: "object", "x-kubernetes-preserve-unknown-fields": true };
+  const preserved = { ...ANYTHING, type: "object" };
   if (!isJson(schema)) return preserved;
   const properties = isJson(schema["properties"]) ? schema["properties"] : {};
   const text = { type: "string" };

@@ -1,12 +1,13 @@
 /** HTTP to objects: authentication, paths, verbs. */
 import { discover } from "./_discovery.ts";
 import { isJson, type Json, type StoredObject, valueAt } from "./_object.ts";
-import { ObjectApi, type Target } from "./_object_api.ts";
+import { ObjectApi } from "./_object_api.ts";
 import { ObjectStore } from "./_object_store.ts";
 import { Pages, parseCount } from "./_page.ts";
 import { BUILT_IN, qualifiedName, type Resource, resourcesOf } from "./_resource.ts";
 import { parseFieldSelector, parseLabelSelector, type Predicate } from "./_selector.ts";
 import { gone, StatusError } from "./_status_error.ts";
+import type { Target } from "./_strategy.ts";
 import { Watches } from "./_watch.ts";
 
 export interface RestOptions {

@@ -30,9 +30,12 @@ export interface Schema {
   readonly "x-kubernetes-list-map-keys"?: readonly string[];
 }
 
+/** Says nothing of what is below it, and keeps it. */
+export const ANYTHING: Schema = { "x-kubernetes-preserve-unknown-fields": true };
+
 /** @returns the value without fields that the schema does not know and with its defaults; `null` counts as absent where a default is */
 export function pruneAndDefault(schema: Schema, value: unknown): unknown {
-  if (Array.isArray(value)) return value.map((item) => pruneAndDefault(schema.items ?? {}, item));
+  if (Array.isArray(value)) return value.map((item) => pruneAndDefault(schema.items ?? ANYTHING, item));
   if (!isJson(value)) return value;
   const result: Json = {};
   for (const [key, item] of Object.entries(value)) {
@@ -139,9 +142,8 @@ function propertyOf(schema: Schema, key: string): Schema | undefined {
     : undefined;
   if (known !== undefined) return known;
   if (isJson(schema.additionalProperties)) return schema.additionalProperties;
-  return schema.additionalProperties === true || schema["x-kubernetes-preserve-unknown-fields"] === true
-    ? {}
-    : undefined;
+  const open = schema.additionalProperties === true || schema["x-kubernetes-preserve-unknown-fields"] === true;
+  return open ? ANYTHING : undefined;
 }
 
 function typeOf(value: unknown): string {

@@ -15,9 +15,6 @@ export interface WatchOptions {
   readonly bookmarkMs: number | undefined;
 }
 
-/** The real server sends a last bookmark this long before it ends a watch. */
-const LAST_BOOKMARK_MS = 2000;
-
 /** All running watches of a server. */
 export class Watches {
   readonly #running = new Set<Watch>();
@@ -85,9 +82,6 @@ class Watch {
     this.#timers.push(setTimeout(() => this.end(), timeoutMs));
     if (bookmarkMs === undefined) return;
     this.#timers.push(setInterval(() => this.#bookmark(), bookmarkMs));
-    if (timeoutMs > LAST_BOOKMARK_MS) {
-      this.#timers.push(setTimeout(() => this.#bookmark(), timeoutMs - LAST_BOOKMARK_MS));
-    }
   }
 
   /** Sends the changes that have not been sent. */
