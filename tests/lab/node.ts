@@ -120,6 +120,7 @@ export function createLabNode(
     join: async (joined) => {
       api = joined;
       await api.apply({ apiVersion: "v1", kind: "Node", metadata: { name: spec.name } });
+      await api.patch(`/api/v1/nodes/${spec.name}/status`, { status: readyStatus(spec) });
       await place.write(KUBECONFIG, api.kubeconfig(spec.families.includes(4) ? 4 : 6));
     },
     prepare: async () => {
@@ -133,6 +134,15 @@ export function createLabNode(
 async function listens(agent: Daemon, socket: string): Promise<boolean> {
   if (!agent.running) throw new Error(`Cannot start the agent: it ended; ${await agent.readLog()}`);
   return await Deno.lstat(socket).then((info) => info.isSocket === true, () => false);
+}
+
+/** What kubelet reports of a node before any network plugin. */
+function readyStatus({ addresses }: NodeSpec): Record<string, unknown> {
+  const now = new Date().toISOString();
+  return {
+    addresses: Object.values(addresses).map((address) => ({ type: "InternalIP", address })),
+    conditions: [{ type: "Ready", status: "True", reason: "Lab", lastHeartbeatTime: now, lastTransitionTime: now }],
+  };
 }
 
 /** One file for all nodes of a lab, written by whoever comes first. */

@@ -31,7 +31,7 @@ export interface LabPod {
 }
 
 /**
- * Creates the Pod, bound to the node, and runs its sandbox, as kubelet would.
+ * Creates the Pod, bound to the node, runs its sandbox and reports it Ready, as kubelet would.
  *
  * @throws what the runtime says, which quotes the CNI plugin; the Pod is deleted then
  */
@@ -46,7 +46,9 @@ export async function runPod(
   const uid = String(record(created["metadata"])["uid"]);
   try {
     const id = await cri.runSandbox({ name, namespace, uid, cgroupParent: `${cgroupOf(labId)}/${node.name}` });
-    return podOf(node, { sandbox: await cri.sandboxStatus(id), cri, removeObject: () => api.delete(path) });
+    const sandbox = await cri.sandboxStatus(id);
+    await api.patch(`${path}/status`, { status: runningStatus(sandbox.addresses) });
+    return podOf(node, { sandbox, cri, removeObject: () => api.delete(path) });
   } catch (error) {
     await api.delete(path);
     throw error;
@@ -90,5 +92,15 @@ function podObject(pod: Required<PodSpec> & { nodeName: string }): Record<string
       terminationGracePeriodSeconds: 0,
       containers: [{ name: "main", image: PAUSE_IMAGE }],
     },
+  };
+}
+
+/** What kubelet reports of a pod whose containers run. */
+function runningStatus(addresses: readonly string[]): Record<string, unknown> {
+  return {
+    phase: "Running",
+    podIP: addresses[0],
+    podIPs: addresses.map((ip) => ({ ip })),
+    conditions: [{ type: "Ready", status: "True", lastTransitionTime: new Date().toISOString() }],
   };
 }
