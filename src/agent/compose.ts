@@ -11,7 +11,16 @@ import { createKubeClient } from "../kube/create_kube_client.ts";
 import { createAttachmentDriver } from "../link/system_attachment_driver.ts";
 import { createLogger, type Logger } from "../log/logger.ts";
 import { createPacketGuard } from "../nft/system_packet_guard.ts";
-import { AGENT_SOCKET, CNI_CONFIG_DIR, CONFLIST, NFT, RUN_DIR, SESSION_MARKER, SYSCTL_DIR } from "../paths/paths.ts";
+import {
+  AGENT_SOCKET,
+  CNI_CONFIG_DIR,
+  CONFLIST,
+  IP,
+  NFT,
+  RUN_DIR,
+  SESSION_MARKER,
+  SYSCTL_DIR,
+} from "../paths/paths.ts";
 import { parsePod } from "../pod/parse_pod.ts";
 import { readBootId } from "../store/boot_id.ts";
 import { createDiskFiles } from "../store/disk_files.ts";
@@ -56,7 +65,7 @@ export async function composeAgent(
 
   const runner = createSystemRunner();
   const sysctls = createSysctlTree(SYSCTL_DIR);
-  const driver = createAttachmentDriver({ runner, sysctls });
+  const driver = createAttachmentDriver({ runner, ip: IP, sysctls, netnsGone });
   const guard = createPacketGuard({ runner, nft: NFT });
   const host = createHostDriver({ runner, sysctls });
   const bird = createBirdDriver({ runner, clock, logger });

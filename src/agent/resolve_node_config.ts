@@ -1,5 +1,5 @@
 import { InvalidInput } from "../fault/invalid_input.ts";
-import { checkAgainstHost, type ConnectedNetwork } from "../nodeconfig/check_against_host.ts";
+import { checkAgainstHost, type HostAddresses } from "../nodeconfig/check_against_host.ts";
 import { checkAgainstOthers } from "../nodeconfig/check_against_others.ts";
 import type { NodeConfig } from "../nodeconfig/node_config.ts";
 import { parseNodeConfig } from "../nodeconfig/parse_node_config.ts";
@@ -26,7 +26,7 @@ export interface NodeConfigSources {
   readonly nodeName: string;
   /** node name -> reading, of the whole cluster */
   readonly readings: ReadonlyMap<string, NodeConfigReading>;
-  readonly network: ConnectedNetwork;
+  readonly network: HostAddresses;
   /** The one in force so far. */
   readonly inForce: NodeConfig | undefined;
 }

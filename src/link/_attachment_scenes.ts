@@ -1,0 +1,188 @@
+/** The attachment driver on a real kernel; run by attachment_driver_linux_test.ts in a namespace of its own. */
+import { assert, assertEquals, assertLess, assertRejects } from "@std/assert";
+import { type CommandRunner, expectSuccess } from "../exec/command_runner.ts";
+import { createSystemRunner } from "../exec/system_runner.ts";
+import { hostLinkName, podMacOf } from "../hash/container_hash.ts";
+import { netnsGone } from "../host/netns_gone.ts";
+import { parseAddress } from "../ip/address.ts";
+import { IP, SYSCTL_DIR } from "../paths/paths.ts";
+import { createSysctlTree } from "../sysctl/sysctl_tree.ts";
+import { AttachFailed, type Attachment, type AttachmentDriver } from "./attachment_driver.ts";
+import { createAttachmentDriver } from "./system_attachment_driver.ts";
+
+const system = createSystemRunner();
+let spawns = 0;
+const runner: CommandRunner = {
+  run: (argv, options) => {
+    spawns++;
+    return system.run(argv, options);
+  },
+  converse: (protocol) => system.converse(protocol),
+};
+
+async function sh(command: string): Promise<string> {
+  const argv = ["/bin/sh", "-c", `PATH=/usr/sbin:/usr/bin:/sbin:/bin; ${command}`] as const;
+  return expectSuccess(argv, await system.run(argv)).stdout;
+}
+
+async function withDriver(test: (driver: AttachmentDriver) => Promise<void>): Promise<void> {
+  const driver = createAttachmentDriver({ runner, ip: IP, sysctls: createSysctlTree(SYSCTL_DIR), netnsGone });
+  try {
+    await test(driver);
+  } finally {
+    await driver.close();
+  }
+}
+
+async function pod(id: string, number: number): Promise<Attachment> {
+  await sh(`ip netns add ${id}`);
+  const addresses = [`2001:db8:f::${number.toString(16)}`, `203.0.113.${number}`].flatMap((text) =>
+    parseAddress(text) ?? []
+  );
+  return {
+    containerId: id,
+    ifname: "eth0",
+    netns: `/run/netns/${id}`,
+    hostLink: hostLinkName(id),
+    podMac: podMacOf(id),
+    mtu: 9000,
+    addresses,
+  };
+}
+
+async function fault(attempt: Promise<void>): Promise<string> {
+  return (await assertRejects(() => attempt, AttachFailed)).fault;
+}
+
+Deno.test("attach() makes both families answer at once, both ways, with the MTU asked for", async () => {
+  await sh(
+    "ip address replace 169.254.1.1/32 dev lo scope host; ip address replace 192.0.2.9/32 dev lo; ip -6 address replace 2001:db8::9/128 dev lo nodad",
+  );
+  await sh(`echo 1 >${SYSCTL_DIR}/ipv4/ip_forward; echo 1 >${SYSCTL_DIR}/ipv6/conf/all/forwarding`);
+  await withDriver(async (driver) => {
+    const one = await pod("one", 1);
+    spawns = 0;
+    await driver.attach(one);
+    assertEquals(spawns, 1);
+    await sh("ping -c1 -W1 -M do -s 8972 203.0.113.1 && ping -c1 -W1 -M do -s 8952 2001:db8:f::1");
+    await sh("ip netns exec one ping -c1 -W1 192.0.2.9 && ip netns exec one ping -c1 -W1 2001:db8::9");
+    assertEquals(await driver.check(one), []);
+    assertEquals(await sh(`cat ${SYSCTL_DIR}/ipv6/conf/${one.hostLink}/accept_ra`), "0\n");
+    await driver.detach([one.hostLink]);
+  });
+});
+
+Deno.test("attach() leaves an interface of that name untouched (T-CNI-12)", async () => {
+  await withDriver(async (driver) => {
+    const two = await pod("two", 2);
+    await sh("ip -n two link add eth0 type bridge && ip -n two address add 198.51.100.7/32 dev eth0");
+    const before = await sh("ip -n two -j address show dev eth0");
+    assertEquals(await fault(driver.attach(two)), "ifnameExists");
+    assertEquals(await sh("ip -n two -j address show dev eth0"), before);
+    assertEquals(await driver.list(), []);
+  });
+});
+
+Deno.test("attach() refuses the node's own namespace before it configures anything there (T-CNI-14)", async () => {
+  await withDriver(async (driver) => {
+    await sh("touch /run/netns/host && mount --bind /proc/self/ns/net /run/netns/host");
+    await sh("ip link add dum0 type bridge && ip link set dum0 up && ip route add default dev dum0");
+    const before = await sh("ip -br link; ip route; ip -6 route; ip -br address");
+    for (const netns of ["/run/netns/host", "/proc/self/ns/net", "/proc/1/ns/net"]) {
+      const attachment = { ...await pod(`h${netns.length}`, 3), netns };
+      if (netns === "/proc/1/ns/net") continue; // the machine's, not this node's
+      assertEquals(await fault(driver.attach(attachment)), "netnsIsHost", netns);
+    }
+    assertEquals(await sh("ip -br link; ip route; ip -6 route; ip -br address"), before);
+    await sh("ip link del dum0");
+  });
+});
+
+Deno.test("attach() into what is no network namespace fails and leaves nothing (T-CNI-15)", async () => {
+  await withDriver(async (driver) => {
+    const three = await pod("three", 3);
+    assertEquals(await fault(driver.attach({ ...three, netns: "/run/netns/nowhere" })), "netnsMissing");
+    assertEquals(await fault(driver.attach({ ...three, netns: "/proc/999999/ns/net" })), "netnsMissing");
+    await sh("touch /run/netns/file");
+    assertEquals(await fault(driver.attach({ ...three, netns: "/run/netns/file" })), "failed");
+    assertEquals(await driver.list(), []);
+    await driver.attach(three); // the persistent process has survived all that
+    await driver.detach([three.hostLink]);
+  });
+});
+
+Deno.test("attach() replaces a stale link and stale routes (T-REL-26)", async () => {
+  await withDriver(async (driver) => {
+    const four = await pod("four", 4);
+    await sh(`ip link add ${four.hostLink} type bridge && ip link set ${four.hostLink} up`);
+    await sh(
+      `ip link add dum1 type bridge && ip link set dum1 up && ip route add 203.0.113.4/32 dev dum1 proto 70 metric 20`,
+    );
+    await driver.attach(four);
+    assertEquals(await driver.check(four), []);
+    assertEquals((await sh("ip route show 203.0.113.4")).includes("dum1"), false);
+    await driver.detach([four.hostLink]);
+    await sh("ip link del dum1");
+  });
+});
+
+Deno.test("the same container can be attached again after its detach", async () => {
+  await withDriver(async (driver) => {
+    const six = await pod("six", 6);
+    for (let round = 0; round < 4; round++) {
+      await driver.attach(six);
+      assertEquals(await driver.check(six), []);
+      await driver.detach([six.hostLink]);
+    }
+    assertEquals(await driver.list(), []);
+  });
+});
+
+Deno.test("60 attaches and detaches at once leave nothing; list() knows them after amnesia", async () => {
+  const pods = await Promise.all(Array.from({ length: 60 }, (_, index) => pod(`many${index}`, 100 + index)));
+  await withDriver((driver) => Promise.all(pods.map((each) => driver.attach(each))).then(() => {}));
+  await withDriver(async (driver) => {
+    const found = await driver.list();
+    assertEquals(found.length, 60);
+    const first = found.find(({ containerId }) => containerId === "many7");
+    assertEquals([first?.ifname, first?.netns, first?.mtu], ["eth0", "/run/netns/many7", 9000]);
+    assertEquals(first?.addresses.map(({ text }) => text).sort(), ["2001:db8:f::6b", "203.0.113.107"]);
+    await Promise.all(pods.map(({ hostLink }) => driver.detach([hostLink])));
+    assertEquals(await driver.list(), []);
+    await driver.detach(pods.map(({ hostLink }) => hostLink));
+  });
+});
+
+Deno.test("check() names what is missing, repair() puts the host's side back and spawns no process per pod", async () => {
+  await withDriver(async (driver) => {
+    const five = await pod("five", 5);
+    await driver.attach(five);
+    const { hostLink } = five;
+    const breaks: [command: string, phrase: string, repairable: boolean][] = [
+      [`ip route del 203.0.113.5 dev ${hostLink}`, "host route 203.0.113.5", true],
+      [`ip -6 route del 2001:db8:f::5 dev ${hostLink}`, "host route 2001:db8:f::5", true],
+      [`ip neigh del 203.0.113.5 dev ${hostLink}`, "neighbour 203.0.113.5", true],
+      [`ip -6 address flush dev ${hostLink}`, "address fe80::1", true],
+      [`ip link set ${hostLink} down`, `link ${hostLink} is down`, true],
+      [`ip link set ${hostLink} mtu 1400`, "has MTU 1400", true],
+      ["ip -n five address del 203.0.113.5/32 dev eth0", "address 203.0.113.5 on eth0", false],
+    ];
+    for (const [command, phrase, repairable] of breaks) {
+      await sh(command);
+      const differences = await driver.check(five);
+      assert(differences.some((difference) => difference.includes(phrase)), `${command}: ${differences.join("; ")}`);
+      spawns = 0;
+      const repaired = await driver.repair([five]);
+      assertLess(spawns, 5);
+      if (!repairable) continue;
+      assert(repaired.some((what) => what.includes(phrase)), `${command}: repaired ${repaired.join("; ")}`);
+      assertEquals(await driver.check(five), [], command);
+      assertEquals(await driver.repair([five]), []);
+    }
+    await driver.detach([hostLink]);
+    assertEquals(await driver.check(five), [
+      `host link ${hostLink} is missing`,
+      "interface eth0 in /run/netns/five is missing",
+    ]);
+  });
+});

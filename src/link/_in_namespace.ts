@@ -1,0 +1,29 @@
+/**
+ * Runs a file of tests as if on a node of its own: network and mount namespace, /run on a tmpfs, `/proc/sys/net` bound where flock
+ * looks for it. Everything made inside is gone with it, also when a test fails or the run is killed.
+ */
+import { createSystemRunner } from "../exec/system_runner.ts";
+
+const SETUP = `
+mount -t tmpfs none /run && mkdir -p /run/netns /run/flock/sys && mount --bind /proc/sys/net /run/flock/sys && ip link set lo up &&
+HOME=$1 exec "$2" test -A --no-check --quiet "$3"`;
+
+/** @throws with the run's output when a test inside failed */
+export async function testInNamespace(file: URL): Promise<void> {
+  const home = Deno.env.get("HOME") ?? "/root";
+  const argv = [
+    ...["/usr/bin/unshare", "--mount", "--net", "--propagation", "private", "--fork", "--kill-child=KILL"],
+    ...[
+      "/bin/sh",
+      "-c",
+      `PATH=/usr/sbin:/usr/bin:/sbin:/bin; export PATH; ${SETUP}`,
+      "sh",
+      home,
+      Deno.execPath(),
+      file.pathname,
+    ],
+  ] as const;
+  const [program = "", ...args] = argv;
+  const { code, stdout, stderr } = await createSystemRunner().run([program, ...args], { timeoutMs: 120_000 });
+  if (code !== 0) throw new Error(`Cannot pass ${file.pathname}: exit code ${code}\n${stdout}\n${stderr}`);
+}

@@ -1,0 +1,68 @@
+/** What should be against what is, one phrase for each difference. Pure. */
+import type { Address } from "../ip/address.ts";
+import type { Attachment } from "./attachment_driver.ts";
+import { HOST_MAC } from "./host_mac.ts";
+import { GATEWAY } from "./plan_attachment.ts";
+import type { KernelLink, KernelNeighbor, KernelRoute } from "./read_kernel.ts";
+
+/** One end of a veth as the kernel has it; `link` is undefined when there is none. */
+export interface KernelEnd {
+  readonly link: KernelLink | undefined;
+  readonly routes: readonly KernelRoute[];
+  readonly neighbors: readonly KernelNeighbor[];
+}
+
+export function diffHostEnd(attachment: Attachment, { link, routes, neighbors }: KernelEnd): string[] {
+  const { hostLink, addresses, podMac } = attachment;
+  if (link === undefined) return [`host link ${hostLink} is missing`];
+  return [
+    ...diffLink(link, { name: hostLink, mac: HOST_MAC, mtu: attachment.mtu }),
+    ...gatewayMissing(attachment, link),
+    ...addresses.filter(({ text }) =>
+      !routes.some(({ destination, link }) => destination === text && link === hostLink)
+    )
+      .map(({ text }) => `host route ${text} dev ${hostLink} is missing`),
+    ...addresses.filter(({ text }) => !hasNeighbor(neighbors, text, podMac))
+      .map(({ text }) => `permanent neighbour ${text} on ${hostLink} is missing`),
+  ];
+}
+
+export function diffPodEnd(attachment: Attachment, { link, routes, neighbors }: KernelEnd): string[] {
+  const { ifname, addresses, netns } = attachment;
+  if (link === undefined) return [`interface ${ifname} in ${netns} is missing`];
+  const families = [...new Set(addresses.map(({ family }) => family))];
+  return [
+    ...diffLink(link, { name: ifname, mac: attachment.podMac, mtu: attachment.mtu }),
+    ...addresses.filter((address) => !holds(link, address)).map(({ text }) =>
+      `address ${text} on ${ifname} is missing`
+    ),
+    ...families.filter((family) =>
+      !routes.some(({ destination, gateway }) => destination === "default" && gateway === GATEWAY[family])
+    )
+      .map((family) => `default route via ${GATEWAY[family]} dev ${ifname} is missing`),
+    ...families.filter((family) => !hasNeighbor(neighbors, GATEWAY[family], HOST_MAC))
+      .map((family) => `permanent neighbour ${GATEWAY[family]} on ${ifname} is missing`),
+  ];
+}
+
+function diffLink(link: KernelLink, wanted: { name: string; mac: string; mtu: number }): string[] {
+  return [
+    ...(link.up ? [] : [`link ${wanted.name} is down`]),
+    ...(link.mtu === wanted.mtu ? [] : [`link ${wanted.name} has MTU ${link.mtu} instead of ${wanted.mtu}`]),
+    ...(link.mac === wanted.mac ? [] : [`link ${wanted.name} has MAC ${link.mac} instead of ${wanted.mac}`]),
+  ];
+}
+
+function gatewayMissing({ hostLink, addresses }: Attachment, link: KernelLink): string[] {
+  const wanted = addresses.some(({ family }) => family === 6);
+  const has = link.addresses.some(({ text }) => text === GATEWAY[6]);
+  return wanted && !has ? [`address ${GATEWAY[6]} on ${hostLink} is missing`] : [];
+}
+
+function holds(link: KernelLink, address: Address): boolean {
+  return link.addresses.some(({ text }) => text === address.text);
+}
+
+function hasNeighbor(neighbors: readonly KernelNeighbor[], address: string, mac: string): boolean {
+  return neighbors.some((neighbor) => neighbor.permanent && neighbor.address === address && neighbor.mac === mac);
+}

@@ -1,0 +1,107 @@
+/** The packet path of one pod as lines for `ip -batch` (spec section 6). Pure. */
+import type { Address } from "../ip/address.ts";
+import { bitsOf } from "../ip/address.ts";
+import { POD_ROUTE_METRIC, ROUTE_PROTOCOL } from "../route_protocol/route_protocol.ts";
+import type { Attachment } from "./attachment_driver.ts";
+import { HOST_MAC } from "./host_mac.ts";
+import { renderAlias } from "./link_alias.ts";
+
+/** The pods' next hops: on every host end, and on the node's `lo`. */
+export const GATEWAY = { 4: "169.254.1.1", 6: "fe80::1" } as const;
+/** Written out, since a batch has no `-6` and takes `default` for IPv4's. */
+const EVERYWHERE = { 4: "0.0.0.0/0", 6: "::/0" } as const;
+
+const WORDS: readonly [keyof Attachment, RegExp][] = [
+  ["hostLink", /^flock[0-9a-f]{8}$/],
+  ["ifname", /^[a-zA-Z0-9][\w.-]{0,14}$/],
+  ["containerId", /^[a-zA-Z0-9][\w.-]{0,127}$/],
+  ["podMac", /^([0-9a-f]{2}:){5}[0-9a-f]{2}$/],
+  ["netns", /^(\/[\w.:@+-]+)+$/],
+];
+
+/** The last look before values become words of a batch. @throws when one is not a single harmless word */
+export function checkWords(attachment: Attachment): void {
+  for (const [field, pattern] of WORDS) {
+    const value = String(attachment[field]);
+    const climbs = value.split("/").some((part) => part === "." || part === "..");
+    if (climbs || !pattern.test(value)) {
+      throw new Error(`Cannot attach ${attachment.hostLink}: ${field} ${JSON.stringify(value)} is not a plain word`);
+    }
+  }
+  if (!Number.isInteger(attachment.mtu)) throw new Error(`Cannot attach ${attachment.hostLink}: MTU ${attachment.mtu}`);
+}
+
+/** Makes both ends in place: to move one afterwards costs 22 ms. */
+export function planLink({ hostLink, ifname, netns, podMac, mtu }: Attachment): string {
+  const host = `link add dev ${hostLink} mtu ${mtu} address ${HOST_MAC} type veth`;
+  return `${host} peer name ${ifname} mtu ${mtu} address ${podMac} netns ${netns}`;
+}
+
+/** The host's end, once its sysctls are set. Every line may be repeated. */
+export function planHostEnd(attachment: Attachment): string[] {
+  const { hostLink } = attachment;
+  return [
+    `link set dev ${hostLink} addrgenmode none alias "${renderAlias(attachment)}"`,
+    `link set dev ${hostLink} up`,
+    ...planHostAddress(attachment),
+    ...attachment.addresses.flatMap((
+      address,
+    ) => [planHostRoute(attachment, address), planNeighbor(attachment, address)]),
+  ];
+}
+
+/** The IPv6 next hop lives on every host end; the IPv4 one on the node's `lo`. */
+export function planHostAddress({ hostLink, addresses }: Attachment): string[] {
+  const hasIpv6 = addresses.some(({ family }) => family === 6);
+  return hasIpv6 ? [`address replace ${GATEWAY[6]}/64 dev ${hostLink} nodad`] : [];
+}
+
+export function planHostRoute({ hostLink }: Attachment, { text, family }: Address): string {
+  return `route replace ${text}/${bitsOf(family)} dev ${hostLink} proto ${ROUTE_PROTOCOL} metric ${POD_ROUTE_METRIC}`;
+}
+
+/** Permanent, so that a pod cannot take another's place by answering for it, and no ARP or ND is ever needed. */
+export function planNeighbor({ hostLink, podMac }: Attachment, { text }: Address): string {
+  return `neigh replace ${text} lladdr ${podMac} dev ${hostLink} nud permanent`;
+}
+
+/**
+ * The pod's end, to be run in the pod's namespace and to stop at the first failure.
+ *
+ * The first line is a guard: the host end's name can be given away here only where there is no host end. In the node's own
+ * namespace it fails, before a default route of the node could be replaced.
+ */
+export function planPodEnd({ hostLink, ifname, addresses }: Attachment): string[] {
+  return [
+    `link property add dev ${ifname} altname ${hostLink}`,
+    `link property del dev ${ifname} altname ${hostLink}`,
+    `link set dev ${ifname} up`,
+    ...addresses.flatMap(({ text, family }) => [
+      `address add ${text}/${bitsOf(family)} dev ${ifname}${family === 6 ? " nodad" : ""}`,
+      `neigh replace ${GATEWAY[family]} lladdr ${HOST_MAC} dev ${ifname} nud permanent`,
+      `route replace ${EVERYWHERE[family]} via ${GATEWAY[family]} dev ${ifname}${family === 4 ? " onlink" : ""}`,
+    ]),
+  ];
+}
+
+/** Sysctls of the host end, below net/, to be written before the link goes up. */
+export function planSysctls({ hostLink, addresses }: Attachment): (readonly [name: string, value: string])[] {
+  const hasIpv6 = addresses.some(({ family }) => family === 6);
+  const of = (family: 4 | 6) => (entry: [string, string]): readonly [string, string] => [
+    `ipv${family}/conf/${hostLink}/${entry[0]}`,
+    entry[1],
+  ];
+  return [
+    ...Object.entries(hasIpv6 ? IPV6 : { "disable_ipv6": "1" }).map(of(6)),
+    ...Object.entries(IPV4).map(of(4)),
+  ];
+}
+
+const IPV6 = { "accept_ra": "0", "accept_redirects": "0", "autoconf": "0" };
+const IPV4 = {
+  "accept_redirects": "0",
+  "send_redirects": "0",
+  "rp_filter": "0",
+  "proxy_arp": "0",
+  "route_localnet": "0",
+};
