@@ -12,6 +12,8 @@ const KEPT = "kept";
 /** What the first word of an init's command line is while it comes up and ever after. */
 const HOLDER_STAGES = /^(.*\/)?(setsid|unshare|bash|flock-lab-.*)$/;
 
+const MARKER = /^flock-lab-(\d+-\d+-[0-9a-z]+)-[a-z-]+$/;
+
 /** @returns the new lab's directory, which is also its id's home; its last part is the id */
 export async function registerLab(): Promise<{ id: string; dir: string }> {
   const unique = crypto.getRandomValues(new Uint32Array(1))[0];
@@ -57,19 +59,18 @@ export async function listKeptLabs(): Promise<string[]> {
 
 /** Ends all that is left of a lab: its places by their init processes, its cgroups, its directory. Idempotent. */
 export async function removeLab(id: string): Promise<void> {
-  for (const pid of await initsOf(id)) await endProcess(pid);
+  for (const init of await listInits()) {
+    if (init.id === id) await endProcess(init.pid);
+  }
   await removeCgroups(id);
-  await Deno.remove(`${LABS_DIR}/${id}`, { recursive: true }).catch(ignoreMissing);
+  await Deno.remove(`${LABS_DIR}/${id}`, { recursive: true }).catch(ifMissing);
   await Deno.remove(LABS_DIR).catch(() => {}); // Other labs may be there.
 }
 
+/** By their directories, and by processes whose directory somebody removed. */
 async function listLabs(): Promise<string[]> {
-  try {
-    return (await Array.fromAsync(Deno.readDir(LABS_DIR))).map(({ name }) => name);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return [];
-    throw error;
-  }
+  const names = await exists(LABS_DIR) ? (await Array.fromAsync(Deno.readDir(LABS_DIR))).map(({ name }) => name) : [];
+  return [...new Set([...names, ...(await listInits()).map(({ id }) => id)])];
 }
 
 async function ownerLives(id: string): Promise<boolean> {
@@ -84,23 +85,24 @@ async function startTimeOf(pid: number): Promise<string | undefined> {
   return state === "Z" ? undefined : rest[18];
 }
 
-/** By the marker alone, which nobody else's process has: a pid written down earlier could be a stranger's by now. */
-async function initsOf(id: string): Promise<number[]> {
-  const pids: number[] = [];
-  const marker = markerOf(id, "");
+/** Found by the marker, which nobody else's process has: a pid written down earlier could be a stranger's by now. */
+async function listInits(): Promise<{ pid: number; id: string }[]> {
+  const inits: { pid: number; id: string }[] = [];
   for await (const { name } of Deno.readDir("/proc")) {
     if (!/^\d+$/.test(name)) continue;
     const words = (await Deno.readTextFile(`/proc/${name}/cmdline`).catch(() => "")).split("\0");
-    if (HOLDER_STAGES.test(words[0] ?? "") && words.some((word) => word.startsWith(marker))) pids.push(Number(name));
+    if (!HOLDER_STAGES.test(words[0] ?? "")) continue;
+    const id = words.map((word) => MARKER.exec(word)?.[1]).find((id) => id !== undefined);
+    if (id !== undefined) inits.push({ pid: Number(name), id });
   }
-  return pids;
+  return inits;
 }
 
 async function endProcess(pid: number): Promise<void> {
   try {
     Deno.kill(pid, "SIGKILL");
   } catch (error) {
-    ignoreMissing(error);
+    ifMissing(error);
   }
   for (let attempt = 0; attempt < 500 && await startTimeOf(pid) !== undefined; attempt++) {
     await new Promise((resolve) => setTimeout(resolve, 10));
@@ -118,8 +120,7 @@ async function removeCgroups(id: string): Promise<void> {
 
 /** Files of a cgroup go with its directory; a directory is busy until the kernel has let its last process go. */
 async function removeCgroup(path: string): Promise<void> {
-  if (!await exists(path)) return;
-  for await (const entry of Deno.readDir(path)) {
+  for (const entry of await Array.fromAsync(Deno.readDir(path)).catch(ifMissing) ?? []) {
     if (entry.isDirectory) await removeCgroup(`${path}/${entry.name}`);
   }
   for (let attempt = 0; attempt < 100; attempt++) {
@@ -133,6 +134,6 @@ async function removeCgroup(path: string): Promise<void> {
   }
 }
 
-function ignoreMissing(error: unknown): void {
+function ifMissing(error: unknown): undefined {
   if (!(error instanceof Deno.errors.NotFound)) throw error;
 }

@@ -4,7 +4,7 @@ import { connectCri, type CriClient } from "./cri.ts";
 import { PAUSE_IMAGE } from "./pause_image.ts";
 import type { Place } from "./place.ts";
 import type { Daemon } from "./process.ts";
-import { until } from "./until.ts";
+import { GaveUp, until } from "./until.ts";
 
 export interface Containerd extends AsyncDisposable {
   readonly daemon: Daemon;
@@ -53,7 +53,7 @@ export async function startContainerd(
     const argv = [`${binDir}/ctr`, "--namespace", "k8s.io", ...args] as const;
     expectSuccess(argv, await place.exec(argv, { env, timeoutMs: 30_000 }));
   };
-  await until("containerd listens", () => daemon.running && canConnect(place.outside(SOCKET)));
+  await until("containerd listens", () => listens(daemon, place.outside(SOCKET)));
   await ctr("images", "import", image);
   const cri = connectCri(place.outside(SOCKET));
   await until("the CRI answers", () => cri.complaints());
@@ -67,7 +67,8 @@ export async function startContainerd(
   };
 }
 
-async function canConnect(path: string): Promise<boolean> {
+async function listens(daemon: Daemon, path: string): Promise<boolean> {
+  if (!daemon.running) throw new GaveUp(`Cannot start containerd: it ended; ${await daemon.readLog()}`);
   const connection = await Deno.connect({ transport: "unix", path });
   connection.close();
   return true;

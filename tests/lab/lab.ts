@@ -6,6 +6,7 @@ import type { Family } from "../../src/ip/address.ts";
 import { cleanStaleLabs, keepLab, markerOf, registerLab, removeLab } from "./census.ts";
 import { createLabNode, type LabNode, NODE_TMPFS } from "./node.ts";
 import { type LabApi, startLabApi } from "./lab_api.ts";
+import { lazyPauseImage } from "./pause_image.ts";
 import { createPlace, type Place, type PlaceOptions } from "./place.ts";
 import { type Router, ROUTER_SYSCTLS, startRouter } from "./router.ts";
 import {
@@ -18,6 +19,8 @@ import {
   type Uplink,
 } from "./topology.ts";
 
+const BUILT_FLOCK = new URL("../../dist/flock", import.meta.url).pathname;
+
 export interface LabOptions {
   /** How many, or the families of each. At most 4. Default 2, dual-stack. */
   readonly nodes?: number | readonly (readonly Family[])[];
@@ -25,6 +28,8 @@ export interface LabOptions {
   readonly mtu?: number;
   /** Which API server. Default: the real one where KUBEBUILDER_ASSETS names it, else the embedded one. */
   readonly api?: LabApi["kind"] | "none";
+  /** The executable that nodes run. Default: FLOCK_BIN, else what `deno task build` made; never the source tree. */
+  readonly flock?: string;
 }
 
 export interface Lab extends AsyncDisposable {
@@ -61,27 +66,33 @@ export async function createLab(options: LabOptions = {}): Promise<Lab> {
 
 async function buildLab({ id, dir }: { id: string; dir: string }, options: LabOptions): Promise<Lab> {
   const { mtu = 9000, api: apiKind = Deno.env.has("KUBEBUILDER_ASSETS") ? "real" : "embedded" } = options;
+  const flock = options.flock ?? Deno.env.get("FLOCK_BIN") ?? BUILT_FLOCK;
+  const pauseImage = lazyPauseImage(`${dir}/pause.tar`);
   const env = inherited(["HOME", "DENO_DIR", "KUBEBUILDER_ASSETS"]);
   const runner = createSystemRunner({ maxProcesses: 64 });
   const specs = nodeFamilies(options).map((families, index) => nodeSpec(index, families));
   const make = (name: string, more: Partial<PlaceOptions> = {}): Promise<Place> =>
     createPlace({ name, labDir: dir, marker: markerOf(id, name), runner, env, ...more });
-  const [routerPlace, controlPlane, client, ...nodePlaces] = await Promise.all([
-    make("router", { sysctls: ROUTER_SYSCTLS }),
-    make("control-plane"),
-    make("client"),
-    ...specs.map(({ name }) => make(name, { tmpfs: NODE_TMPFS })),
-  ]);
+  const [routerPlace, controlPlane, client, ...nodePlaces] = await Promise.all(
+    await settled([
+      make("router", { sysctls: ROUTER_SYSCTLS }),
+      make("control-plane"),
+      make("client"),
+      ...specs.map(({ name }) => make(name, { tmpfs: NODE_TMPFS })),
+    ]),
+  );
   const nodes = specs.flatMap((spec, index) => {
     const place = nodePlaces[index];
-    return place === undefined ? [] : [createLabNode(place, { spec, id, dir })];
+    return place === undefined ? [] : [createLabNode(place, { spec, labId: id, dir, flock, pauseImage })];
   });
-  const [router, api] = await Promise.all([
-    startRouter(routerPlace),
-    apiKind === "none" ? undefined : startLabApi(controlPlane, { kind: apiKind, dir }),
-    wire(runner, { router: routerPlace, controlPlane, client, nodes, mtu }),
-    ...nodes.map((node) => node.prepare()),
-  ]);
+  const [router, api] = await Promise.all(
+    await settled([
+      startRouter(routerPlace),
+      apiKind === "none" ? undefined : startLabApi(controlPlane, { kind: apiKind, dir }),
+      wire(runner, { router: routerPlace, controlPlane, client, nodes, mtu }),
+      ...nodes.map((node) => node.prepare()),
+    ]),
+  );
   if (api !== undefined) {
     await Deno.writeTextFile(`${dir}/kubeconfig`, api.kubeconfig(), { mode: 0o600 });
     await Promise.all(nodes.map((node) => node.join(api)));
@@ -120,6 +131,12 @@ function labOf(
       await removeLab(id);
     },
   };
+}
+
+/** Waits for all, whatever becomes of them: when one fails, what comes up late must still be seen by who cleans. */
+async function settled<const P extends readonly unknown[]>(promises: P): Promise<P> {
+  await Promise.allSettled(promises);
+  return promises;
 }
 
 /** For people: `DIR/in node-a birdc show status`. */

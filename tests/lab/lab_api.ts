@@ -5,7 +5,7 @@ import { API_HOST_PROGRAM, type ApiAccess } from "./api_host.ts";
 import { record, records } from "./json.ts";
 import type { Place } from "./place.ts";
 import { CONTROL_PLANE } from "./topology.ts";
-import { exists, until } from "./until.ts";
+import { exists, GaveUp, until } from "./until.ts";
 
 export type KubeObject = Readonly<Record<string, unknown>>;
 
@@ -47,7 +47,7 @@ export async function startLabApi(
   const argv = [Deno.execPath(), ...program, options.kind, `${options.dir}/api`, socket];
   const daemon = await place.spawn("api", argv);
   await until("the API server answers", async () => {
-    if (!daemon.running) throw new Error(`Cannot start the API server: ${await daemon.readLog()}`);
+    if (!daemon.running) throw new GaveUp(`Cannot start the API server: ${await daemon.readLog()}`);
     return await exists(socket);
   }, { timeoutMs: 60_000 });
   const client = Deno.createHttpClient({ proxy: { transport: "unix", path: socket } });

@@ -5,14 +5,10 @@ import type { Daemon } from "./process.ts";
 import { AGENT_SOCKET, BIRD, BIRD_CONFIG, BIRD_SOCKET, SYSCTL_DIR } from "../../src/paths/paths.ts";
 import { type Containerd, startContainerd } from "./containerd.ts";
 import { type LabPod, type PodSpec, runPod } from "./pods.ts";
-import { renderPauseImage } from "./pause_image.ts";
 import type { KubeObject, LabApi } from "./lab_api.ts";
-import { until } from "./until.ts";
+import { GaveUp, until } from "./until.ts";
 
-const ROOT = new URL("../../", import.meta.url);
-const BOOTSTRAP_BIRD_CONF = new URL("deploy/bird.conf", ROOT);
-/** What the tests run: never the source tree. */
-const FLOCK = Deno.env.get("FLOCK_BIN") ?? new URL("dist/flock", ROOT).pathname;
+const BOOTSTRAP_BIRD_CONF = new URL("../../deploy/bird.conf", import.meta.url);
 /** Where the agent finds its way to the API server. */
 export const KUBECONFIG = "/etc/flock/kubeconfig";
 
@@ -57,10 +53,21 @@ export interface LabNode extends Place {
   join(api: LabApi): Promise<void>;
 }
 
+export interface LabNodeOptions {
+  readonly spec: NodeSpec;
+  readonly labId: string;
+  /** The lab's. */
+  readonly dir: string;
+  /** The executable. */
+  readonly flock: string;
+  /** @returns the image's archive; called when containerd starts */
+  readonly pauseImage: () => Promise<string>;
+}
+
 /** @param place with NODE_TMPFS */
 export function createLabNode(
   place: Place,
-  { spec, id, dir }: { readonly spec: NodeSpec; readonly id: string; readonly dir: string },
+  { spec, labId, dir, flock, pauseImage }: LabNodeOptions,
 ): LabNode {
   let agent: Daemon | undefined;
   let containerd: Containerd | undefined;
@@ -82,8 +89,8 @@ export function createLabNode(
       return bird;
     },
     startAgent: async ({ wait = true, env = {} } = {}) => {
-      await place.output(["ln", "-sf", FLOCK, "/opt/cni/bin/flock"]);
-      const argv = [FLOCK, "agent", "--kubeconfig", KUBECONFIG, "--node", spec.name];
+      await place.output(["ln", "-sf", flock, "/opt/cni/bin/flock"]);
+      const argv = [flock, "agent", "--kubeconfig", KUBECONFIG, "--node", spec.name];
       const started = agent = await place.spawn("agent", argv, { env });
       if (wait) {
         await until("the agent listens", () => listens(started, place.outside(AGENT_SOCKET)), { timeoutMs: 20_000 });
@@ -93,7 +100,7 @@ export function createLabNode(
     stopAgent: async (signal) => void await agent?.stop(signal),
     startContainerd: async (options = {}) => {
       await place.output(["ln", "-sf", "/usr/lib/cni/loopback", "/opt/cni/bin/"]); // Before 2.0 containerd runs it.
-      return containerd = await startContainerd(place, { ...options, image: await pauseImageFile(dir) });
+      return containerd = await startContainerd(place, { ...options, image: await pauseImage() });
     },
     serve: async ({ config = nodeConfigOf(spec), ...options } = {}) => {
       if (api === undefined) throw new Error(`Cannot serve on ${spec.name}: the lab has no API server`);
@@ -110,7 +117,7 @@ export function createLabNode(
       if (containerd === undefined || api === undefined) {
         throw new Error(`Cannot run ${pod.name}: no containerd or no API`);
       }
-      return await runPod(pod, { node: place, cri: containerd.cri, api, labId: id });
+      return await runPod(pod, { node: place, cri: containerd.cri, api, labId });
     },
     readLog: (daemon) => Deno.readTextFile(`${dir}/logs/${spec.name}-${daemon}.log`).catch(() => ""),
     [Symbol.asyncDispose]: async () => {
@@ -132,7 +139,7 @@ export function createLabNode(
 }
 
 async function listens(agent: Daemon, socket: string): Promise<boolean> {
-  if (!agent.running) throw new Error(`Cannot start the agent: it ended; ${await agent.readLog()}`);
+  if (!agent.running) throw new GaveUp(`Cannot start the agent: it ended; ${await agent.readLog()}`);
   return await Deno.lstat(socket).then((info) => info.isSocket === true, () => false);
 }
 
@@ -143,18 +150,4 @@ function readyStatus({ addresses }: NodeSpec): Record<string, unknown> {
     addresses: Object.values(addresses).map((address) => ({ type: "InternalIP", address })),
     conditions: [{ type: "Ready", status: "True", reason: "Lab", lastHeartbeatTime: now, lastTransitionTime: now }],
   };
-}
-
-/** One file for all nodes of a lab, written by whoever comes first. */
-const imageFiles = new Map<string, Promise<string>>();
-
-function pauseImageFile(dir: string): Promise<string> {
-  const file = imageFiles.get(dir) ?? writePauseImage(`${dir}/pause.tar`);
-  imageFiles.set(dir, file);
-  return file;
-}
-
-async function writePauseImage(path: string): Promise<string> {
-  await Deno.writeFile(path, await renderPauseImage());
-  return path;
 }

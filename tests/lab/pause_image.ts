@@ -9,7 +9,7 @@ const APPLETS = ["cat", "ip", "ls", "nc", "ping", "ping6", "ps", "sh", "sleep", 
 const ARCHITECTURES = new Map([["x86_64", "amd64"], ["aarch64", "arm64"]]);
 
 /** @returns an OCI image layout (image-spec 1.0, `image-layout.md`) as an archive for `ctr images import` */
-export async function renderPauseImage(): Promise<Uint8Array<ArrayBuffer>> {
+async function renderPauseImage(): Promise<Uint8Array<ArrayBuffer>> {
   const layer = await blobOf(renderTar(rootFiles(await Deno.readFile(BUSYBOX))));
   const config = await blobOf(json({
     architecture: ARCHITECTURES.get(Deno.build.arch),
@@ -35,6 +35,12 @@ export async function renderPauseImage(): Promise<Uint8Array<ArrayBuffer>> {
     file("index.json", index),
     ...[layer, config, manifest].map(({ digest, content }) => file(`blobs/${digest.replace(":", "/")}`, content)),
   ]);
+}
+
+/** @returns a function that writes the archive when first called, and its path ever after */
+export function lazyPauseImage(path: string): () => Promise<string> {
+  let written: Promise<string> | undefined;
+  return () => written ??= renderPauseImage().then((archive) => Deno.writeFile(path, archive)).then(() => path);
 }
 
 interface Blob {

@@ -1,7 +1,7 @@
 /** What one sees from somewhere in the lab: pings, connections, packets on a wire. */
 import type { CommandResult } from "../../src/exec/command_runner.ts";
 import type { ExecOptions, Place } from "./place.ts";
-import { until } from "./until.ts";
+import { GaveUp, until } from "./until.ts";
 
 /** Where a tool can be run: a place or a pod. */
 export interface Vantage {
@@ -69,7 +69,7 @@ export async function capture(
   const daemon = await place.spawn(`tcpdump-${crypto.randomUUID().slice(0, 8)}`, argv);
   const log = async (): Promise<string[]> => (await daemon.readLog().catch(() => "")).split("\n");
   await until("tcpdump listens", async () => {
-    if (!daemon.running) throw new Error(`Cannot capture ${filter}: ${(await log()).join(" ")}`);
+    if (!daemon.running) throw new GaveUp(`Cannot capture ${filter}: ${(await log()).join(" ")}`);
     return (await log()).some((line) => line.startsWith("listening on"));
   });
   return {

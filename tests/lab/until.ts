@@ -5,6 +5,11 @@ export interface UntilOptions {
   readonly everyMs?: number;
 }
 
+/** Thrown by a look that can never succeed: ends the wait at once. */
+export class GaveUp extends Error {
+  override readonly name = "GaveUp";
+}
+
 type NotYet = false | null | undefined;
 
 /**
@@ -13,7 +18,7 @@ type NotYet = false | null | undefined;
  * @param what a clause for the error: `the router has 203.0.113.0/26`
  * @param look anything but false, null and undefined is the answer
  * @returns what look returned
- * @throws when it is still not so after the time-out, with look's last error as cause
+ * @throws when it is still not so after the time-out, with look's last error as cause; at once what is GaveUp
  */
 export async function until<T>(
   what: string,
@@ -27,6 +32,7 @@ export async function until<T>(
       const found = await look();
       if (found !== false && found !== null && found !== undefined) return found;
     } catch (error) {
+      if (error instanceof GaveUp) throw error;
       cause = error;
     }
     if (performance.now() > deadline) {
