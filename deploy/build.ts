@@ -2,10 +2,10 @@
  * Makes the one executable: `build.ts [--compile-only] [--output FILE]`, by default dist/flock.
  *
  * With a denort (download, cache, DENORT_BIN) it is a file of `deno compile`, else a launcher with the same permissions;
- * `--compile-only` never falls back. The bundles lie beside it in dist/lib.
+ * `--compile-only` never falls back. The launcher's bundles lie beside it in lib/.
  */
-import { bundle } from "./bundle.ts";
-import { compile, NoDenort } from "./compile.ts";
+import { bundle, type Bundles } from "./bundle.ts";
+import { compile, NoDenort, refuseOrdinaryDeno } from "./compile.ts";
 import { writeLauncher } from "./launcher.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
@@ -16,7 +16,18 @@ interface BuildOptions {
 }
 
 async function build({ compileOnly, output }: BuildOptions): Promise<void> {
-  const bundles = await bundle(ROOT, `${ROOT}/dist/lib`);
+  await refuseOrdinaryDeno();
+  const directory = output.slice(0, output.lastIndexOf("/"));
+  await Deno.mkdir(directory, { recursive: true });
+  const staging = await Deno.makeTempDir({ dir: directory, prefix: "lib.new." });
+  try {
+    await make(await bundle(ROOT, staging), { compileOnly, output });
+  } finally {
+    await Deno.remove(staging, { recursive: true }).catch(() => undefined);
+  }
+}
+
+async function make(bundles: Bundles, { compileOnly, output }: BuildOptions): Promise<void> {
   try {
     await compile(bundles, output);
     say(`${output}: compiled executable (Deno ${Deno.version.deno})`);
@@ -35,7 +46,11 @@ function parseArguments(args: readonly string[]): BuildOptions {
   if (output === undefined || args.some((arg) => !known.has(arg))) {
     throw new Error(`Cannot build: usage is build.ts [--compile-only] [--output FILE], not ${args.join(" ")}`);
   }
-  return { compileOnly: args.includes("--compile-only"), output };
+  return { compileOnly: args.includes("--compile-only"), output: resolve(output) };
+}
+
+function resolve(path: string): string {
+  return path.startsWith("/") ? path : `${Deno.cwd()}/${path}`;
 }
 
 function firstLines(text: string): string {

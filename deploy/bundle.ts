@@ -8,6 +8,11 @@ export interface Bundles {
   readonly agent: string;
 }
 
+/** @returns where the bundles of a directory lie */
+export function bundlesIn(directory: string): Bundles {
+  return { main: `${directory}/main.js`, agent: `${directory}/agent.js` };
+}
+
 /** As main.ts writes it. */
 const AGENT_SPECIFIER = "./src/agent/main.ts";
 /** Packages that the agent's dependencies load only where they happen to be installed. */
@@ -18,11 +23,11 @@ const OPTIONAL_PACKAGES = ["supports-color", "bufferutil", "utf-8-validate"];
  * `node:module`, and that alone makes the plugin 2.5 times slower.
  *
  * @param source the directory of main.ts
+ * @param directory exists, and gets the bundles
  * @throws when a bundle cannot be made, or the plugin's would import anything
  */
 export async function bundle(source: string, directory: string): Promise<Bundles> {
-  await Deno.mkdir(directory, { recursive: true });
-  const bundles = { main: `${directory}/main.js`, agent: `${directory}/agent.js` };
+  const bundles = bundlesIn(directory);
   await bundleOne(`${source}/main.ts`, bundles.main);
   await bundleOne(`${source}/src/agent/main.ts`, bundles.agent);
   await Deno.writeTextFile(bundles.main, linkAgent(await Deno.readTextFile(bundles.main)));

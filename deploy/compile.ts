@@ -11,20 +11,14 @@ export class NoDenort extends Error {
 /**
  * Makes the executable by `deno compile` and tries it.
  *
- * @throws NoDenort when Deno cannot get one; another error when DENORT_BIN names something else, or the result does not work
+ * @throws NoDenort when Deno cannot get one; another error when the result does not work
  */
 export async function compile(bundles: Bundles, output: string): Promise<void> {
-  const denort = Deno.env.get("DENORT_BIN");
-  if (denort !== undefined) await refuseOrdinaryDeno(denort);
   const made = `${output}.new`;
   const { ok, output: text } = await runDeno(compileArguments(bundles, made));
-  if (!ok) {
-    throw denort === undefined && /denort/.test(text)
-      ? new NoDenort(text.trim())
-      : new Error(`Cannot compile: ${text.trim()}`);
-  }
+  if (!ok) throw hasNoDenort(text) ? new NoDenort(text.trim()) : new Error(`Cannot compile: ${text.trim()}`);
   try {
-    await refuseSilent(made);
+    await requireAnswer(made);
     await Deno.rename(made, output);
   } catch (error) {
     await Deno.remove(made);
@@ -39,15 +33,26 @@ function compileArguments(bundles: Bundles, output: string): string[] {
   return ["compile", "--quiet", ...flags, ...permissions, "--include", bundles.agent, "--output", output, bundles.main];
 }
 
-/** With the command line tool as its denort, `deno compile` succeeds and makes a file that is just the tool. */
-async function refuseOrdinaryDeno(denort: string): Promise<void> {
+function hasNoDenort(output: string): boolean {
+  return Deno.env.get("DENORT_BIN") === undefined && output.includes("denort");
+}
+
+/**
+ * With the command line tool as its denort, `deno compile` succeeds and makes a file that is just the tool.
+ *
+ * @throws when DENORT_BIN names one
+ */
+export async function refuseOrdinaryDeno(): Promise<void> {
+  const denort = Deno.env.get("DENORT_BIN");
+  if (denort === undefined) return;
   const { output } = await runProgram(denort, { args: ["--version"] });
   if (/^deno \d/.test(output)) {
-    throw new Error(`Cannot compile: DENORT_BIN ${denort} is an ordinary deno, not a denort`);
+    throw new Error(`Cannot compile: DENORT_BIN "${denort}" is an ordinary deno, not a denort`);
   }
 }
 
-async function refuseSilent(executable: string): Promise<void> {
+/** Whatever was made is worth nothing until it answers. @throws when it does not */
+export async function requireAnswer(executable: string): Promise<void> {
   const { output } = await runProgram(executable, { args: [], env: { CNI_COMMAND: "VERSION" } });
   if (!output.includes("supportedVersions")) throw new Error(`Cannot use ${executable}: it does not answer VERSION`);
 }

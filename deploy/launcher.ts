@@ -1,15 +1,22 @@
 import { GRANTED } from "../src/permissions/permission_sets.ts";
-import type { Bundles } from "./bundle.ts";
+import { type Bundles, bundlesIn } from "./bundle.ts";
+import { requireAnswer } from "./compile.ts";
 import { renderPermissionFlags } from "./permission_flags.ts";
 
 /**
  * Writes the executable as a shell script that runs the bundles with this very Deno and the permissions of the compiled form.
  * It works from any directory, with an empty environment and in other mount namespaces that show the same files.
  *
+ * @param bundles in a directory that becomes `lib` beside the output
  * @param output appears as a whole, by a rename
  */
 export async function writeLauncher(bundles: Bundles, output: string): Promise<void> {
-  await Deno.writeTextFile(`${output}.new`, renderLauncher(bundles), { mode: 0o755 });
+  const lib = `${directoryOf(output)}/lib`;
+  await Deno.remove(lib, { recursive: true }).catch(() => undefined);
+  await Deno.rename(directoryOf(bundles.main), lib);
+  await Deno.chmod(lib, 0o755);
+  await Deno.writeTextFile(`${output}.new`, renderLauncher(lib), { mode: 0o755 });
+  await requireAnswer(`${output}.new`);
   await Deno.rename(`${output}.new`, output);
 }
 
@@ -18,7 +25,8 @@ export async function writeLauncher(bundles: Bundles, output: string): Promise<v
  * kilobyte. Where it cannot be written, Deno does without. The agent's bundle is readable because a computed import asks for
  * that; in a compiled file it is part of the file.
  */
-function renderLauncher(bundles: Bundles): string {
+function renderLauncher(lib: string): string {
+  const bundles = bundlesIn(lib);
   const granted = { ...GRANTED, read: [...(Array.isArray(GRANTED.read) ? GRANTED.read : []), bundles.agent] };
   const flags = [
     "--no-prompt",
@@ -33,7 +41,7 @@ function renderLauncher(bundles: Bundles): string {
   return `#!/bin/sh
 # flock, as deno task build makes it where no denort can be had.
 unset DENO_V8_FLAGS
-export DENO_DIR=${quoteForShell(`${directoryOf(bundles.main)}/cache`)} DENO_NO_UPDATE_CHECK=1
+export DENO_DIR=${quoteForShell(`${lib}/cache`)} DENO_NO_UPDATE_CHECK=1
 exec ${words.map(quoteForShell).join(" ")} "$@"
 `;
 }
