@@ -67,7 +67,7 @@ export async function composeAgent(
   const sysctls = createSysctlTree(SYSCTL_DIR);
   const driver = createAttachmentDriver({ runner, ip: IP, sysctls, netnsGone });
   const guard = createPacketGuard({ runner, nft: NFT });
-  const host = createHostDriver({ runner, sysctls });
+  const host = createHostDriver({ runner, ip: IP, sysctls });
   const bird = createBirdDriver({ runner, clock, logger });
   const { kubeconfig } = options;
   const source = kubeconfig === undefined ? { env: options.env } : { env: options.env, kubeconfigFile: kubeconfig };

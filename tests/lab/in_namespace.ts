@@ -2,7 +2,7 @@
  * Runs a file of tests as if on a node of its own: network and mount namespace, /run on a tmpfs, `/proc/sys/net` bound where flock
  * looks for it. Everything made inside is gone with it, also when a test fails or the run is killed.
  */
-import { createSystemRunner } from "../exec/system_runner.ts";
+import { createSystemRunner } from "../../src/exec/system_runner.ts";
 
 const SETUP = `
 mount -t tmpfs none /run && mkdir -p /run/netns /run/flock/sys && mount --bind /proc/sys/net /run/flock/sys && ip link set lo up &&

@@ -1,0 +1,109 @@
+/**
+ * What belongs to the node as a whole, by way of iproute2 and sysctls. Ours after amnesia: blackhole routes of our own protocol
+ * number, and 169.254.1.1/32 on `lo`. Sysctls have no owner: they are set, and never set back.
+ */
+import { type Argv, type CommandRunner, expectSuccess } from "../exec/command_runner.ts";
+import { parsePrefix } from "../ip/address.ts";
+import { POD_ROUTE_METRIC, ROUTE_PROTOCOL } from "../route_protocol/route_protocol.ts";
+import type { HostDriver, HostNetwork, HostState } from "./host_driver.ts";
+import { listOf, parseNetwork } from "./read_network.ts";
+
+/** The pods' IPv4 next hop: on `lo`, so that it is answered for on every veth, default route or not. */
+const NEXT_HOP = "169.254.1.1";
+
+export interface HostDriverOptions {
+  readonly runner: Pick<CommandRunner, "run">;
+  /** Absolute path of iproute2's ip. */
+  readonly ip: string;
+  /** Sysctls below net/. */
+  readonly sysctls: { read(name: string): string | undefined; write(name: string, value: string): void };
+}
+
+/** @returns a driver that keeps nothing in memory */
+export function createHostDriver(options: HostDriverOptions): HostDriver {
+  return new SystemHostDriver(options);
+}
+
+class SystemHostDriver implements HostDriver {
+  constructor(private readonly options: HostDriverOptions) {}
+
+  async read(): Promise<HostNetwork> {
+    const [links, default4, default6] = await Promise.all([
+      this.#json("address", "show"),
+      this.#json("-4", "route", "show", "default"),
+      this.#json("-6", "route", "show", "default"),
+    ]);
+    return parseNetwork(links, { 4: default4, 6: default6 });
+  }
+
+  async apply(state: HostState, network: HostNetwork): Promise<readonly string[]> {
+    const sysctls = planSysctls(state, network).filter(([name, value]) => this.#set(name, value));
+    const lines = [...await this.#planNextHop(state), ...await this.#planBlackholes(state)];
+    if (lines.length > 0) await this.#batch(lines);
+    return [...sysctls.map(([name, value]) => `sysctl ${name} = ${value}`), ...lines];
+  }
+
+  /** @returns whether anything had to be written */
+  #set(name: string, value: string): boolean {
+    const { sysctls } = this.options;
+    const present = sysctls.read(name);
+    if (present === undefined || present === value) return false;
+    // 0: somebody else than the kernel listens to router advertisements (systemd-networkd does), and goes on doing so.
+    if (name.endsWith("/accept_ra") && present === "0") return false;
+    sysctls.write(name, value);
+    return true;
+  }
+
+  async #planNextHop({ families }: HostState): Promise<string[]> {
+    if (!families.includes(4)) return [];
+    const [lo] = listOf(await this.#json("-4", "address", "show", "dev", "lo"));
+    const there = listOf(lo?.["addr_info"] ?? []).some(({ local }) => local === NEXT_HOP);
+    return there ? [] : [`address add ${NEXT_HOP}/32 dev lo scope host`, "link set dev lo up"];
+  }
+
+  async #planBlackholes({ blackholes }: HostState): Promise<string[]> {
+    const words = ["route", "show", "type", "blackhole", "proto", String(ROUTE_PROTOCOL)];
+    const lists = await Promise.all([this.#json("-4", ...words), this.#json("-6", ...words)]);
+    const present = new Set(lists.flatMap(listOf).map(({ dst }) => canonical(String(dst))));
+    const wanted = new Set(blackholes.map(({ text }) => text));
+    const line = (verb: string, prefix: string): string =>
+      `route ${verb} blackhole ${prefix} proto ${ROUTE_PROTOCOL} metric ${POD_ROUTE_METRIC}`;
+    return [
+      ...[...wanted].filter((prefix) => !present.has(prefix)).map((prefix) => line("add", prefix)),
+      ...[...present].filter((prefix) => !wanted.has(prefix)).map((prefix) => line("del", prefix)),
+    ];
+  }
+
+  async #json(...words: string[]): Promise<unknown> {
+    const argv: Argv = [this.options.ip, "-j", ...words];
+    const { stdout } = expectSuccess(argv, await this.options.runner.run(argv));
+    return stdout.trim() === "" ? [] : JSON.parse(stdout);
+  }
+
+  async #batch(lines: readonly string[]): Promise<void> {
+    const argv: Argv = [this.options.ip, "-force", "-batch", "-"];
+    expectSuccess(argv, await this.options.runner.run(argv, { stdin: `${lines.join("\n")}\n` }));
+  }
+}
+
+/**
+ * In this order: a node whose default route comes from router advertisements stops listening to them when forwarding goes on, unless
+ * `accept_ra` is 2 by then (Documentation/networking/ip-sysctl.rst).
+ */
+function planSysctls({ families }: HostState, { defaultRoutes }: HostNetwork): [name: string, value: string][] {
+  const advertised = new Set(defaultRoutes.filter((route) => route.fromRouterAdvertisement).map(({ link }) => link));
+  const ipv6: [string, string][] = [
+    ...[...advertised].map((link): [string, string] => [`ipv6/conf/${link}/accept_ra`, "2"]),
+    ["ipv6/conf/all/forwarding", "1"],
+    ["ipv6/fib_multipath_hash_policy", "1"],
+  ];
+  const ipv4: [string, string][] = [["ipv4/ip_forward", "1"], ["ipv4/fib_multipath_hash_policy", "1"]];
+  return [...(families.includes(6) ? ipv6 : []), ...(families.includes(4) ? ipv4 : [])];
+}
+
+/** ip prints a prefix of one address without its length. */
+function canonical(destination: string): string {
+  const length = destination.includes(":") ? 128 : 32;
+  const text = destination.includes("/") ? destination : `${destination}/${length}`;
+  return parsePrefix(text)?.text ?? destination;
+}
