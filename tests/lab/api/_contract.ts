@@ -47,7 +47,9 @@ export async function remove({ client }: Subject, path: string): Promise<void> {
 }
 
 export async function versionOf({ client }: Subject, path: string): Promise<string> {
-  return String(valueAt((await client.call("GET", path)).body, "metadata.resourceVersion"));
+  const { status, body } = await client.call("GET", path);
+  assertEquals(status, 200, JSON.stringify(body));
+  return String(valueAt(body, "metadata.resourceVersion"));
 }
 
 export function items(answer: Answer): unknown[] {

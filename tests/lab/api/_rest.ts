@@ -1,6 +1,7 @@
 /** HTTP to objects: authentication, paths, verbs. */
 import { discover } from "./_discovery.ts";
-import { isJson, type Json, type StoredObject, valueAt } from "./_object.ts";
+import { failure, readBody, readDeleteOptions } from "./_http.ts";
+import type { StoredObject } from "./_object.ts";
 import { ObjectApi } from "./_object_api.ts";
 import { ObjectStore } from "./_object_store.ts";
 import { Pages, parseCount } from "./_page.ts";
@@ -169,38 +170,6 @@ function selection({ resource, namespace }: Target, query: URLSearchParams): Pre
   return (object) => inNamespace(object) && byField(object) && byLabel(object);
 }
 
-async function readBody(request: Request): Promise<unknown> {
-  try {
-    return JSON.parse(await request.text());
-  } catch (error) {
-    throw new StatusError(
-      400,
-      "BadRequest",
-      `the body must be JSON: ${error instanceof Error ? error.message : error}`,
-    );
-  }
-}
-
-async function readDeleteOptions(request: Request): Promise<{ gracePeriodSeconds?: number; uid?: string }> {
-  const text = await request.text();
-  const body: Json = text === "" ? {} : asObject(JSON.parse(text));
-  const seconds = new URL(request.url).searchParams.get("gracePeriodSeconds") ?? body["gracePeriodSeconds"];
-  const uid = valueAt(body, "preconditions.uid");
-  return {
-    ...(seconds === undefined ? {} : { gracePeriodSeconds: Number(seconds) }),
-    ...(typeof uid === "string" ? { uid } : {}),
-  };
-}
-
-function asObject(value: unknown): Json {
-  return isJson(value) ? value : {};
-}
-
 function methodNotAllowed(): StatusError {
   return new StatusError(405, "MethodNotAllowed", "the server does not allow this method on the requested resource");
-}
-
-/** @returns the answer that carries the error */
-export function failure(error: StatusError): Response {
-  return Response.json(error.toStatus(), { status: error.code });
 }

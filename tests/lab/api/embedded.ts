@@ -2,13 +2,14 @@
  * A Kubernetes API server in this process: TLS, bearer tokens, list, watch, patch, status, events, custom resources checked against
  * their structural schema. Behaves as the real one where flock can tell (`contract_test.ts` runs against both).
  *
- * It does NOT: evaluate CEL rules (see `_schema.ts`), authorize (every known token may do everything), serve OpenAPI or tables,
- * apply server-side, keep anything on disk.
+ * It does NOT: evaluate CEL rules (see `_schema.ts`), authorize (every known token may do everything), validate its
+ * own kinds (pods, nodes) beyond their metadata, serve tables, apply server-side, keep objects on disk.
  */
 import { load } from "js-yaml";
 import type { ApiFaults, ApiOptions, ApiServer } from "./api_server.ts";
 import { arrange } from "./_arrange.ts";
-import { failure, Rest } from "./_rest.ts";
+import { failure } from "./_http.ts";
+import { Rest } from "./_rest.ts";
 import { StatusError } from "./_status_error.ts";
 
 export interface EmbeddedOptions extends ApiOptions {

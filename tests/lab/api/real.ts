@@ -59,6 +59,8 @@ class ControlPlane implements ApiFaults {
   #etcd: Daemon | undefined;
   #apiServer: Daemon | undefined;
   #stopped = false;
+  /** Of the custom resources. */
+  readonly #served: string[] = [];
 
   constructor(private readonly plan: Plan) {}
 
@@ -72,12 +74,8 @@ class ControlPlane implements ApiFaults {
     await this.#kubectl(["create", "-f", file]);
     await this.#kubectl(["wait", "--for=condition=Established", "--timeout=30s", "-f", file]);
     const definition = parseStoredObject(load(await Deno.readTextFile(file)));
-    const served = resourcesOf(definition).map((resource) => `${apiPathOf(resource)}?limit=1`);
-    // Established comes before the storage is there: until then lists are answered 404 or 429.
-    await until("the custom resources are served", async () => {
-      for (const path of served) await this.#kubectl(["get", "--raw", path]);
-      return true;
-    });
+    this.#served.push(...resourcesOf(definition).map((resource) => `${apiPathOf(resource)}?limit=1`));
+    await until("the custom resources are served", () => this.#isServing(), { timeoutMs: READY_MS, everyMs: 100 });
   }
 
   /** @returns whether this call ended it */
@@ -125,10 +123,16 @@ class ControlPlane implements ApiFaults {
       if (!apiServer.running) return true;
       await this.#kubectl(["get", "--raw", "/readyz"]);
       await this.#kubectl(["get", "namespace", "default", "kube-system"]);
-      return true;
+      return await this.#isServing();
     };
     await until("the API server is ready", ready, { timeoutMs: READY_MS, everyMs: 100 });
     if (!apiServer.running) throw new Error("Cannot start kube-apiserver: it ended");
+  }
+
+  /** A custom resource is established, and the server ready, before its storage is there: until then lists are answered 404 or 429. */
+  async #isServing(): Promise<true> {
+    for (const path of this.#served) await this.#kubectl(["get", "--raw", path]);
+    return true;
   }
 
   async #kubectl(args: readonly string[]): Promise<void> {
