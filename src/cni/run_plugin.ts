@@ -96,9 +96,11 @@ async function forward(
   }
 }
 
-function openLate(process: PluginProcess, verb: RpcVerb): Promise<AgentConnection> {
-  if (verb === "ADD") return waitForAgent(process, AGENT_START_MS);
-  throw new AgentGone(`Cannot ${verb}: the flock agent is not running`);
+async function openLate(process: PluginProcess, verb: RpcVerb): Promise<AgentConnection> {
+  if (verb !== "ADD") throw new AgentGone(`Cannot ${verb}: the flock agent is not running`);
+  const connection = await waitForAgent(process, AGENT_START_MS);
+  process.giveUp("nothing");
+  return connection;
 }
 
 function leaveTombstone(process: PluginProcess, { environment }: RpcRequest): Promise<void> {

@@ -118,7 +118,7 @@ Deno.test("runPlugin() refuses input that is no configuration (T-CNI-08, T-CNI-0
 Deno.test("runPlugin() ADD waits for an agent that starts, with nothing but its socket", async () => {
   const agents = ["absent", "absent", "absent", '{"ok":true,"result":{}}'] as const;
   const { code, process } = await call("ADD", { agents });
-  const retries = ["connect in vain", "connect in vain", "connect"];
+  const retries = ["connect in vain", "connect in vain", "connect", "keep nothing"];
   assertEquals([code, process.done], [0, ["connect in vain", "keep agent socket", "read stdin", ...retries]]);
 });
 
