@@ -18,13 +18,14 @@ child=$!
 wait "$child"
 `;
 
+const PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 /** @returns a way to start processes on the machine, their logs in `dir`; they end when this process does */
-export function spawnOnMachine(dir: string, env: readonly string[] = []): Spawn {
+export function spawnOnMachine(dir: string): Spawn {
   return async (name, argv) => {
     const logPath = `${dir}/${name}.log`;
-    const variables = ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", ...env];
     const tethered = ["/bin/sh", "-c", TETHER_SCRIPT, logPath, `${Deno.pid}`, ...argv];
-    return await spawnDaemon(["/usr/bin/env", ...variables, ...tethered], { name, logPath });
+    return await spawnDaemon(["/usr/bin/env", PATH, ...tethered], { name, logPath });
   };
 }
 
