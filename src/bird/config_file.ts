@@ -1,3 +1,5 @@
+import { syncDirectory, writeDurably } from "../file/write_atomically.ts";
+
 /**
  * BIRD's configuration file, replaced as a whole: a reader finds the old text or the new one, after a power cut too. One writer.
  */
@@ -24,18 +26,13 @@ export class ConfigFile {
 
   /** Writes the text beside the file, durably. Readable by owner and group: BIRD may run as a user of its own. */
   async stage(text: string): Promise<void> {
-    using file = await Deno.open(this.staged, { write: true, create: true, truncate: true, mode: 0o640 });
-    const writer = file.writable.getWriter();
-    await writer.write(new TextEncoder().encode(text));
-    writer.releaseLock();
-    await file.sync();
+    await writeDurably(this.staged, { text, mode: 0o640 });
   }
 
   /** Puts the staged text in place, durably. */
   async commit(): Promise<void> {
     await Deno.rename(this.staged, this.path);
-    using directory = await Deno.open(this.#directory);
-    await directory.sync();
+    await syncDirectory(this.#directory);
   }
 
   /** Puts an earlier text in place again; undefined: the file goes. */

@@ -19,14 +19,16 @@ export async function writeAtomically(path: string, { text, mode }: { text: stri
   await syncDirectory(directory);
 }
 
-async function writeDurably(path: string, { text, mode }: { text: string; mode: number }): Promise<void> {
-  using file = await Deno.open(path, { createNew: true, write: true, mode });
+/** Writes a whole file, new or not, and resolves when its content is on the disk. */
+export async function writeDurably(path: string, { text, mode }: { text: string; mode: number }): Promise<void> {
+  using file = await Deno.open(path, { create: true, truncate: true, write: true, mode });
   let rest = new TextEncoder().encode(text);
   while (rest.length > 0) rest = rest.subarray(await file.write(rest));
   await file.sync();
 }
 
-async function syncDirectory(directory: string): Promise<void> {
+/** Resolves when the directory's entries are on the disk. */
+export async function syncDirectory(directory: string): Promise<void> {
   using file = await Deno.open(directory, { read: true });
   await file.sync();
 }

@@ -30,8 +30,8 @@ const CHAINS = `\
 		iifname "flock*" jump from_pod
 	}
 	chain from_pod {
-		icmp type redirect counter name "redirect" drop
-		icmpv6 type nd-redirect counter name "redirect" drop
+		icmp type redirect counter name "icmp_redirect" drop
+		icmpv6 type nd-redirect counter name "icmp_redirect" drop
 		icmpv6 type nd-router-advert counter name "router_advert" drop
 		iifname . ip saddr @own4 accept
 		iifname . ip6 saddr @own6 accept
@@ -55,7 +55,7 @@ const CHAINS = `\
 	}
 `;
 
-const COUNTERS = ["redirect", "router_advert", "spoofed4", "spoofed6", "link_local", "node_bgp", "node_bfd"];
+const COUNTERS = ["icmp_redirect", "router_advert", "spoofed4", "spoofed6", "link_local", "node_bgp", "node_bfd"];
 
 /**
  * The whole table as nft reads it, one transaction that takes the place of whatever table there was: packets see the old one

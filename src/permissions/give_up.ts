@@ -22,8 +22,13 @@ function narrow(kind: PermissionKind, keep: readonly string[] | boolean): void {
   const granted = GRANTED[kind];
   if (typeof keep === "boolean" || typeof granted !== "object") return;
   for (const name of granted) {
-    if (!keep.includes(name)) Deno.permissions.revokeSync(descriptorOf(kind, name));
+    if (!isKept(name, keep)) Deno.permissions.revokeSync(descriptorOf(kind, name));
   }
+}
+
+/** To revoke a path below a kept directory would take the directory away as well. */
+function isKept(name: string, keep: readonly string[]): boolean {
+  return keep.some((kept) => name === kept || name.startsWith(`${kept}/`));
 }
 
 function giveUpUnlisted(): void {
