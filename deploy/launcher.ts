@@ -12,12 +12,24 @@ import { renderPermissionFlags } from "./permission_flags.ts";
  */
 export async function writeLauncher(bundles: Bundles, output: string): Promise<void> {
   const lib = `${directoryOf(output)}/lib`;
-  await Deno.remove(lib, { recursive: true }).catch(() => undefined);
-  await Deno.rename(directoryOf(bundles.main), lib);
-  await Deno.chmod(lib, 0o755);
+  const staged = directoryOf(bundles.main);
+  await Deno.chmod(staged, 0o755);
+  await swap(staged, lib);
   await Deno.writeTextFile(`${output}.new`, renderLauncher(lib), { mode: 0o755 });
   await requireAnswer(`${output}.new`);
   await Deno.rename(`${output}.new`, output);
+}
+
+/** Exchanges the directories in two steps; only a start between them, a few microseconds apart, can miss. */
+async function swap(staged: string, lib: string): Promise<void> {
+  const old = `${staged}.old`;
+  await Deno.rename(lib, old).catch(ignoreMissing);
+  await Deno.rename(staged, lib);
+  await Deno.remove(old, { recursive: true }).catch(ignoreMissing);
+}
+
+function ignoreMissing(error: unknown): void {
+  if (!(error instanceof Deno.errors.NotFound)) throw error;
 }
 
 /**
