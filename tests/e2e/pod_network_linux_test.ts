@@ -125,7 +125,7 @@ Deno.test("the agent tells the cluster how its node is", async () => {
     const text = JSON.stringify((await lab.api.get(path))?.["status"] ?? {});
     return text.includes('"Invalid"') && text;
   });
-  assertStringIncludes(refused, "spec.cidr4[0]");
+  assertStringIncludes(refused, "192.0.2.0/28");
   assertEquals((await lab.router.bgpRoutes(4)).has("203.0.113.0/26"), true);
   await until("an Event says so", async () => (await lab.api.events("node-a")).length > 0);
 });

@@ -1,0 +1,76 @@
+// deno-lint-ignore-file no-console -- a task that prints
+/**
+ * `deno task test`: the gate, the build, and every test that needs root, Linux and real parts, against what was built. Installs the
+ * Debian packages that it needs. What cannot run here is skipped out loud.
+ */
+import { createSystemRunner } from "../src/exec/system_runner.ts";
+import { ensurePackages, LAB_PACKAGES } from "./lab/packages.ts";
+
+interface Counts {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+}
+
+const ROOT = new URL("..", import.meta.url).pathname;
+
+async function main(): Promise<number> {
+  const gate = await task("ok");
+  if (Deno.build.os !== "linux" || Deno.uid() !== 0) {
+    console.error(
+      "test: SKIPPED every test of kernel, BIRD, FRR and containerd: they need Linux and root; run: sudo npx -y deno@2.9.6 task test",
+    );
+    return gate;
+  }
+  if (gate !== 0) return gate;
+  await ensurePackages([...LAB_PACKAGES, "strace"], {
+    runner: createSystemRunner(),
+    progress: (what) => console.error(`test: ${what}`),
+  });
+  const built = await task("build");
+  if (built !== 0) return built;
+  skipOutLoud();
+  const report = await Deno.makeTempFile({ suffix: ".xml" });
+  const code = await deno(["test", "-A", "--no-check", `--junit-path=${report}`, ...await linuxTests()]);
+  const { passed, failed, skipped } = count(await Deno.readTextFile(report));
+  await Deno.remove(report);
+  console.log(`\n${passed} passed, ${failed} failed, ${skipped} skipped`);
+  return code;
+}
+
+function skipOutLoud(): void {
+  if (Deno.env.get("KUBEBUILDER_ASSETS") !== undefined) return;
+  console.error("test: SKIPPED the real kube-apiserver; run: KUBEBUILDER_ASSETS=DIR npx -y deno@2.9.6 task test");
+}
+
+async function linuxTests(): Promise<string[]> {
+  const found: string[] = [];
+  for (const directory of ["src", "tests"]) await collect(`${ROOT}${directory}`, found);
+  return found.sort();
+}
+
+async function collect(directory: string, found: string[]): Promise<void> {
+  for await (const { name, isDirectory } of Deno.readDir(directory)) {
+    if (isDirectory) await collect(`${directory}/${name}`, found);
+    else if (name.endsWith("_linux_test.ts")) found.push(`${directory}/${name}`);
+  }
+}
+
+function count(junit: string): Counts {
+  const number = (attribute: string): number =>
+    Number(new RegExp(`<testsuites[^>]* ${attribute}="(\\d+)"`).exec(junit)?.[1] ?? 0);
+  const skipped = (junit.match(/<skipped\b/g) ?? []).length;
+  const failed = number("failures") + number("errors");
+  return { passed: number("tests") - failed - skipped, failed, skipped };
+}
+
+function task(name: string): Promise<number> {
+  return deno(["task", "--quiet", name]);
+}
+
+async function deno(args: readonly string[]): Promise<number> {
+  const command = new Deno.Command(Deno.execPath(), { args: [...args], cwd: ROOT, stdin: "null" });
+  return (await command.spawn().status).code;
+}
+
+main().then(Deno.exit);
