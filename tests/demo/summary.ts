@@ -19,7 +19,7 @@ export function renderSummary(
   return [
     "",
     rule,
-    ...pods.map(({ pod, on }) => `  ${pod.name.padEnd(8)} ${on}   ${pod.address(6).padEnd(28)} ${pod.address(4)}`),
+    ...pods.map(({ pod, on }) => `  ${pod.name.padEnd(8)} ${on}   ${pod.address(6).padEnd(40)} ${pod.address(4)}`),
     rule,
     `  network and API server      ${time("router, two nodes")}`,
     `  nodes ready for pods        ${time("NodeConfigs")}`,

@@ -145,6 +145,7 @@ async function writeDoor(path: string, places: readonly Place[]): Promise<void> 
   const names = places.map(({ name }) => name).join("|");
   const script = [
     "#!/bin/sh",
+    'export PATH="/usr/sbin:/usr/bin:/sbin:/bin:$PATH"',
     'case "$1" in',
     ...cases,
     `*) echo "usage: $0 ${names} COMMAND..." >&2; exit 2 ;;`,

@@ -2,11 +2,12 @@
 import { nodeConfigOf, type NodeSpec } from "./topology.ts";
 import type { Place } from "./place.ts";
 import type { Daemon } from "./process.ts";
+import { quote } from "../../src/fault/invalid_input.ts";
 import { AGENT_SOCKET, BIRD, BIRD_CONFIG, BIRD_SOCKET, SYSCTL_DIR } from "../../src/paths/paths.ts";
 import { type Containerd, startContainerd } from "./containerd.ts";
 import { type LabPod, type PodSpec, runPod } from "./pods.ts";
 import type { KubeObject, LabApi } from "./lab_api.ts";
-import { GaveUp, until } from "./until.ts";
+import { exists, GaveUp, until } from "./until.ts";
 
 const BOOTSTRAP_BIRD_CONF = new URL("../../deploy/bird.conf", import.meta.url);
 /** Where the agent finds its way to the API server. */
@@ -89,6 +90,9 @@ export function createLabNode(
       return bird;
     },
     startAgent: async ({ wait = true, env = {} } = {}) => {
+      if (!await exists(flock)) {
+        throw new Error(`Cannot start the agent: there is no ${quote(flock)}, run deno task build`);
+      }
       await place.output(["ln", "-sf", flock, "/opt/cni/bin/flock"]);
       const argv = [flock, "agent", "--kubeconfig", KUBECONFIG, "--node", spec.name];
       const started = agent = await place.spawn("agent", argv, { env });
