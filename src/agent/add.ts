@@ -43,6 +43,7 @@ const CODE_OF_FAULT: Readonly<Record<AttachFault, number>> = {
   netnsMissing: CNI_CODE.unknownContainer,
   netnsIsHost: CNI_CODE.netnsIsHost,
   ifnameExists: CNI_CODE.invalidEnvironment,
+  hostLinkTaken: CNI_CODE.tryAgainLater,
   failed: CNI_CODE.tryAgainLater,
 };
 
@@ -73,17 +74,16 @@ export class AddOperation {
     if (existing !== undefined && (await this.#stands(existing, request))) return existing;
     if (existing !== undefined) await this.#discard(existing);
     const { allocation, facts } = await this.#reserve(request);
+    await this.#attach(allocation, () => lateAdds.refuse(key, request.startedAt));
     try {
       lateAdds.refuse(key, request.startedAt);
-      await this.#attach(allocation);
-      lateAdds.refuse(key, request.startedAt);
-      const committed = await this.#commit(allocation);
+      const committed = await ledger.commit(allocation);
       lateAdds.refuse(key, request.startedAt);
       this.#announce(committed, facts);
       return committed;
     } catch (error) {
       await this.#discard(allocation);
-      throw error;
+      throw cniErrorOf(error);
     }
   }
 
@@ -145,28 +145,41 @@ export class AddOperation {
     }
   }
 
-  async #attach(allocation: Allocation): Promise<void> {
+  /** The kernel's part, all of it or nothing. The driver undoes its own failures: what is in its way may be another's. */
+  async #attach(allocation: Allocation, refuseLate: () => void): Promise<void> {
     const { driver, guard } = this.deps;
-    const done = await Promise.allSettled([driver.attach(attachmentOf(allocation)), guard.grant(grantsOf(allocation))]);
-    for (const part of done) if (part.status === "rejected") throw cniErrorOf(part.reason);
-  }
-
-  async #commit(allocation: Allocation): Promise<Allocation> {
     try {
-      return await this.deps.ledger.commit(allocation);
+      refuseLate();
+      const attached = driver.attach(attachmentOf(allocation));
+      const [path, sources] = await Promise.allSettled([attached, guard.grant(grantsOf(allocation))]);
+      if (path.status === "rejected") throw path.reason;
+      if (sources.status === "fulfilled") return;
+      await driver.detach([allocation.hostLink]);
+      throw sources.reason;
     } catch (error) {
+      await this.#forget(allocation);
       throw cniErrorOf(error);
     }
   }
 
-  /** Undoes what an ADD did, in the order in which a DEL does; what cannot be undone now is left to garbage collection. */
+  /** Undoes an ADD, in the order in which a DEL does. */
   async #discard(allocation: Allocation): Promise<void> {
-    const { driver, guard, ledger, logger } = this.deps;
-    const undone = await Promise.allSettled([driver.detach([allocation.hostLink]), guard.revoke(grantsOf(allocation))]);
-    for (const part of [...undone, ...await Promise.allSettled([ledger.drop(allocation)])]) {
-      if (part.status === "rejected") {
-        logger.warn("ADD not wholly undone", { container: allocation.containerId, error: String(part.reason) });
-      }
+    await this.#attempt(allocation, this.deps.driver.detach([allocation.hostLink]));
+    await this.#forget(allocation);
+  }
+
+  async #forget(allocation: Allocation): Promise<void> {
+    const { guard, ledger } = this.deps;
+    await this.#attempt(allocation, guard.revoke(grantsOf(allocation)));
+    await this.#attempt(allocation, ledger.drop(allocation));
+  }
+
+  /** What cannot be undone now is left to the next full pass and to garbage collection. */
+  async #attempt({ containerId }: Allocation, undo: Promise<void>): Promise<void> {
+    try {
+      await undo;
+    } catch (error) {
+      this.deps.logger.warn("ADD not wholly undone", { container: containerId, error: String(error) });
     }
   }
 

@@ -65,7 +65,10 @@ export async function composeAgent(
 
   const runner = createSystemRunner();
   const sysctls = createSysctlTree(SYSCTL_DIR);
-  const driver = createAttachmentDriver({ runner, ip: IP, sysctls, netnsGone });
+  if (sysctls.read("ipv4/ip_forward") === undefined) {
+    throw new Error(`Cannot start agent: /proc/sys/net is not mounted at "${SYSCTL_DIR}"`);
+  }
+  const driver = createAttachmentDriver({ runner, ip: IP, sysctls, nodePid: Deno.pid });
   const guard = createPacketGuard({ runner, nft: NFT });
   const host = createHostDriver({ runner, ip: IP, sysctls });
   const bird = createBirdDriver({ runner, clock, logger });

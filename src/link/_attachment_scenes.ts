@@ -3,7 +3,6 @@ import { assert, assertEquals, assertLess, assertRejects } from "@std/assert";
 import { type CommandRunner, expectSuccess } from "../exec/command_runner.ts";
 import { createSystemRunner } from "../exec/system_runner.ts";
 import { hostLinkName, podMacOf } from "../hash/container_hash.ts";
-import { netnsGone } from "../host/netns_gone.ts";
 import { parseAddress } from "../ip/address.ts";
 import { IP, SYSCTL_DIR } from "../paths/paths.ts";
 import { createSysctlTree } from "../sysctl/sysctl_tree.ts";
@@ -26,7 +25,7 @@ async function sh(command: string): Promise<string> {
 }
 
 async function withDriver(test: (driver: AttachmentDriver) => Promise<void>): Promise<void> {
-  const driver = createAttachmentDriver({ runner, ip: IP, sysctls: createSysctlTree(SYSCTL_DIR), netnsGone });
+  const driver = createAttachmentDriver({ runner, ip: IP, sysctls: createSysctlTree(SYSCTL_DIR), nodePid: Deno.pid });
   try {
     await test(driver);
   } finally {
@@ -87,14 +86,14 @@ Deno.test("attach() refuses the node's own namespace before it configures anythi
   await withDriver(async (driver) => {
     await sh("touch /run/netns/host && mount --bind /proc/self/ns/net /run/netns/host");
     await sh("ip link add dum0 type bridge && ip link set dum0 up && ip route add default dev dum0");
+    const host = await pod("host-pod", 3);
+    await sh("ip link add eth0 type bridge");
     const before = await sh("ip -br link; ip route; ip -6 route; ip -br address");
-    for (const netns of ["/run/netns/host", "/proc/self/ns/net", "/proc/1/ns/net"]) {
-      const attachment = { ...await pod(`h${netns.length}`, 3), netns };
-      if (netns === "/proc/1/ns/net") continue; // the machine's, not this node's
-      assertEquals(await fault(driver.attach(attachment)), "netnsIsHost", netns);
+    for (const netns of ["/run/netns/host", "/proc/self/ns/net", `/proc/${Deno.pid}/ns/net`]) {
+      assertEquals(await fault(driver.attach({ ...host, netns })), "netnsIsHost", netns);
     }
     assertEquals(await sh("ip -br link; ip route; ip -6 route; ip -br address"), before);
-    await sh("ip link del dum0");
+    await sh("ip link del dum0; ip link del eth0");
   });
 });
 
@@ -104,25 +103,45 @@ Deno.test("attach() into what is no network namespace fails and leaves nothing (
     assertEquals(await fault(driver.attach({ ...three, netns: "/run/netns/nowhere" })), "netnsMissing");
     assertEquals(await fault(driver.attach({ ...three, netns: "/proc/999999/ns/net" })), "netnsMissing");
     await sh("touch /run/netns/file");
-    assertEquals(await fault(driver.attach({ ...three, netns: "/run/netns/file" })), "failed");
+    assertEquals(await fault(driver.attach({ ...three, netns: "/run/netns/file" })), "netnsMissing");
     assertEquals(await driver.list(), []);
     await driver.attach(three); // the persistent process has survived all that
     await driver.detach([three.hostLink]);
   });
 });
 
-Deno.test("attach() replaces a stale link and stale routes (T-REL-26)", async () => {
+Deno.test("attach() replaces what an unfinished ADD of the same container left, and stale routes (T-REL-26)", async () => {
   await withDriver(async (driver) => {
     const four = await pod("four", 4);
-    await sh(`ip link add ${four.hostLink} type bridge && ip link set ${four.hostLink} up`);
-    await sh(
-      `ip link add dum1 type bridge && ip link set dum1 up && ip route add 203.0.113.4/32 dev dum1 proto 70 metric 20`,
-    );
     await driver.attach(four);
-    assertEquals(await driver.check(four), []);
-    assertEquals((await sh("ip route show 203.0.113.4")).includes("dum1"), false);
+    await sh("ip link add dum1 type bridge && ip link set dum1 up");
+    await sh("ip route add 203.0.113.44/32 dev dum1 proto 70 metric 20");
+    const anew = { ...four, addresses: [parseAddress("203.0.113.44")].filter((address) => address !== undefined) };
+    await driver.attach(anew);
+    assertEquals(await driver.check(anew), []);
+    assertEquals((await sh("ip route show 203.0.113.44")).includes("dum1"), false);
     await driver.detach([four.hostLink]);
     await sh("ip link del dum1");
+  });
+});
+
+Deno.test("attach() leaves another container's link alone when the names collide", async () => {
+  await withDriver(async (driver) => {
+    const [victim, other] = [await pod("victim", 20), await pod("other", 21)];
+    await driver.attach(victim);
+    assertEquals(await fault(driver.attach({ ...other, hostLink: victim.hostLink })), "hostLinkTaken");
+    assertEquals(await driver.check(victim), []);
+    await driver.detach([victim.hostLink]);
+  });
+});
+
+Deno.test("a missing netns among many attaches fails alone", async () => {
+  const pods = await Promise.all(Array.from({ length: 8 }, (_, index) => pod(`near${index}`, 30 + index)));
+  await withDriver(async (driver) => {
+    const all = pods.map((each, index) => driver.attach(index === 3 ? { ...each, netns: "/run/netns/nowhere" } : each));
+    const results = await Promise.allSettled(all);
+    assertEquals(results.map(({ status }) => status === "fulfilled"), results.map((_, index) => index !== 3));
+    await driver.detach(pods.map(({ hostLink }) => hostLink));
   });
 });
 

@@ -23,6 +23,8 @@ export type AttachFault =
   | "netnsIsHost"
   /** The pod already has an interface of that name; it was left untouched. */
   | "ifnameExists"
+  /** A host end of that name belongs to another container, which was left untouched: names are hashes. */
+  | "hostLinkTaken"
   /** Anything else; the message says what the tool wrote. */
   | "failed";
 
@@ -52,8 +54,8 @@ export interface FoundAttachment {
  */
 export interface AttachmentDriver {
   /**
-   * Makes the whole path. A stale host end of the same name, and routes of our protocol for the same addresses over other
-   * links, are removed first. On failure nothing of it remains.
+   * Makes the whole path. A host end that an unfinished ADD of the same container left, and routes of our protocol for the same
+   * addresses over other links, are replaced. On failure nothing of it remains.
    *
    * @throws AttachFailed
    */

@@ -1,6 +1,5 @@
 /** The packet path of one pod as lines for `ip -batch` (spec section 6). Pure. */
-import type { Address } from "../ip/address.ts";
-import { bitsOf } from "../ip/address.ts";
+import { type Address, bitsOf, parseAddress } from "../ip/address.ts";
 import { POD_ROUTE_METRIC, ROUTE_PROTOCOL } from "../route_protocol/route_protocol.ts";
 import type { Attachment } from "./attachment_driver.ts";
 import { HOST_MAC } from "./host_mac.ts";
@@ -28,13 +27,10 @@ export function checkWords(attachment: Attachment): void {
       throw new Error(`Cannot attach ${attachment.hostLink}: ${field} ${JSON.stringify(value)} is not a plain word`);
     }
   }
+  for (const { text, family } of attachment.addresses) {
+    if (parseAddress(text)?.family !== family) throw new Error(`Cannot attach ${attachment.hostLink}: address ${text}`);
+  }
   if (!Number.isInteger(attachment.mtu)) throw new Error(`Cannot attach ${attachment.hostLink}: MTU ${attachment.mtu}`);
-}
-
-/** Makes both ends in place: to move one afterwards costs 22 ms. */
-export function planLink({ hostLink, ifname, netns, podMac, mtu }: Attachment): string {
-  const host = `link add dev ${hostLink} mtu ${mtu} address ${HOST_MAC} type veth`;
-  return `${host} peer name ${ifname} mtu ${mtu} address ${podMac} netns ${netns}`;
 }
 
 /** The host's end, once its sysctls are set. Every line may be repeated. */
@@ -65,23 +61,50 @@ export function planNeighbor({ hostLink, podMac }: Attachment, { text }: Address
   return `neigh replace ${text} lladdr ${podMac} dev ${hostLink} nud permanent`;
 }
 
+/** A second name of the node's own `lo`, by which its network namespace is known. */
+export const NODE_MARK = "flock-node";
+
+/** Marks the node's own namespace; to be run there. Fails harmlessly when the mark is there. */
+export function planNodeMark(): string {
+  return `link property add dev lo altname ${NODE_MARK}`;
+}
+
+/** Lines of `planPodEnd` whose failure means something of its own, counted from 1. */
+export const GUARD_LINE = 1;
+export const LINK_LINE = 3;
+
 /**
- * The pod's end, to be run in the pod's namespace and to stop at the first failure.
+ * The pod's end and the link itself, to be run in the pod's namespace and to stop at the first failure.
  *
- * The first line is a guard: the host end's name can be given away here only where there is no host end. In the node's own
- * namespace it fails, before a default route of the node could be replaced.
+ * The first line is a guard: the node's mark can be given away here only where there is none. In the node's own namespace it
+ * fails, before anything of the node could be touched. The link is made from this side, so that a namespace that has vanished
+ * fails this process alone: as a word of the shared batch it would end that one, with whatever else was under way (`invarg()`).
+ * Both ends are made in place; to move one afterwards costs 22 ms. The link-local address is the one that the kernel would
+ * choose (RFC 4291, appendix A), without its wait for duplicates.
+ *
+ * @param nodePid a process in the node's network namespace
  */
-export function planPodEnd({ hostLink, ifname, addresses }: Attachment): string[] {
+export function planPodEnd({ hostLink, ifname, addresses, podMac, mtu }: Attachment, nodePid: number): string[] {
+  const hasIpv6 = addresses.some(({ family }) => family === 6);
   return [
-    `link property add dev ${ifname} altname ${hostLink}`,
-    `link property del dev ${ifname} altname ${hostLink}`,
+    planNodeMark(),
+    `link property del dev lo altname ${NODE_MARK}`,
+    `link add dev ${ifname} mtu ${mtu} address ${podMac} type veth peer name ${hostLink} mtu ${mtu} address ${HOST_MAC} netns ${nodePid}`,
+    `link set dev ${ifname} addrgenmode none`,
     `link set dev ${ifname} up`,
+    ...(hasIpv6 ? [`address add ${linkLocalOf(podMac)}/64 dev ${ifname} nodad`] : []),
     ...addresses.flatMap(({ text, family }) => [
       `address add ${text}/${bitsOf(family)} dev ${ifname}${family === 6 ? " nodad" : ""}`,
       `neigh replace ${GATEWAY[family]} lladdr ${HOST_MAC} dev ${ifname} nud permanent`,
       `route replace ${EVERYWHERE[family]} via ${GATEWAY[family]} dev ${ifname}${family === 4 ? " onlink" : ""}`,
     ]),
   ];
+}
+
+function linkLocalOf(mac: string): string {
+  const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = mac.split(":").map((byte) => parseInt(byte, 16));
+  const groups = [(a ^ 2) << 8 | b, c << 8 | 0xff, 0xfe00 | d, e << 8 | f];
+  return `fe80::${groups.map((group) => group.toString(16)).join(":")}`;
 }
 
 /** Sysctls of the host end, below net/, to be written before the link goes up. */

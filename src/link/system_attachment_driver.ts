@@ -2,14 +2,23 @@
  * Pods' packet paths in the kernel, by way of iproute2. Ours after amnesia: links named `flock` and eight hexadecimal digits, whose
  * alias says for which container they are; and routes of our own protocol number over them.
  */
-import { type CommandRunner, expectSuccess } from "../exec/command_runner.ts";
+import type { CommandRunner } from "../exec/command_runner.ts";
+import { quote } from "../fault/invalid_input.ts";
 import { parseAddress } from "../ip/address.ts";
 import { ROUTE_PROTOCOL } from "../route_protocol/route_protocol.ts";
 import { AttachFailed, type Attachment, type AttachmentDriver, type FoundAttachment } from "./attachment_driver.ts";
 import { diffHostEnd, diffPodEnd, type KernelEnd } from "./diff_attachment.ts";
 import { IpBatch } from "./ip_batch.ts";
 import { parseAlias } from "./link_alias.ts";
-import { checkWords, planHostEnd, planLink, planPodEnd, planSysctls } from "./plan_attachment.ts";
+import {
+  checkWords,
+  GUARD_LINE,
+  LINK_LINE,
+  planHostEnd,
+  planNodeMark,
+  planPodEnd,
+  planSysctls,
+} from "./plan_attachment.ts";
 import { parseLink, parseNeighbor, parseRoute, readJson } from "./read_kernel.ts";
 import { Undertaker } from "./undertaker.ts";
 
@@ -19,8 +28,8 @@ export interface AttachmentDriverOptions {
   readonly ip: string;
   /** Sysctls below net/; a link that has none of its own is not there. */
   readonly sysctls: { read(name: string): string | undefined; write(name: string, value: string): void };
-  /** Whether there is no such network namespace; false when that cannot be told. */
-  netnsGone(path: string): boolean;
+  /** A process in the node's network namespace, in the pid namespace of the tools: this one. */
+  readonly nodePid: number;
 }
 
 /** So many names may a batch have met that mean nothing any more, before it is started anew. */
@@ -38,6 +47,7 @@ class SystemAttachmentDriver implements AttachmentDriver {
   readonly #undertaker: Undertaker;
   /** Links that are gone, whose index the batch may still remember. */
   readonly #buried = new Set<string>();
+  #marked: Promise<string> | undefined;
 
   constructor(options: AttachmentDriverOptions) {
     this.#options = options;
@@ -50,13 +60,14 @@ class SystemAttachmentDriver implements AttachmentDriver {
 
   async attach(attachment: Attachment): Promise<void> {
     checkWords(attachment);
-    await this.#expectNetns(attachment);
-    if (this.#buried.has(attachment.hostLink) || this.#buried.size > MAX_BURIED) this.#renewBatch();
-    await this.#addLink(attachment);
+    this.#marked ??= this.#batch.run([planNodeMark()]);
+    await this.#marked;
     try {
+      await this.#setUpPodEnd(attachment);
       for (const [name, value] of planSysctls(attachment)) this.#options.sysctls.write(name, value);
-      await allOrFirstError([this.#setUpHostEnd(attachment), this.#setUpPodEnd(attachment)]);
+      await this.#setUpHostEnd(attachment);
     } catch (error) {
+      if (isHarmless(error)) throw error;
       await this.detach([attachment.hostLink]);
       throw error instanceof AttachFailed ? error : failed(attachment, String(error), error);
     }
@@ -105,52 +116,54 @@ class SystemAttachmentDriver implements AttachmentDriver {
     await Promise.all([this.#batch.close(), this.#undertaker.close()]);
   }
 
-  /** An unknown path would not merely fail the batch: ip ends over it, with whatever else was under way. */
-  async #expectNetns({ netns, hostLink }: Attachment): Promise<void> {
-    const { runner, ip, netnsGone } = this.#options;
-    const missing = new AttachFailed(
-      "netnsMissing",
-      `Cannot attach ${hostLink}: there is no network namespace "${netns}"`,
-    );
-    if (netnsGone(netns)) throw missing;
-    if (netns.startsWith("/run/netns/") || netns.startsWith("/var/run/netns/")) return;
-    const probe = await runner.run([ip, "-n", netnsName(netns), "link", "show", "lo"]);
-    if (probe.code !== 0) throw missing;
-  }
-
-  async #addLink(attachment: Attachment): Promise<void> {
-    const error = await this.#batch.run([planLink(attachment)]);
-    if (error === "") return;
-    if (!error.includes("File exists")) throw linkFault(attachment, error);
-    // Either end may be in the way. A host end of that name is nobody's: the caller knows of no other holder.
-    await this.detach([attachment.hostLink]);
-    this.#renewBatch();
-    const again = await this.#batch.run([planLink(attachment)]);
-    if (again !== "") throw linkFault(attachment, again);
-  }
-
   #renewBatch(): void {
     this.#batch.renew();
     this.#buried.clear();
   }
 
   async #setUpHostEnd(attachment: Attachment): Promise<void> {
+    if (this.#buried.has(attachment.hostLink) || this.#buried.size > MAX_BURIED) this.#renewBatch();
     const errors = await this.#batch.run(planHostEnd(attachment));
     if (errors !== "") throw failed(attachment, errors);
   }
 
-  /** The one process that an attach costs. It stops at the first line that fails. */
+  /** The one process that an attach costs. */
   async #setUpPodEnd(attachment: Attachment): Promise<void> {
-    const { runner, ip } = this.#options;
+    const clash = await this.#tryPodEnd(attachment);
+    if (clash === undefined) return;
+    await this.#clearStaleLink(attachment);
+    if (await this.#tryPodEnd(attachment) !== undefined) throw clash;
+  }
+
+  /** @returns the failure that a stale host end may have caused; undefined when all went well. @throws every other failure */
+  async #tryPodEnd(attachment: Attachment): Promise<AttachFailed | undefined> {
+    const { runner, ip, nodePid } = this.#options;
     const argv = [ip, "-n", netnsName(attachment.netns), "-batch", "-"] as const;
-    const result = await runner.run(argv, { stdin: `${planPodEnd(attachment).join("\n")}\n` });
-    if (/File exists\s+Command failed -:1\b/.test(result.stderr)) {
-      throw new AttachFailed(
-        "netnsIsHost",
-        `Cannot attach ${attachment.hostLink}: "${attachment.netns}" is the node's own`,
-      );
+    const result = await runner.run(argv, { stdin: `${planPodEnd(attachment, nodePid).join("\n")}\n` });
+    if (result.code === 0) return undefined;
+    const failure = explain(attachment, result.stderr);
+    if (failure.fault === "ifnameExists") return failure;
+    throw failure;
+  }
+
+  /**
+   * Either end may be in the way of a link. A host end of the name that is another container's, or has no owner that we can read,
+   * stays; one of this very container is what an ADD left that did not end.
+   */
+  async #clearStaleLink(attachment: Attachment): Promise<void> {
+    const { runner, ip } = this.#options;
+    const { hostLink, containerId, ifname } = attachment;
+    const links = await readJson(runner, [ip, "-j", "link", "show", "dev", hostLink]);
+    const alias = links?.map(parseLink).find(({ name }) => name === hostLink)?.alias;
+    if (alias === undefined) return;
+    const owner = parseAlias(alias);
+    if (alias === "" || (owner?.containerId === containerId && owner.ifname === ifname)) {
+      return await this.detach([hostLink]);
     }
-    expectSuccess(argv, result);
+    throw new AttachFailed(
+      "hostLinkTaken",
+      `Cannot attach ${hostLink}: a link of that name belongs to ${quote(alias)}`,
+    );
   }
 
   async #restore(attachment: Attachment): Promise<void> {
@@ -158,7 +171,7 @@ class SystemAttachmentDriver implements AttachmentDriver {
       `link set dev ${attachment.hostLink} mtu ${attachment.mtu}`,
       ...planHostEnd(attachment).filter((line) => !line.includes("addrgenmode")),
     ]);
-    if (errors !== "" && !errors.includes("Cannot find device")) throw failed(attachment, errors);
+    if (errors !== "" && !/Cannot find device|No such device/.test(errors)) throw failed(attachment, errors);
   }
 
   async #readEnd(ip: [string, ...string[]], link: string): Promise<KernelEnd> {
@@ -208,18 +221,27 @@ function netnsName(path: string): string {
   return `../../..${path}`;
 }
 
-function linkFault(attachment: Attachment, error: string): AttachFailed {
-  if (!error.includes("File exists")) return failed(attachment, error);
-  const message =
-    `Cannot attach ${attachment.hostLink}: "${attachment.netns}" has an interface ${attachment.ifname} already`;
-  return new AttachFailed("ifnameExists", message);
+/** @param stderr of the process for the pod's end, which stopped at its first failing line */
+function explain(attachment: Attachment, stderr: string): AttachFailed {
+  const { hostLink, ifname, netns } = attachment;
+  const line = Number(/Command failed -:(\d+)/.exec(stderr)?.[1]);
+  if (/network namespace/.test(stderr)) {
+    return new AttachFailed("netnsMissing", `Cannot attach ${hostLink}: there is no network namespace "${netns}"`);
+  }
+  if (line === GUARD_LINE && stderr.includes("File exists")) {
+    return new AttachFailed("netnsIsHost", `Cannot attach ${hostLink}: "${netns}" is the node's own namespace`);
+  }
+  if (line === LINK_LINE && stderr.includes("File exists")) {
+    return new AttachFailed("ifnameExists", `Cannot attach ${hostLink}: "${netns}" has an interface ${ifname} already`);
+  }
+  return failed(attachment, stderr);
+}
+
+/** Faults that were found before anything was made. */
+function isHarmless(error: unknown): boolean {
+  return error instanceof AttachFailed && error.fault !== "failed";
 }
 
 function failed({ hostLink }: Attachment, state: string, cause?: unknown): AttachFailed {
   return new AttachFailed("failed", `Cannot attach ${hostLink}: ${state.trim()}`, { cause });
-}
-
-/** Waits for all of them even when one fails: nothing may still be at work when the failure is undone. */
-async function allOrFirstError(work: readonly Promise<void>[]): Promise<void> {
-  for (const part of await Promise.allSettled(work)) if (part.status === "rejected") throw part.reason;
 }
