@@ -1,4 +1,5 @@
 import type { Clock } from "../clock/clock.ts";
+import { podMacOf } from "../hash/container_hash.ts";
 import { type Allocation, allocationKey } from "../ipam/allocation.ts";
 import type { AttachmentDriver, FoundAttachment } from "../link/attachment_driver.ts";
 import type { Logger } from "../log/logger.ts";
@@ -55,8 +56,9 @@ async function adoptUnrecorded(found: readonly FoundAttachment[], deps: RecoverD
 }
 
 function allocationOf(found: FoundAttachment, createdAt: number): Allocation | undefined {
-  const { hostLink, containerId, ifname, podMac, mtu, addresses } = found;
-  if (containerId === undefined || ifname === undefined || podMac === undefined) return undefined;
+  const { hostLink, containerId, ifname, mtu, addresses } = found;
+  if (containerId === undefined || ifname === undefined) return undefined;
+  const podMac = podMacOf(containerId);
   const ipv6 = addresses.find(({ family }) => family === 6)?.text;
   const ipv4 = addresses.find(({ family }) => family === 4)?.text;
   return {

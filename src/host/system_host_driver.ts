@@ -3,6 +3,7 @@
  * number, and 169.254.1.1/32 on `lo`. Sysctls have no owner: they are set, and never set back.
  */
 import { type Argv, type CommandRunner, expectSuccess } from "../exec/command_runner.ts";
+import { type IpObject, readIpJson } from "../exec/read_ip_json.ts";
 import { parsePrefix } from "../ip/address.ts";
 import { POD_ROUTE_METRIC, ROUTE_PROTOCOL } from "../route_protocol/route_protocol.ts";
 import type { HostDriver, HostNetwork, HostState } from "./host_driver.ts";
@@ -56,7 +57,7 @@ class SystemHostDriver implements HostDriver {
 
   async #planNextHop({ families }: HostState): Promise<string[]> {
     if (!families.includes(4)) return [];
-    const [lo] = listOf(await this.#json("-4", "address", "show", "dev", "lo"));
+    const [lo] = await this.#json("-4", "address", "show", "dev", "lo");
     const there = listOf(lo?.["addr_info"] ?? []).some(({ local }) => local === NEXT_HOP);
     return there ? [] : [`address add ${NEXT_HOP}/32 dev lo scope host`, "link set dev lo up"];
   }
@@ -64,7 +65,7 @@ class SystemHostDriver implements HostDriver {
   async #planBlackholes({ blackholes }: HostState): Promise<string[]> {
     const words = ["route", "show", "type", "blackhole", "proto", String(ROUTE_PROTOCOL)];
     const lists = await Promise.all([this.#json("-4", ...words), this.#json("-6", ...words)]);
-    const present = new Set(lists.flatMap(listOf).map(({ dst }) => canonical(String(dst))));
+    const present = new Set(lists.flat().map(({ dst }) => canonical(String(dst))));
     const wanted = new Set(blackholes.map(({ text }) => text));
     const line = (verb: string, prefix: string): string =>
       `route ${verb} blackhole ${prefix} proto ${ROUTE_PROTOCOL} metric ${POD_ROUTE_METRIC}`;
@@ -74,10 +75,8 @@ class SystemHostDriver implements HostDriver {
     ];
   }
 
-  async #json(...words: string[]): Promise<unknown> {
-    const argv: Argv = [this.options.ip, "-j", ...words];
-    const { stdout } = expectSuccess(argv, await this.options.runner.run(argv));
-    return stdout.trim() === "" ? [] : JSON.parse(stdout);
+  async #json(...words: string[]): Promise<readonly IpObject[]> {
+    return await readIpJson(this.options.runner, [this.options.ip, "-j", ...words]) ?? [];
   }
 
   async #batch(lines: readonly string[]): Promise<void> {

@@ -42,7 +42,6 @@ export interface FoundAttachment {
   readonly containerId?: string;
   readonly ifname?: string;
   readonly netns?: string;
-  readonly podMac?: string;
   readonly mtu: number;
   /** From the host routes of our protocol number over this link. */
   readonly addresses: readonly Address[];

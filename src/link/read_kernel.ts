@@ -1,6 +1,5 @@
 /** What `ip -j` prints, parsed once. Fields that flock does not need are left out; unknown ones are ignored. */
-import type { CommandRunner } from "../exec/command_runner.ts";
-import { type Argv, expectSuccess } from "../exec/command_runner.ts";
+import type { IpObject } from "../exec/read_ip_json.ts";
 import { type Address, parseAddress } from "../ip/address.ts";
 
 export interface KernelLink {
@@ -27,25 +26,9 @@ export interface KernelNeighbor {
   readonly permanent: boolean;
 }
 
-/** Reads one kind of thing with `ip -j WORDS`. @returns undefined when ip says that the link or namespace is missing */
-export async function readJson(
-  runner: CommandRunner,
-  argv: Argv,
-): Promise<readonly Readonly<Record<string, unknown>>[] | undefined> {
-  const result = await runner.run(argv);
-  if (result.code !== 0 && /does not exist|Cannot find device|Cannot open network namespace/.test(result.stderr)) {
-    return undefined;
-  }
-  const { stdout } = expectSuccess(argv, result);
-  const parsed: unknown = stdout.trim() === "" ? [] : JSON.parse(stdout);
-  if (!Array.isArray(parsed)) throw new Error(`Cannot read ${argv.join(" ")}: it printed no list`);
-  // ip prints an empty object for what a filter left out.
-  return parsed.filter((entry): entry is Record<string, unknown> => typeof entry === "object" && entry !== null);
-}
-
-export function parseLink(raw: Readonly<Record<string, unknown>>): KernelLink {
+export function parseLink(raw: IpObject): KernelLink {
   const infos = Array.isArray(raw["addr_info"]) ? raw["addr_info"] : [];
-  const addresses = infos.flatMap((info: Record<string, unknown>) => parseAddress(String(info["local"])) ?? []);
+  const addresses = infos.flatMap((info: IpObject) => parseAddress(String(info["local"])) ?? []);
   const flags = Array.isArray(raw["flags"]) ? raw["flags"] : [];
   return {
     name: String(raw["ifname"] ?? ""),
@@ -57,7 +40,7 @@ export function parseLink(raw: Readonly<Record<string, unknown>>): KernelLink {
   };
 }
 
-export function parseRoute(raw: Readonly<Record<string, unknown>>): KernelRoute {
+export function parseRoute(raw: IpObject): KernelRoute {
   const gateway = raw["gateway"];
   const destination = String(raw["dst"] ?? "");
   return {
@@ -68,7 +51,7 @@ export function parseRoute(raw: Readonly<Record<string, unknown>>): KernelRoute 
 }
 
 /** @param link where ip was asked for one link only and does not repeat its name */
-export function parseNeighbor(raw: Readonly<Record<string, unknown>>, link = ""): KernelNeighbor {
+export function parseNeighbor(raw: IpObject, link = ""): KernelNeighbor {
   const state = Array.isArray(raw["state"]) ? raw["state"] : [];
   const address = String(raw["dst"] ?? "");
   return {

@@ -3,6 +3,7 @@
  * alias says for which container they are; and routes of our own protocol number over them.
  */
 import type { CommandRunner } from "../exec/command_runner.ts";
+import { readIpJson } from "../exec/read_ip_json.ts";
 import { quote } from "../fault/invalid_input.ts";
 import { parseAddress } from "../ip/address.ts";
 import { ROUTE_PROTOCOL } from "../route_protocol/route_protocol.ts";
@@ -19,7 +20,7 @@ import {
   planPodEnd,
   planSysctls,
 } from "./plan_attachment.ts";
-import { parseLink, parseNeighbor, parseRoute, readJson } from "./read_kernel.ts";
+import { parseLink, parseNeighbor, parseRoute } from "./read_kernel.ts";
 import { Undertaker } from "./undertaker.ts";
 
 export interface AttachmentDriverOptions {
@@ -90,7 +91,7 @@ class SystemAttachmentDriver implements AttachmentDriver {
   async list(): Promise<readonly FoundAttachment[]> {
     const { runner, ip } = this.#options;
     const [links = [], routes] = await Promise.all([
-      readJson(runner, [ip, "-j", "-d", "link", "show", "type", "veth"]),
+      readIpJson(runner, [ip, "-j", "-d", "link", "show", "type", "veth"]),
       this.#routes(),
     ]);
     return links.map(parseLink).filter(({ name }) => HOST_LINK.test(name)).map(({ name, mtu, alias }) => {
@@ -153,7 +154,7 @@ class SystemAttachmentDriver implements AttachmentDriver {
   async #clearStaleLink(attachment: Attachment): Promise<void> {
     const { runner, ip } = this.#options;
     const { hostLink, containerId, ifname } = attachment;
-    const links = await readJson(runner, [ip, "-j", "link", "show", "dev", hostLink]);
+    const links = await readIpJson(runner, [ip, "-j", "link", "show", "dev", hostLink]);
     const alias = links?.map(parseLink).find(({ name }) => name === hostLink)?.alias;
     if (alias === undefined) return;
     const owner = parseAlias(alias);
@@ -177,10 +178,10 @@ class SystemAttachmentDriver implements AttachmentDriver {
   async #readEnd(ip: [string, ...string[]], link: string): Promise<KernelEnd> {
     const { runner } = this.#options;
     const [links, routes4, routes6, neighbors] = await Promise.all([
-      readJson(runner, [...ip, "-j", "address", "show", "dev", link]),
-      readJson(runner, [...ip, "-j", "-4", "route", "show", "dev", link]),
-      readJson(runner, [...ip, "-j", "-6", "route", "show", "dev", link]),
-      readJson(runner, [...ip, "-j", "neigh", "show", "dev", link]),
+      readIpJson(runner, [...ip, "-j", "address", "show", "dev", link]),
+      readIpJson(runner, [...ip, "-j", "-4", "route", "show", "dev", link]),
+      readIpJson(runner, [...ip, "-j", "-6", "route", "show", "dev", link]),
+      readIpJson(runner, [...ip, "-j", "neigh", "show", "dev", link]),
     ]);
     return {
       link: links?.map(parseLink).find(({ name }) => name === link),
@@ -192,9 +193,9 @@ class SystemAttachmentDriver implements AttachmentDriver {
   async #readHostEnds(): Promise<ReadonlyMap<string, KernelEnd>> {
     const { runner, ip } = this.#options;
     const [links = [], routes, neighbors = []] = await Promise.all([
-      readJson(runner, [ip, "-j", "address", "show"]),
+      readIpJson(runner, [ip, "-j", "address", "show"]),
       this.#routes(),
-      readJson(runner, [ip, "-j", "neigh", "show", "nud", "permanent"]),
+      readIpJson(runner, [ip, "-j", "neigh", "show", "nud", "permanent"]),
     ]);
     const own = links.map(parseLink).filter(({ name }) => HOST_LINK.test(name));
     const routesOf = Map.groupBy(routes, ({ link }) => link);
@@ -209,8 +210,8 @@ class SystemAttachmentDriver implements AttachmentDriver {
     const { runner, ip } = this.#options;
     const words = ["route", "show", "proto", String(ROUTE_PROTOCOL)];
     const both = await Promise.all([
-      readJson(runner, [ip, "-j", "-4", ...words]),
-      readJson(runner, [ip, "-j", "-6", ...words]),
+      readIpJson(runner, [ip, "-j", "-4", ...words]),
+      readIpJson(runner, [ip, "-j", "-6", ...words]),
     ]);
     return both.flatMap((routes) => routes ?? []).map(parseRoute);
   }
