@@ -1,0 +1,87 @@
+/** BIRD itself judges what flock renders: `bird -p`, which parses and exits. Needs no root. */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import fc from "fast-check";
+import { createSystemRunner } from "../exec/system_runner.ts";
+import { InvalidInput } from "../fault/invalid_input.ts";
+import { parseNodeConfig } from "../nodeconfig/parse_node_config.ts";
+import { BIRD } from "../paths/paths.ts";
+import type { BirdConfig } from "./bird_config.ts";
+import { renderBird } from "./render_bird.ts";
+import { resolveBirdConfig } from "./resolve_bird_config.ts";
+import { birdConfigs, nodeConfigs } from "./testdata/arbitrary.ts";
+import { CASES, goldenOf, ip } from "./testdata/cases.ts";
+
+const runner = createSystemRunner();
+const NETWORK = { addresses: [{ address: ip("192.0.2.10"), length: 24, permanent: true, scope: "global" as const }] };
+
+/** @returns what BIRD has against the text; empty: nothing */
+async function complaintsOf(text: string): Promise<string> {
+  const file = await Deno.makeTempFile({ suffix: ".conf" });
+  try {
+    await Deno.writeTextFile(file, text);
+    const { code, stderr } = await runner.run([BIRD, "-p", "-c", file]);
+    return code === 0 ? "" : stderr || `exit code ${code}`;
+  } finally {
+    await Deno.remove(file);
+  }
+}
+
+for (const name of Object.keys(CASES)) {
+  Deno.test(`BIRD takes ${name}.conf`, async () => {
+    assertEquals(await complaintsOf(goldenOf(name)), "");
+  });
+}
+
+Deno.test("BIRD takes the bootstrap configuration, which holds no kernel protocol", async () => {
+  const text = await Deno.readTextFile(new URL("../../deploy/bird.conf", import.meta.url));
+  assertEquals(await complaintsOf(text), "");
+  assert(!/^\s*protocol (kernel|bgp|static)/m.test(text));
+});
+
+const SPOILED: [string, (text: string) => string][] = [
+  ["a line of another language", (text) => `${text}up;\n`],
+  ["AS number 0", (text) => text.replace("as 65101", "as 0")],
+  ["a session without a neighbour", (text) => text.replace(/ {2}neighbor .*\n/, "")],
+  ["host bits in a route", (text) => text.replace("203.0.113.0/26 blackhole", "203.0.113.1/26 blackhole")],
+  ["a block that does not end", (text) => text.slice(0, -2)],
+  ["a session twice", (text) => text + (/protocol bgp peer4[^]*?\n}\n/.exec(text)?.[0] ?? "")],
+];
+
+for (const [what, spoil] of SPOILED) {
+  Deno.test(`BIRD refuses ${what}, and says where`, async () => {
+    assertMatch(await complaintsOf(spoil(goldenOf("dual_stack"))), /:\d+:\d+ /);
+  });
+}
+
+async function judge(make: () => BirdConfig): Promise<boolean> {
+  try {
+    assertEquals(await complaintsOf(renderBird(make())), "");
+    return true;
+  } catch (error) {
+    if (error instanceof InvalidInput) return false;
+    throw error;
+  }
+}
+
+Deno.test("BIRD takes whatever renderBird() makes of typed input, however hostile", async () => {
+  let judged = 0;
+  await fc.assert(
+    fc.asyncProperty(birdConfigs, async (config) => {
+      if (await judge(() => config)) judged++;
+    }),
+    { numRuns: 400 },
+  );
+  assert(judged > 20);
+});
+
+Deno.test("BIRD takes whatever comes of a NodeConfig, however hostile", async () => {
+  let judged = 0;
+  const sources = { nodeName: "node-a", network: NETWORK, liveAddresses: [ip("203.0.113.200")] };
+  await fc.assert(
+    fc.asyncProperty(nodeConfigs, async (raw) => {
+      if (await judge(() => resolveBirdConfig({ ...sources, config: parseNodeConfig(raw) }))) judged++;
+    }),
+    { numRuns: 200 },
+  );
+  assert(judged > 20);
+});

@@ -1,0 +1,108 @@
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { InvalidInput } from "../fault/invalid_input.ts";
+import { parseNodeConfig } from "../nodeconfig/parse_node_config.ts";
+import type { BirdConfig } from "./bird_config.ts";
+import type { NodeAddress } from "./choose_local_address.ts";
+import { renderBird } from "./render_bird.ts";
+import { type BirdSources, resolveBirdConfig } from "./resolve_bird_config.ts";
+import { birdConfigs, nodeConfigs } from "./testdata/arbitrary.ts";
+import { DUAL_STACK, ip, prefix } from "./testdata/cases.ts";
+import { strangeLines } from "./testdata/grammar.ts";
+
+function own(text: string, length: number, rest: Partial<NodeAddress> = {}): NodeAddress {
+  return { address: ip(text), length, permanent: true, scope: "global", ...rest };
+}
+
+const NETWORK = {
+  addresses: [
+    own("2001:db8:1::a", 64),
+    own("192.0.2.10", 24),
+    own("fe80::1", 64, { scope: "link" }),
+  ],
+};
+
+const SOURCES: BirdSources = {
+  config: {
+    cidr6: [prefix("2001:db8:f001::/64")],
+    cidr4: [prefix("203.0.113.0/26")],
+    bgp: { asn: 65101, peers: [ip("2001:db8:1::1"), ip("192.0.2.1")].map((address) => ({ address, asn: 65000 })) },
+  },
+  nodeName: "node-a",
+  network: NETWORK,
+  liveAddresses: [ip("203.0.113.7")],
+};
+
+/** The text, or undefined when the input was refused. */
+function textOf(make: () => BirdConfig): string | undefined {
+  try {
+    return renderBird(make());
+  } catch (error) {
+    if (error instanceof InvalidInput) return undefined;
+    throw error;
+  }
+}
+
+Deno.test("resolveBirdConfig() takes peers, local addresses, aggregates and connected prefixes from the state", () => {
+  assertEquals(resolveBirdConfig(SOURCES), DUAL_STACK);
+});
+
+Deno.test("resolveBirdConfig() advertises by itself only what no current CIDR covers", () => {
+  const liveAddresses = ["203.0.113.7", "203.0.113.64", "2001:db8:f001::1", "2001:db8:f002::1"].map(ip);
+  const { hostRoutes } = resolveBirdConfig({ ...SOURCES, liveAddresses });
+  assertEquals(hostRoutes.map(({ text }) => text), ["203.0.113.64/32", "2001:db8:f002::1/128"]);
+});
+
+Deno.test("resolveBirdConfig() without bgp has no session", () => {
+  const { cidr4, cidr6 } = SOURCES.config;
+  assertEquals(resolveBirdConfig({ ...SOURCES, config: { cidr4, cidr6 } }).peers, []);
+});
+
+Deno.test("resolveBirdConfig() refuses the real prefixes of leased addresses too, and never link-local ones", () => {
+  const addresses = [own("10.20.30.40", 20, { permanent: false }), own("169.254.7.7", 16, { scope: "link" })];
+  const { refusedImports } = resolveBirdConfig({ ...SOURCES, network: { addresses } });
+  assertEquals(refusedImports.map(({ text }) => text), ["10.20.16.0/20", "10.20.30.40/32"]);
+});
+
+Deno.test("no typed input, however hostile, yields a line nobody asked for", () => {
+  let rendered = 0;
+  fc.assert(fc.property(birdConfigs, (config) => {
+    const text = textOf(() => config);
+    if (text === undefined) return;
+    rendered++;
+    assertEquals(strangeLines(text), []);
+  }));
+  assert(rendered > 0);
+});
+
+Deno.test("no NodeConfig, however hostile, yields a line nobody asked for", () => {
+  let rendered = 0;
+  fc.assert(fc.property(nodeConfigs, (raw) => {
+    const text = textOf(() => resolveBirdConfig({ ...SOURCES, config: parseNodeConfig(raw) }));
+    if (text === undefined) return;
+    rendered++;
+    assertEquals(strangeLines(text), []);
+  }));
+  assert(rendered > 0);
+});
+
+Deno.test("a NodeConfig that parseNodeConfig() lets pass is never refused by renderBird()", () => {
+  fc.assert(fc.property(nodeConfigs, (raw) => {
+    const parsed = parsedOf(raw);
+    if (parsed !== undefined) renderBird(resolveBirdConfig({ ...SOURCES, config: parsed }));
+  }));
+});
+
+function parsedOf(raw: unknown): BirdSources["config"] | undefined {
+  try {
+    return parseNodeConfig(raw);
+  } catch (error) {
+    if (error instanceof InvalidInput) return undefined;
+    throw error;
+  }
+}
+
+Deno.test("the grammar of allowed lines lets no stranger pass", () => {
+  const strangers = ['include "/etc/passwd";', "  route 10.0.0.0/8 via 192.0.2.1;", "protocol pipe {", "up"];
+  assertEquals(strangeLines(strangers.join("\n")), strangers);
+});
