@@ -9,7 +9,7 @@ export interface Import {
 /** The repository's directory, with a slash. */
 export const ROOT = new URL("../../", import.meta.url);
 
-/** @returns the production sources: everything under src that is no test and no fixture of one, and main.ts */
+/** @returns the production sources: everything under src that is no test and no part of one, and main.ts */
 export async function productionSources(): Promise<string[]> {
   const found = ["main.ts"];
   await collect("src", found);
