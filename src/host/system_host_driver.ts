@@ -67,11 +67,13 @@ class SystemHostDriver implements HostDriver {
     const lists = await Promise.all([this.#json("-4", ...words), this.#json("-6", ...words)]);
     const present = new Set(lists.flat().map(({ dst }) => canonical(String(dst))));
     const wanted = new Set(blackholes.map(({ text }) => text));
-    const line = (verb: string, prefix: string): string =>
-      `route ${verb} blackhole ${prefix} proto ${ROUTE_PROTOCOL} metric ${POD_ROUTE_METRIC}`;
+    const add = (prefix: string): string =>
+      `route add blackhole ${prefix} proto ${ROUTE_PROTOCOL} metric ${POD_ROUTE_METRIC}`;
+    // Without the metric, so that one which an older flock made with another does not fail every pass.
+    const remove = (prefix: string): string => `route del blackhole ${prefix} proto ${ROUTE_PROTOCOL}`;
     return [
-      ...[...wanted].filter((prefix) => !present.has(prefix)).map((prefix) => line("add", prefix)),
-      ...[...present].filter((prefix) => !wanted.has(prefix)).map((prefix) => line("del", prefix)),
+      ...[...wanted].filter((prefix) => !present.has(prefix)).map(add),
+      ...[...present].filter((prefix) => !wanted.has(prefix)).map(remove),
     ];
   }
 

@@ -266,3 +266,9 @@ Deno.test("a guard of 250 dual-stack pods holds, and nft leaves no history behin
     await guard.close();
     assertEquals(await sh("ls -a / | grep -c nft.history || true"), "0\n");
   }));
+
+Deno.test("nft takes the golden tables", async () => {
+  for (const name of ["full", "empty"]) {
+    await sh(`nft -c -f ${new URL(`testdata/${name}.nft`, import.meta.url).pathname}`);
+  }
+});

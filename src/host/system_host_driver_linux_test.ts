@@ -1,0 +1,5 @@
+import { testInNamespace } from "../../tests/lab/in_namespace.ts";
+
+Deno.test("the host driver keeps its contract on a real kernel", async () => {
+  await testInNamespace(new URL("./_host_driver_scenes.ts", import.meta.url));
+});
