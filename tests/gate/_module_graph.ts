@@ -13,7 +13,9 @@ export const ROOT = new URL("../../", import.meta.url);
 export async function productionSources(): Promise<string[]> {
   const found = ["main.ts"];
   await collect("src", found);
-  return found.filter((path) => path.endsWith(".ts") && !/_test\.ts$|\/_fake_|_fixture\.ts$/.test(path)).sort();
+  return found.filter((path) =>
+    path.endsWith(".ts") && !/_test\.ts$|\/_fake_|_fixture\.ts$|_scenes\.ts$|\/testdata\//.test(path)
+  ).sort();
 }
 
 /** @returns every import among what the files reach, as `deno info --json` sees it; what a missing file would import is left out */
