@@ -54,6 +54,7 @@ export interface Lab extends AsyncDisposable {
  * nodes: those are started one by one. Needs root and the packages of `ensurePackages`.
  */
 export async function createLab(options: LabOptions = {}): Promise<Lab> {
+  if (Deno.uid() !== 0) throw new Error("Cannot build a lab: namespaces, mounts and containers need root");
   await cleanStaleLabs();
   const { id, dir } = await registerLab();
   try {
