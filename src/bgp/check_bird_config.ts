@@ -1,4 +1,4 @@
-import { InvalidInput, type Problem } from "../fault/invalid_input.ts";
+import { InvalidInput, type Problem, quote } from "../fault/invalid_input.ts";
 import { type Address, bitsOf, contains, type Family, parsePrefix, type Prefix } from "../ip/address.ts";
 import type { BirdConfig, BirdPeer } from "./bird_config.ts";
 
@@ -41,7 +41,7 @@ function checkRouterId(id: Address): Problem[] {
 }
 
 function checkPeer(peer: BirdPeer): Problem[] {
-  const of = `of peer ${peer.address.text}`;
+  const of = `of peer ${quote(String(peer.address.text))}`;
   return [
     ...checkSpeaker(peer.address, "peer"),
     ...checkAsn(peer.asn, `AS number ${of}`),

@@ -1,6 +1,9 @@
-import { addressOf, bitsOf, compareIp, FAMILIES, type Family, type Prefix, prefixOf } from "../ip/address.ts";
+import { addressOf, bitsOf, compareIp, type Family, type Prefix, prefixOf } from "../ip/address.ts";
 import type { BirdConfig, BirdPeer } from "./bird_config.ts";
 import { checkBirdConfig } from "./check_bird_config.ts";
+
+/** As `compareIp` orders them. */
+const FAMILIES: readonly Family[] = [4, 6];
 
 /**
  * BIRD 2's configuration as text: the same bytes for the same input in any order.
@@ -16,11 +19,11 @@ import { checkBirdConfig } from "./check_bird_config.ts";
  */
 export function renderBird(config: BirdConfig): string {
   checkBirdConfig(config);
-  const families = [...FAMILIES].sort().filter((family) => isUsed(config, family));
+  const families = FAMILIES.filter((family) => isUsed(config, family));
   const blocks = [
     renderBasics(config),
     // Both kernel protocols, always: with `persist`, one that goes together with its last peer leaves that peer's routes behind.
-    ...[...FAMILIES].sort().map(renderKernel),
+    ...FAMILIES.map(renderKernel),
     ...families.flatMap((family) => [renderImportFilter(config, family), renderExportFilter(family)]),
     ...[...config.peers].sort((a, b) => compareIp(a.address, b.address)).map(renderPeer),
     ...families.flatMap((family) => [

@@ -65,10 +65,10 @@ Deno.test("renderBird() refuses what BIRD would refuse or misread, and names it"
   const refusals: [BirdConfig, string][] = [
     [{ ...DUAL_STACK, routerId: ip("0.0.0.0") }, 'router id "0.0.0.0"'],
     [{ ...DUAL_STACK, routerId: ip("2001:db8::1") }, 'router id "2001:db8::1"'],
-    [withPeer({ asn: 0 }), 'AS number of peer 192.0.2.1 "0"'],
-    [withPeer({ asn: 2 ** 32 }), 'AS number of peer 192.0.2.1 "4294967296"'],
-    [withPeer({ asn: NaN }), 'AS number of peer 192.0.2.1 "NaN"'],
-    [withPeer({ localAsn: 1.5 }), 'own AS number of peer 192.0.2.1 "1.5"'],
+    [withPeer({ asn: 0 }), 'AS number of peer "192.0.2.1" "0"'],
+    [withPeer({ asn: 2 ** 32 }), 'AS number of peer "192.0.2.1" "4294967296"'],
+    [withPeer({ asn: NaN }), 'AS number of peer "192.0.2.1" "NaN"'],
+    [withPeer({ localAsn: 1.5 }), 'own AS number of peer "192.0.2.1" "1.5"'],
     [withPeer({ localAddress: ip("2001:db8::1") }), "must be of the peer's family"],
     ...["0.0.0.0", "127.0.0.1", "224.0.0.5", "255.255.255.255", "::", "::1", "ff02::1", "fe80::1", "::ffff:192.0.2.1"]
       .map((text): [BirdConfig, string] => [

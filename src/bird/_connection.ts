@@ -12,10 +12,10 @@ export class Connection {
     void this.#pump();
   }
 
-  /** Connects and waits for the greeting. */
-  static async open(path: string): Promise<Connection> {
+  /** Connects and waits for the greeting. @param signal gives up; nothing stays open then */
+  static async open(path: string, signal: AbortSignal): Promise<Connection> {
     const connection = new Connection(await Deno.connect({ transport: "unix", path }));
-    await connection.#answer.promise;
+    await connection.#nextAnswer(signal);
     return connection;
   }
 
@@ -23,12 +23,12 @@ export class Connection {
     return this.#open;
   }
 
-  /** One question at a time; the caller sees to that. */
-  async ask(command: string): Promise<BirdReply> {
+  /** One question at a time; the caller sees to that. @param signal gives up, and the connection with it */
+  async ask(command: string, signal: AbortSignal): Promise<BirdReply> {
     this.#answer = Promise.withResolvers();
     const [, reply] = await Promise.all([
       this.#conn.write(new TextEncoder().encode(`${command}\n`)),
-      this.#answer.promise,
+      this.#nextAnswer(signal),
     ]);
     return reply;
   }
@@ -41,6 +41,14 @@ export class Connection {
     // Without a question waiting nobody listens, and nothing is wrong either.
     this.#answer.promise.catch(() => {});
     this.#answer.reject(reason);
+  }
+
+  /** An answer that comes after its question was given up would be taken for that of the next one: the connection goes. */
+  #nextAnswer(signal: AbortSignal): Promise<BirdReply> {
+    const giveUp = (): void => this.close(signal.reason);
+    if (signal.aborted) giveUp();
+    signal.addEventListener("abort", giveUp, { once: true });
+    return this.#answer.promise;
   }
 
   async #pump(): Promise<void> {

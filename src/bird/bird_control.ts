@@ -21,7 +21,7 @@ export interface BirdControl {
 export interface BirdControlOptions {
   readonly path: string;
   readonly clock: Clock;
-  /** For connecting and for each answer, in milliseconds. Default 2000. */
+  /** For one question, connecting included, in milliseconds. Default 2000. */
   readonly timeoutMs?: number;
 }
 
@@ -31,18 +31,17 @@ export function createBirdControl({ path, clock, timeoutMs = 2000 }: BirdControl
   let serial = 0;
   let last: Promise<unknown> = Promise.resolve();
 
-  const connect = async (): Promise<Connection> => {
+  const connected = async (signal: AbortSignal): Promise<Connection> => {
     if (connection?.isOpen) return connection;
-    const opened = Connection.open(path);
-    connection = await withDeadline(opened, { clock, timeoutMs, late: closeWhenOpen(opened) });
+    connection = await Connection.open(path, signal);
     serial++;
     return connection;
   };
   const ask = async (command: string): Promise<BirdReply> => {
+    using deadline = deadlineAfter(timeoutMs, clock);
     try {
-      const open = await connect();
-      // An answer that comes late would be taken for that of the next question.
-      return await withDeadline(open.ask(command), { clock, timeoutMs, late: () => open.close() });
+      const open = await connected(deadline.signal);
+      return await open.ask(command, deadline.signal);
     } catch (cause) {
       const state = cause instanceof Error ? cause.message : String(cause);
       throw new Error(`Cannot ask BIRD ${quote(command)}: ${state}`, { cause });
@@ -59,25 +58,10 @@ export function createBirdControl({ path, clock, timeoutMs = 2000 }: BirdControl
   };
 }
 
-/** Lets go of a connection whose greeting comes after nobody waits any more. */
-function closeWhenOpen(opened: Promise<Connection>): () => void {
-  return () => void opened.then((connection) => connection.close(), () => {});
-}
-
-async function withDeadline<T>(
-  work: Promise<T>,
-  { clock, timeoutMs, late }: { clock: Clock; timeoutMs: number; late: () => void },
-): Promise<T> {
-  const done = new AbortController();
-  const deadline = clock.sleep(timeoutMs, done.signal).then(() => {
-    late();
-    throw new Error(`no answer within ${timeoutMs} ms`);
-  });
-  try {
-    return await Promise.race([work, deadline]);
-  } finally {
-    deadline.catch(() => {});
-    work.catch(() => {});
-    done.abort();
-  }
+/** @returns a signal that aborts after so many milliseconds, unless it is disposed of before */
+function deadlineAfter(timeoutMs: number, clock: Clock): Disposable & { readonly signal: AbortSignal } {
+  const [deadline, done] = [new AbortController(), new AbortController()];
+  const expire = (): void => deadline.abort(new Error(`no answer within ${timeoutMs} ms`));
+  clock.sleep(timeoutMs, done.signal).then(expire, () => {});
+  return { signal: deadline.signal, [Symbol.dispose]: () => done.abort() };
 }

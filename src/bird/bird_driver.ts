@@ -6,7 +6,7 @@ export interface SessionState {
   /** BIRD's word: Established, Active, Connect, Idle, OpenSent, Down, ... */
   readonly state: string;
   readonly established: boolean;
-  /** When the state was entered, ISO 8601, as BIRD reports it. */
+  /** When the session last came up or went down, ISO 8601, as BIRD reports it. */
   readonly since?: string;
   /** What BIRD says of the last error, if anything. */
   readonly lastError?: string;
@@ -25,6 +25,9 @@ export interface BirdDriver {
   /**
    * Checks the text with BIRD, writes it atomically and reloads. A first change goes at once, a burst coalesces to one reload per
    * 20 ms, the last text wins. The same text as the one in force does nothing, unless BIRD was restarted meanwhile.
+   *
+   * @returns for a caller whose text was overtaken: what became of the one that took its place
+   * @throws when the file cannot be written, or no daemon answers and `bird -p` cannot be run; what is in force stays
    */
   apply(text: string): Promise<BirdOutcome>;
   /** @returns the sessions that flock configured, by peer. @throws when BIRD does not answer within 2 s */

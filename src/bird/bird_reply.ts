@@ -32,7 +32,7 @@ export class ReplyReader {
   #take(line: string): BirdReply | undefined {
     if (line.startsWith("+")) return undefined;
     const previous = this.#lines.at(-1);
-    const [, digits, mark, text = ""] = /^(?:(\d{4})([- ])| )(.*)$/.exec(line) ?? [line];
+    const [, digits, mark, text = ""] = /^(?:(\d{4})([- ])| )(.*)$/s.exec(line) ?? [line];
     const code = digits === undefined ? previous?.code : Number(digits);
     if (code === undefined || (digits === undefined && !line.startsWith(" "))) throw notProtocol(line);
     this.#lines.push({ code, text });

@@ -16,12 +16,7 @@ export class ConfigFile {
 
   /** @returns the text in place; undefined when there is none */
   async read(): Promise<string | undefined> {
-    try {
-      return await Deno.readTextFile(this.path);
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return undefined;
-      throw error;
-    }
+    return await orNone(Deno.readTextFile(this.path));
   }
 
   /** Writes the text beside the file, durably. Readable by owner and group: BIRD may run as a user of its own. */
@@ -37,13 +32,23 @@ export class ConfigFile {
 
   /** Puts an earlier text in place again; undefined: the file goes. */
   async restore(text: string | undefined): Promise<void> {
-    if (text === undefined) return await Deno.remove(this.path);
+    if (text === undefined) return await orNone(Deno.remove(this.path));
     await this.stage(text);
     await this.commit();
   }
 
-  /** Forgets the staged text. */
+  /** Forgets the staged text, if there is one. */
   async discard(): Promise<void> {
-    await Deno.remove(this.staged);
+    await orNone(Deno.remove(this.staged));
+  }
+}
+
+/** @returns undefined where there is no such file */
+async function orNone<T>(operation: Promise<T>): Promise<T | undefined> {
+  try {
+    return await operation;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
   }
 }

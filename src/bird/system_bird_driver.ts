@@ -92,26 +92,30 @@ class SystemBirdDriver implements BirdDriver {
   async #install(text: string): Promise<BirdOutcome> {
     if (this.#isInForce(text)) return APPLIED;
     this.#lastReload = this.#options.clock.monotonic();
-    if (text !== this.#written) {
+    if (!await this.#isInPlace(text)) {
       const refusal = await this.#write(text);
       if (refusal !== undefined) return refused(refusal);
     }
     return await this.#configure(text);
   }
 
+  /** Looks at the file too: what somebody else wrote there would be what BIRD is told to read. */
+  async #isInPlace(text: string): Promise<boolean> {
+    return text === this.#written && text === await this.#file.read();
+  }
+
   /** @returns what BIRD has against the text; undefined when it is in place */
   async #write(text: string): Promise<string | undefined> {
-    let refusal: string | undefined = "not checked";
-    await this.#file.stage(text);
     try {
-      refusal = await this.#check();
+      await this.#file.stage(text);
+      const refusal = await this.#check();
+      if (refusal !== undefined) return refusal;
+      this.#previous = await this.#file.read();
+      await this.#file.commit();
+      this.#written = text;
     } finally {
-      if (refusal !== undefined) await this.#file.discard();
+      await this.#file.discard();
     }
-    if (refusal !== undefined) return refusal;
-    this.#previous = await this.#file.read();
-    await this.#file.commit();
-    this.#written = text;
     return undefined;
   }
 
