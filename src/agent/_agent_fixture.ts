@@ -118,7 +118,7 @@ export async function openFixture(options: FixtureOptions = {}): Promise<Fixture
   const pods: Watched<Pod> = { synced: true, items: watched, lastContact: 0, onChange: () => () => {}, stop: () => {} };
   const queue = new ContainerQueue();
   const lateAdds = new LateAdds(ledger, clock);
-  const shared = { ledger, driver: kernel, guard, logger, addressesChanged: (): void => {} };
+  const shared = { ledger, driver: kernel, guard, logger, addressesChanged: (): void => {}, drifted: (): void => {} };
   const del = new DelOperation(shared);
   const collector = new GarbageCollector({
     ...{ ledger, driver: kernel, del, queue, clock, logger },

@@ -37,6 +37,8 @@ export interface AddDependencies {
   terms(): Promise<NodeTerms>;
   /** The set of live addresses changed. */
   addressesChanged(): void;
+  /** Somebody else changed the packet guard's table: it has to be looked at. */
+  drifted(): void;
 }
 
 const CODE_OF_FAULT: Readonly<Record<AttachFault, number>> = {
@@ -155,7 +157,11 @@ export class AddOperation {
       if (path.status === "rejected") throw path.reason;
       if (sources.status === "fulfilled") return;
       await driver.detach([allocation.hostLink]);
-      throw sources.reason;
+      this.deps.drifted();
+      const state = String(sources.reason);
+      throw new CniError(CNI_CODE.tryAgainLater, `Cannot guard ${allocation.hostLink}: ${state}`, {
+        cause: sources.reason,
+      });
     } catch (error) {
       await this.#forget(allocation);
       throw cniErrorOf(error);

@@ -20,6 +20,9 @@ const NODE_CONDITION_MS = 60_000;
 const STATUS_MS = 1_000;
 const RETRY_MS = 2_000;
 
+const ADDRESSES: Tick = "addresses";
+const DRIFT: Tick = "drift";
+
 export interface AgentParts {
   readonly nodeName: string;
   readonly nodeConfigs: Watched<NodeConfigReading>;
@@ -54,17 +57,22 @@ export class Agent {
     this.#collect = this.#loop("collect", () => this.#collectGarbage());
   }
 
-  /** An address outside the node's CIDRs came or went. */
-  ring(tick: Tick): void {
-    this.#node.ring(tick);
+  /** A pod came or went. */
+  addressesChanged(): void {
+    this.#node.ring(ADDRESSES);
+  }
+
+  /** Somebody else changed the kernel. */
+  drifted(): void {
+    this.#node.ring(DRIFT);
   }
 
   /** Serves until the signal is aborted, then stops cleanly; nothing is withdrawn from the kernel or from BIRD. */
   async run(signal: AbortSignal): Promise<void> {
     const { nodeConfigs, server, logger } = this.parts;
-    const unlisten = nodeConfigs.onChange(() => this.ring("nodeConfigs"));
+    const unlisten = nodeConfigs.onChange(() => this.#node.ring("nodeConfigs"));
     this.#node.ring("start");
-    this.#node.ringEvery(DRIFT_MS, { tick: "drift", signal });
+    this.#node.ringEvery(DRIFT_MS, { tick: DRIFT, signal });
     this.#sessions.ringEvery(SESSIONS_MS, { tick: "timer", signal });
     this.#collect.ringEvery(COLLECT_MS, { tick: "timer", signal });
     this.#condition.ringEvery(NODE_CONDITION_MS, { tick: "heartbeat", signal });
@@ -92,7 +100,8 @@ export class Agent {
   async #reconcileNode(ticks: readonly Tick[]): Promise<void> {
     const { reconciler } = this.parts;
     const wasReady = reconciler.ready;
-    await reconciler.pass({ full: ticks.includes("drift") });
+    if (ticks.every((tick) => tick === ADDRESSES)) await reconciler.announce();
+    else await reconciler.pass({ full: ticks.includes(DRIFT) });
     if (reconciler.ready) await this.parts.placeConflist();
     if (reconciler.ready && !wasReady) {
       this.#condition.ring("ready");

@@ -82,7 +82,7 @@ export async function composeAgent(
   const ledger = new AllocationLedger(store, createIpam({ clock, random: systemRandomBits }), clock);
   await recover({
     ...{ origin: store.origin, ledger, driver, guard, clock, logger },
-    del: new DelOperation({ ledger, driver, guard, logger, addressesChanged: () => {} }), // the first pass reads everything
+    del: new DelOperation({ ledger, driver, guard, logger, addressesChanged: () => {}, drifted: () => {} }), // the first pass reads everything
     tombstones: openTombstoneDir({ clock, logger }),
   });
   const queue = new ContainerQueue();
@@ -95,15 +95,16 @@ export async function composeAgent(
   });
   const reconciler = new NodeReconciler({ nodeName, nodeConfigs, ledger, host, driver, guard, bird, clock, logger });
   const sessions = new SessionMonitor({ bird, marker: createBootMarker(SESSION_MARKER), logger });
-  const addressesChanged = (): void => agent.ring("addresses");
+  const addressesChanged = (): void => agent.addressesChanged();
+  const drifted = (): void => agent.drifted();
   const events = new PodEvents(kube);
   const podSource = new PodSource(pods, kube, logger);
   const terms = reconciler.terms.bind(reconciler);
   const add = new AddOperation({
-    ...{ ledger, driver, guard, lateAdds, events, logger, terms, addressesChanged },
+    ...{ ledger, driver, guard, lateAdds, events, logger, terms, addressesChanged, drifted },
     pods: podSource,
   });
-  const del = new DelOperation({ ledger, driver, guard, logger, addressesChanged });
+  const del = new DelOperation({ ledger, driver, guard, logger, addressesChanged, drifted });
   const check = new CheckOperation({ ledger, driver });
   const collector = new GarbageCollector({ ledger, driver, del, queue, clock, logger, netnsGone });
   const service = new CniService({

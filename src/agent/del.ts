@@ -13,6 +13,8 @@ export interface DelDependencies {
   readonly logger: Logger;
   /** The set of live addresses changed. */
   addressesChanged(): void;
+  /** Somebody else changed the packet guard's table: it has to be looked at. */
+  drifted(): void;
 }
 
 /** Takes a container's packet path and addresses away. Succeeds when there is nothing to take. Called with the container's queue held. */
@@ -49,6 +51,7 @@ export class DelOperation {
     try {
       await this.deps.guard.revoke(grantsOf(allocation));
     } catch (error) {
+      this.deps.drifted();
       this.deps.logger.warn("grants not revoked", { link: allocation.hostLink, error: String(error) });
     }
   }

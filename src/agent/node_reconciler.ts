@@ -40,6 +40,13 @@ export interface NodeView {
   readonly bird: BirdOutcome;
 }
 
+/** What BIRD's configuration was last made from, beside the live pods. */
+interface Basis {
+  readonly resolution: NodeConfigResolution;
+  readonly config: NodeConfig;
+  readonly network: HostNetwork;
+}
+
 /** Makes the node as a whole what the NodeConfig and the live pods say: kernel, packet guard, BIRD. Level-triggered. */
 export class NodeReconciler {
   #resolution: NodeConfigResolution | undefined;
@@ -47,6 +54,7 @@ export class NodeReconciler {
   #termsKnown = Promise.withResolvers<void>();
   #guarded: string | undefined;
   #view: NodeView | undefined;
+  #basis: Basis | undefined;
 
   constructor(private readonly deps: NodeReconcilerDependencies) {}
 
@@ -98,8 +106,15 @@ export class NodeReconciler {
     await this.#applyHost(config, network);
     await this.#applyGuard(options);
     if (options.full) await this.#repair();
-    this.#offer({ config, mtu: chooseMtu(config, network) });
-    await this.#applyBird(resolution, network);
+    this.#terms = { config, mtu: chooseMtu(config, network) };
+    this.#termsKnown.resolve();
+    await this.#applyBird({ resolution, config, network });
+    this.#basis = { resolution, config, network };
+  }
+
+  /** The part of a pass that a pod's coming and going can change: what is advertised. Costs no process. */
+  async announce(): Promise<void> {
+    if (this.#basis !== undefined) await this.#applyBird(this.#basis);
   }
 
   #note(resolution: NodeConfigResolution): void {
@@ -107,7 +122,7 @@ export class NodeReconciler {
     this.#resolution = resolution;
     const { reason, message } = resolution.verdict;
     if (before?.reason !== reason || before.message !== message) {
-      this.deps.logger.info("NodeConfig", { reason, message });
+      this.deps.logger.info("NodeConfig", { reason, state: message });
     }
   }
 
@@ -129,13 +144,21 @@ export class NodeReconciler {
       podPrefixes,
     });
     if (this.#guarded === wanted) {
-      if (!full) return;
-      const drift = await guard.drift(state());
-      if (drift?.length === 0) return;
-      for (const what of drift ?? ["table inet flock is gone"]) logger.warn("repaired", { what });
+      const drift = full ? await this.#guardDrift(state) : [];
+      if (drift.length === 0) return;
+      for (const what of drift) logger.warn("repaired", { what });
     }
     await guard.replace(state());
     this.#guarded = wanted;
+  }
+
+  /** Two looks: an ADD or DEL under way is in one of the ledger and the table, not yet in the other. */
+  async #guardDrift(state: () => Parameters<PacketGuard["replace"]>[0]): Promise<readonly string[]> {
+    const first = await this.deps.guard.drift(state());
+    if (first?.length === 0) return [];
+    const second = await this.deps.guard.drift(state());
+    if (first === undefined || second === undefined) return ["table inet flock is gone"];
+    return second.filter((what) => first.includes(what));
   }
 
   #podPrefixes(): Prefix[] {
@@ -155,22 +178,15 @@ export class NodeReconciler {
     for (const what of await driver.repair(committed.map(attachmentOf))) logger.warn("repaired", { what });
   }
 
-  #offer(terms: NodeTerms): void {
-    this.#terms = terms;
-    this.#termsKnown.resolve();
-  }
-
-  async #applyBird(resolution: NodeConfigResolution, network: HostNetwork): Promise<void> {
+  async #applyBird({ resolution, config, network }: Basis): Promise<void> {
     const { bird, ledger, nodeName, logger } = this.deps;
-    const config = resolution.inForce;
-    if (config === undefined) return;
     const liveAddresses = ledger.all().flatMap(addressesOf);
     const birdConfig = resolveBirdConfig({ config, nodeName, network, liveAddresses });
     const outcome = await bird.apply(renderBird(birdConfig));
     const advertised = [...birdConfig.aggregates, ...birdConfig.hostRoutes].map(({ text }) => text).sort();
     this.#view = { resolution, advertised, bird: outcome };
     if (!outcome.applied) {
-      logger.warn("BIRD configuration not in force", { reason: outcome.reason, message: outcome.message });
+      logger.warn("BIRD configuration not in force", { reason: outcome.reason, state: outcome.message });
     }
   }
 }
