@@ -53,8 +53,11 @@ export async function startLabApi(
   const client = Deno.createHttpClient({ proxy: { transport: "unix", path: socket } });
   const send = (method: string, path: string, body?: unknown): Promise<KubeObject> =>
     request(client, { method, path, ...(body === undefined ? {} : { body }) });
-  const access = await send("GET", "/-/access") as unknown as ApiAccess;
-  return { ...labApiOf(send, { ...access, socket }), [Symbol.dispose]: () => client.close() };
+  const { kubeconfig } = await send("GET", "/-/access");
+  return {
+    ...labApiOf(send, { kind: options.kind, kubeconfig: String(kubeconfig), socket }),
+    [Symbol.dispose]: () => client.close(),
+  };
 }
 
 type Send = (method: string, path: string, body?: unknown) => Promise<KubeObject>;
