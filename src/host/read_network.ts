@@ -43,8 +43,9 @@ function scopeOf(scope: unknown): HostAddress["scope"] {
   return scope === "link" || scope === "host" ? scope : "global";
 }
 
-/** A multipath default route has its links in `nexthops`. */
+/** A multipath default route has its links in `nexthops`; one with a type (unreachable, blackhole) leads nowhere. */
 function parseRoutes(route: Raw, family: 4 | 6): DefaultRoute[] {
+  if (route["type"] !== undefined) return [];
   const hops = Array.isArray(route["nexthops"]) ? listOf(route["nexthops"]) : [route];
   const fromRouterAdvertisement = route["protocol"] === "ra";
   return hops.flatMap(({ dev }) => typeof dev === "string" ? [{ family, link: dev, fromRouterAdvertisement }] : []);
