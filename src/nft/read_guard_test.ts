@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { diffGuard } from "./diff_guard.ts";
-import { type GuardModel, type GuardSet } from "./guard_model.ts";
+import type { GuardModel, GuardSet } from "./guard_model.ts";
 import { type FoundTable, parseGuard } from "./read_guard.ts";
 
 /** What nft 1.0.6 prints for a set. */

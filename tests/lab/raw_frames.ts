@@ -53,12 +53,12 @@ export class FrameSender implements Disposable {
   }
 }
 
-/** @returns the body with its ICMPv6 checksum (RFC 4443) in place */
-export function withChecksum(packet: Packet): Packet {
+/** @returns the packet with the checksum over body and addresses in place. @param at where it stands: 2 in ICMPv6, 16 in TCP */
+export function withChecksum(packet: Packet, at = 2): Packet {
   const { from, to, protocol, body } = packet;
   const pseudo = [...bytesOf(from), ...bytesOf(to), 0, 0, body.length >> 8, body.length & 0xff, 0, 0, 0, protocol];
   const sum = checksum([...pseudo, ...body]);
-  return { ...packet, body: new Uint8Array([...body.slice(0, 2), sum >> 8, sum & 0xff, ...body.slice(4)]) };
+  return { ...packet, body: new Uint8Array([...body.slice(0, at), sum >> 8, sum & 0xff, ...body.slice(at + 2)]) };
 }
 
 function ipPacket({ from, to, protocol, body, hopLimit = 64 }: Packet): number[] {
