@@ -1,0 +1,62 @@
+import { assertEquals } from "@std/assert";
+import { parseAddress } from "../ip/address.ts";
+import type { Attachment } from "./attachment_driver.ts";
+import { diffHostEnd, diffPodEnd, type KernelEnd } from "./diff_attachment.ts";
+import { HOST_MAC } from "./host_mac.ts";
+
+const POD_MAC = "02:11:22:33:44:55";
+const of = (...texts: string[]) => texts.flatMap((text) => parseAddress(text) ?? []);
+const WANTED: Attachment = {
+  containerId: "c1",
+  ifname: "eth0",
+  netns: "/run/netns/c1",
+  hostLink: "flock0a1b2c3d",
+  podMac: POD_MAC,
+  mtu: 9000,
+  addresses: of("2001:db8:f::7", "203.0.113.7"),
+};
+const neighbor = (link: string, address: string, mac: string) => ({ link, address, mac, permanent: true });
+const HOST: KernelEnd = {
+  link: { name: "flock0a1b2c3d", mtu: 9000, mac: HOST_MAC, up: true, alias: "", addresses: of("fe80::1") },
+  routes: of("2001:db8:f::7", "203.0.113.7").map(({ text }) => ({
+    link: "flock0a1b2c3d",
+    destination: text,
+    gateway: undefined,
+  })),
+  neighbors: [neighbor("flock0a1b2c3d", "2001:db8:f::7", POD_MAC), neighbor("flock0a1b2c3d", "203.0.113.7", POD_MAC)],
+};
+const POD: KernelEnd = {
+  link: { name: "eth0", mtu: 9000, mac: POD_MAC, up: true, alias: "", addresses: WANTED.addresses },
+  routes: ["fe80::1", "169.254.1.1"].map((gateway) => ({ link: "eth0", destination: "default", gateway })),
+  neighbors: [neighbor("eth0", "fe80::1", HOST_MAC), neighbor("eth0", "169.254.1.1", HOST_MAC)],
+};
+
+Deno.test("an end that is as it should be differs in nothing", () => {
+  assertEquals([...diffHostEnd(WANTED, HOST), ...diffPodEnd(WANTED, POD)], []);
+});
+
+Deno.test("diffHostEnd() names each difference by itself", () => {
+  const link = HOST.link;
+  const differ = (change: Partial<KernelEnd>): string[] => diffHostEnd(WANTED, { ...HOST, ...change });
+  assertEquals(differ({ link: undefined }), ["host link flock0a1b2c3d is missing"]);
+  assertEquals(differ({ link: link && { ...link, up: false } }), ["link flock0a1b2c3d is down"]);
+  assertEquals(differ({ link: link && { ...link, addresses: [] } }), ["address fe80::1 on flock0a1b2c3d is missing"]);
+  assertEquals(differ({ link: link && { ...link, mac: POD_MAC } }), [
+    `link flock0a1b2c3d has MAC ${POD_MAC} instead of ${HOST_MAC}`,
+  ]);
+  assertEquals(differ({ routes: HOST.routes.slice(1) }), ["host route 2001:db8:f::7 dev flock0a1b2c3d is missing"]);
+  const stolen = HOST.neighbors.map((entry) => ({ ...entry, permanent: entry.address !== "203.0.113.7" }));
+  assertEquals(differ({ neighbors: stolen }), ["permanent neighbour 203.0.113.7 on flock0a1b2c3d is missing"]);
+});
+
+Deno.test("diffPodEnd() names each difference by itself", () => {
+  const link = POD.link;
+  const differ = (change: Partial<KernelEnd>): string[] => diffPodEnd(WANTED, { ...POD, ...change });
+  assertEquals(differ({ link: undefined }), ["interface eth0 in /run/netns/c1 is missing"]);
+  assertEquals(differ({ link: link && { ...link, mtu: 1500 } }), ["link eth0 has MTU 1500 instead of 9000"]);
+  assertEquals(differ({ link: link && { ...link, addresses: of("203.0.113.7") } }), [
+    "address 2001:db8:f::7 on eth0 is missing",
+  ]);
+  assertEquals(differ({ routes: POD.routes.slice(0, 1) }), ["default route via 169.254.1.1 dev eth0 is missing"]);
+  assertEquals(differ({ neighbors: POD.neighbors.slice(1) }), ["permanent neighbour fe80::1 on eth0 is missing"]);
+});
