@@ -21,12 +21,10 @@ Deno.test("a node has sessions with two routers of each family, and loses neithe
   await lab.api.apply(configOf(node, { bgp: { asn: node.spec.asn, peers } }));
   await untilCondition(lab, node, { type: "BGPEstablished", reason: "Established", includes: "4 of 4" });
   await t.step("both have its prefixes", async () => {
-    for (const prefix of prefixesOf(node)) {
-      await until(
-        `the second router has ${prefix}`,
-        async () =>
-          (await lab.controlPlane.output(["birdc", "-s", "/run/second.ctl", "show", "route", prefix])).includes("from"),
-      );
+    for (const family of FAMILIES) {
+      const argv = ["ip", `-${family}`, "route", "show", "exact", family === 4 ? node.spec.cidr4 : node.spec.cidr6];
+      const via = `via ${node.spec.addresses[family]} dev up0`;
+      await until(`the second router goes ${via}`, async () => (await lab.controlPlane.output(argv)).includes(via));
     }
   });
   await t.step("the sessions that were there have stayed up", async () => {
