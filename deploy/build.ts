@@ -4,9 +4,9 @@
  * With a denort (download, cache, DENORT_BIN) it is a file of `deno compile`, else a launcher with the same permissions;
  * `--compile-only` never falls back. The launcher's bundles lie beside it in lib/.
  */
-import { bundle, type Bundles } from "./bundle.ts";
-import { compile, NoDenort, refuseOrdinaryDeno } from "./compile.ts";
-import { writeLauncher } from "./launcher.ts";
+import { bundle } from "./bundle.ts";
+import { refuseOrdinaryDeno } from "./compile.ts";
+import { type Made, makeExecutable } from "./make_executable.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
 
@@ -21,22 +21,16 @@ async function build({ compileOnly, output }: BuildOptions): Promise<void> {
   await Deno.mkdir(directory, { recursive: true });
   const staging = await Deno.makeTempDir({ dir: directory, prefix: "lib.new." });
   try {
-    await make(await bundle(ROOT, staging), { compileOnly, output });
+    report(output, await makeExecutable(await bundle(ROOT, staging), { compileOnly, output }));
   } finally {
     await Deno.remove(staging, { recursive: true }).catch(() => undefined);
   }
 }
 
-async function make(bundles: Bundles, { compileOnly, output }: BuildOptions): Promise<void> {
-  try {
-    await compile(bundles, output);
-    say(`${output}: compiled executable (Deno ${Deno.version.deno})`);
-  } catch (error) {
-    if (compileOnly || !(error instanceof NoDenort)) throw error;
-    await writeLauncher(bundles, output);
-    say(`${output}: NOT a compiled executable but a LAUNCHER for ${Deno.execPath()} with the same permissions,`);
-    say(`because there is no denort: ${firstLines(error.message)}`);
-  }
+function report(output: string, made: Made): void {
+  if (made.form === "compiled") return say(`${output}: compiled executable (Deno ${Deno.version.deno})`);
+  say(`${output}: NOT a compiled executable but a LAUNCHER for ${Deno.execPath()} with the same permissions,`);
+  say(`because there is no denort: ${firstLines(made.because)}`);
 }
 
 function parseArguments(args: readonly string[]): BuildOptions {

@@ -8,17 +8,24 @@ export class NoDenort extends Error {
   override readonly name = "NoDenort";
 }
 
+/** Where a form of the executable goes, and what is asked of it before it may. */
+export interface FormOptions {
+  readonly output: string;
+  /** @throws when the file is no good */
+  readonly tryOut: (executable: string) => Promise<void>;
+}
+
 /**
  * Makes the executable by `deno compile` and tries it.
  *
  * @throws NoDenort when Deno cannot get one; another error when the result does not work
  */
-export async function compile(bundles: Bundles, output: string): Promise<void> {
+export async function compile(bundles: Bundles, { output, tryOut }: FormOptions): Promise<void> {
   const made = `${output}.new`;
   const { ok, output: text } = await runDeno(compileArguments(bundles, made));
   if (!ok) throw hasNoDenort(text) ? new NoDenort(text.trim()) : new Error(`Cannot compile: ${text.trim()}`);
   try {
-    await requireAnswer(made);
+    await tryOut(made);
     await Deno.rename(made, output);
   } catch (error) {
     await Deno.remove(made);

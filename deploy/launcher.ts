@@ -1,6 +1,6 @@
 import { GRANTED } from "../src/permissions/permission_sets.ts";
 import { type Bundles, bundlesIn } from "./bundle.ts";
-import { requireAnswer } from "./compile.ts";
+import type { FormOptions } from "./compile.ts";
 import { renderPermissionFlags } from "./permission_flags.ts";
 
 /**
@@ -8,15 +8,15 @@ import { renderPermissionFlags } from "./permission_flags.ts";
  * It works from any directory, with an empty environment and in other mount namespaces that show the same files.
  *
  * @param bundles in a directory that becomes `lib` beside the output
- * @param output appears as a whole, by a rename
+ * @param options.output appears as a whole, by a rename, once it was tried
  */
-export async function writeLauncher(bundles: Bundles, output: string): Promise<void> {
+export async function writeLauncher(bundles: Bundles, { output, tryOut }: FormOptions): Promise<void> {
   const lib = `${directoryOf(output)}/lib`;
   const staged = directoryOf(bundles.main);
   await Deno.chmod(staged, 0o755);
   await swap(staged, lib);
   await Deno.writeTextFile(`${output}.new`, renderLauncher(lib), { mode: 0o755 });
-  await requireAnswer(`${output}.new`);
+  await tryOut(`${output}.new`);
   await Deno.rename(`${output}.new`, output);
 }
 

@@ -80,7 +80,7 @@ function podOf(
 }
 
 /** The smallest Pod that an API server takes. */
-function podObject(pod: Required<PodSpec> & { nodeName: string }): Record<string, unknown> {
+export function podObject(pod: Required<PodSpec> & { nodeName: string }): Record<string, unknown> {
   const { name, namespace, annotations, nodeName } = pod;
   return {
     apiVersion: "v1",

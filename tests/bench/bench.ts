@@ -1,0 +1,166 @@
+/**
+ * `deno task bench`: every figure that flock promises and the bare floors beside them, all in one run and in turns, so that whatever else
+ * the machine does hits all alike. A table on the terminal and `dist/bench.json`; exit code 1 when a figure does not hold.
+ */
+import { createSystemRunner } from "../../src/exec/system_runner.ts";
+import { createScreen, type Screen } from "../demo/screen.ts";
+import { createLab, type Lab } from "../lab/lab.ts";
+import { ensurePackages, LAB_PACKAGES } from "../lab/packages.ts";
+import { type BenchNode, startBenchNode } from "./bench_node.ts";
+import { buildEmptyModule } from "./empty_module.ts";
+import { CALICO_ADD_MS, type Figure, FIGURES, resolveFigures } from "./figures.ts";
+import { SampleBook, shuffled } from "./statistics.ts";
+import { renderTable } from "./table.ts";
+
+const DIST = new URL("../../dist", import.meta.url).pathname;
+const ROUNDS = 60;
+const PODS = 250;
+const CREATED_AT_ONCE = 10;
+
+/** One contender's turn in a round. */
+interface Turn {
+  readonly node: "empty" | "full";
+  readonly contender: string;
+  /** Only in each so many rounds; default in every one. */
+  readonly every?: number;
+}
+
+const TURNS: readonly Turn[] = [
+  { node: "empty", contender: "empty" },
+  { node: "empty", contender: "version" },
+  { node: "empty", contender: "plugin" },
+  { node: "empty", contender: "floor" },
+  { node: "empty", contender: "bare" },
+  { node: "empty", contender: "rpc" },
+  { node: "empty", contender: "ptp4" },
+  { node: "empty", contender: "ptp46", every: 12 }, // It waits for duplicate address detection: seconds.
+  { node: "empty", contender: "state" },
+  { node: "empty", contender: "bird", every: 2 },
+  { node: "full", contender: "plugin" },
+  { node: "full", contender: "rpc" },
+];
+
+/** The nodes under measurement: one without pods and one with PODS of them. */
+type Nodes = Readonly<Record<Turn["node"], BenchNode>>;
+
+async function main(): Promise<number> {
+  const write = (text: string): void => void Deno.stdout.writeSync(new TextEncoder().encode(text));
+  const screen = createScreen({ write, terminal: Deno.stdout.isTerminal() && !Deno.env.has("NO_COLOR") });
+  await screen.step(
+    "Debian packages",
+    () => ensurePackages(LAB_PACKAGES, { runner: createSystemRunner(), progress: screen.print }),
+  );
+  using _alone = await lockOthersOut();
+  const directory = `${DIST}/bench`;
+  await removeTree(directory);
+  await Deno.mkdir(directory);
+  try {
+    const figures = await measure(directory, screen);
+    await Deno.writeTextFile(`${DIST}/bench.json`, `${JSON.stringify(figures, null, 2)}\n`);
+    screen.heading("medians");
+    for (const line of renderTable(figures, screen.paint)) screen.print(`  ${line}`);
+    return figures.some(({ holds }) => holds === false) ? 1 : 0;
+  } finally {
+    await removeTree(directory);
+  }
+}
+
+/** Two benches at once would measure each other. */
+async function lockOthersOut(): Promise<Deno.FsFile> {
+  const lock = await Deno.open(`${DIST}/bench.lock`, { create: true, write: true });
+  await lock.lock(true);
+  return lock;
+}
+
+async function removeTree(path: string): Promise<void> {
+  await Deno.remove(path, { recursive: true }).catch((error) => {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  });
+}
+
+async function measure(directory: string, screen: Screen): Promise<Figure[]> {
+  const empty = await screen.step("an empty module in flock's form", () => buildEmptyModule(directory));
+  const flock = `${DIST}/flock`;
+  const lab = await screen.step("router, two nodes, API server", () => createLab({ api: "embedded", flock }));
+  const interrupted = onInterrupt(async () => {
+    await lab[Symbol.asyncDispose]();
+    await removeTree(directory);
+  });
+  try {
+    const book = new SampleBook();
+    book.add("calico", CALICO_ADD_MS);
+    const nodes = await startNodes(lab, { screen, book, directory, executables: { flock, empty } });
+    await screen.step(`${ROUNDS} rounds, each of all in a new order`, () => runRounds(nodes, book));
+    book.add("memory-250", await residentMiB(nodes.full));
+    return resolveFigures(FIGURES, book);
+  } finally {
+    interrupted[Symbol.dispose]();
+    await lab[Symbol.asyncDispose]();
+  }
+}
+
+async function startNodes(
+  lab: Lab,
+  { screen, book, directory, executables }: {
+    screen: Screen;
+    book: SampleBook;
+    directory: string;
+    executables: Parameters<typeof startBenchNode>[2]["executables"];
+  },
+): Promise<Nodes> {
+  const start = (name: string, cidr4: string): Promise<BenchNode> =>
+    startBenchNode(lab, lab.node(name), { executables, cidr4, stateDir: `${directory}/${name}` });
+  const nodes = await screen.step("BIRD and agent on both nodes", async () => ({
+    empty: await start("node-a", "198.18.0.0/22"),
+    full: await start("node-b", "198.18.4.0/22"),
+  }));
+  for (const { startMs } of Object.values(nodes)) book.add("start", startMs);
+  book.add("memory", await residentMiB(nodes.empty));
+  await screen.step(`${PODS} pods on one of them`, () => fill(nodes.full));
+  return nodes;
+}
+
+/** One has been there since the node's start. */
+async function fill(node: BenchNode): Promise<void> {
+  for (let first = 1; first < PODS; first += CREATED_AT_ONCE) {
+    const names = Array.from({ length: Math.min(CREATED_AT_ONCE, PODS - first) }, (_, n) => `${first + n}`);
+    const pods = await Promise.all(names.map((name) => node.createPod(name)));
+    for (const pod of pods) await node.measure("stay", pod);
+  }
+}
+
+/** The order is new in each round, so that nobody always runs in the wake of the same other one. The first round only warms up. */
+async function runRounds(nodes: Nodes, book: SampleBook): Promise<void> {
+  for (let round = 0; round <= ROUNDS; round++) {
+    for (const { node, contender, every = 1 } of shuffled(TURNS, Math.random)) {
+      if (round % every !== 0) continue;
+      const samples = await nodes[node].measure(contender);
+      const prefix = node === "full" ? "full." : "";
+      if (round > 0) { for (const [name, ms] of Object.entries(samples)) book.add(`${prefix}${name}`, ms); }
+    }
+  }
+}
+
+async function residentMiB({ agent }: BenchNode): Promise<number> {
+  const status = await Deno.readTextFile(`/proc/${agent.pid}/status`);
+  const kib = Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]);
+  if (!(kib > 0)) throw new Error(`Cannot read the agent's memory: ${status.slice(0, 200)}`);
+  return kib / 1024;
+}
+
+/** A Ctrl-C leaves nothing behind either. */
+function onInterrupt(clean: () => Promise<void>): Disposable {
+  const end = async (): Promise<void> => {
+    await clean();
+    Deno.exit(130);
+  };
+  const signals = ["SIGINT", "SIGTERM"] as const;
+  for (const signal of signals) Deno.addSignalListener(signal, end);
+  return {
+    [Symbol.dispose]: () => {
+      for (const signal of signals) Deno.removeSignalListener(signal, end);
+    },
+  };
+}
+
+if (import.meta.main) main().then(Deno.exit);

@@ -1,0 +1,74 @@
+/** A node of the lab that is measured: its agent serves, and a worker in its namespaces waits to be told what to run. */
+import { record } from "../lab/json.ts";
+import type { Lab } from "../lab/lab.ts";
+import type { LabNode } from "../lab/node.ts";
+import { podObject } from "../lab/pods.ts";
+import type { Daemon } from "../lab/process.ts";
+import { nodeConfigOf } from "../lab/topology.ts";
+import { exists, GaveUp, until } from "../lab/until.ts";
+import type { BenchPod, Executables, Samples } from "./contenders.ts";
+import { linesOf, type RunAnswer, type RunRequest, WORKER_PROGRAM } from "./worker.ts";
+
+export interface BenchNode {
+  readonly agent: Daemon;
+  /** From the start of the agent until the first ADD was served, in milliseconds. */
+  readonly startMs: number;
+  /** Runs a contender once, for that pod. @throws what the contender throws */
+  measure(contender: string, pod?: BenchPod): Promise<Samples>;
+  /** Creates a Pod on this node. */
+  createPod(name: string): Promise<BenchPod>;
+}
+
+export interface BenchNodeOptions {
+  readonly executables: Executables;
+  /** Room for as many pods as are measured, the ones that still rest included. */
+  readonly cidr4: string;
+  /** A directory on a real disk: the agent's state lies there, not on the lab's tmpfs, where a fsync costs nothing. */
+  readonly stateDir: string;
+}
+
+/** Starts BIRD, worker and agent. Resolves when the first ADD has been served, and undone. */
+export async function startBenchNode(lab: Lab, node: LabNode, options: BenchNodeOptions): Promise<BenchNode> {
+  const { executables, cidr4, stateDir } = options;
+  await Deno.mkdir(stateDir);
+  await node.output(["mount", "--bind", stateDir, "/var/lib/flock"]);
+  const config = nodeConfigOf(node.spec);
+  await lab.api.apply({ ...config, spec: { ...record(config["spec"]), cidr4: [cidr4] } });
+  await node.startBird();
+  const createPod = async (name: string): Promise<BenchPod> => {
+    const pod = { name: `${node.name}-${name}`, namespace: "default" };
+    const created = await lab.api.apply(podObject({ ...pod, annotations: {}, nodeName: node.name }));
+    return { ...pod, uid: String(record(created["metadata"])["uid"]) };
+  };
+  const [run, pod] = await Promise.all([startWorker(node, { executables, dir: lab.dir }), createPod("measured")]);
+  const start = performance.now();
+  const agent = await node.startAgent({ wait: false });
+  await run({ contender: "stay", pod });
+  const startMs = performance.now() - start;
+  return { agent, startMs, createPod, measure: (contender, of = pod) => run({ contender, pod: of }) };
+}
+
+type Run = (request: RunRequest) => Promise<Samples>;
+
+async function startWorker(
+  node: LabNode,
+  { executables, dir }: { executables: Executables; dir: string },
+): Promise<Run> {
+  const socket = `${dir}/bench-${node.name}.sock`;
+  const program = ["run", "--quiet", "--allow-all", "--cached-only", WORKER_PROGRAM];
+  const worker = await node.spawn("bench", [Deno.execPath(), ...program, socket, JSON.stringify(executables)]);
+  await until("the worker listens", async () => {
+    if (!worker.running) throw new GaveUp(`Cannot start the worker: ${await worker.readLog()}`);
+    return await exists(socket);
+  }, { timeoutMs: 20_000 });
+  const connection = await Deno.connect({ transport: "unix", path: socket });
+  const answers = linesOf(connection.readable);
+  return async (request) => {
+    await connection.write(new TextEncoder().encode(`${JSON.stringify(request)}\n`));
+    const { value, done } = await answers.next();
+    if (done === true) throw new Error(`Cannot measure ${request.contender}: ${await worker.readLog()}`);
+    const answer: RunAnswer = JSON.parse(value);
+    if ("error" in answer) throw new Error(`Cannot measure ${request.contender} on ${node.name}: ${answer.error}`);
+    return answer.samples;
+  };
+}

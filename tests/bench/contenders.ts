@@ -1,0 +1,61 @@
+/** What is measured inside a node, as the node's runtime or agent would do it. One run of a contender undoes what it did. */
+import { IP } from "../../src/paths/paths.ts";
+import { callAgent, callPlugin, callPtp, callVersion, keepPod } from "./_cni_calls.ts";
+import { createBirdReloader, createStateWriter } from "./_driver_calls.ts";
+import { runTimed } from "./_spawn.ts";
+import { renderHostEnd, renderPodEnd } from "./bare_links.ts";
+
+/** name of what was measured -> milliseconds */
+export type Samples = Readonly<Record<string, number>>;
+
+/** The Pod that an ADD is for; it is in the API server. */
+export interface BenchPod {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+}
+
+/** Executables, by absolute paths. */
+export interface Executables {
+  readonly flock: string;
+  readonly empty: string;
+}
+
+export type Contender = (pod: BenchPod) => Promise<Samples>;
+
+const NAMESPACES = ["bench-plugin", "bench-rpc", "bench-floor", "bench-bare", "bench-ptp"] as const;
+
+/** @returns the contenders by name; made inside a node, before its agent need run */
+export async function createContenders(executables: Executables): Promise<ReadonlyMap<string, Contender>> {
+  const { flock, empty } = executables;
+  for (const name of NAMESPACES) await makeNetns(name);
+  const [plugin, rpc, floor, bare, ptp] = NAMESPACES;
+  const [writeState, reloadBird] = [await createStateWriter(), createBirdReloader()];
+  return new Map<string, Contender>([
+    ["empty", async () => ({ empty: (await runTimed([empty])).ms })],
+    ["version", async () => ({ version: await callVersion(flock) })],
+    ["plugin", (pod) => callPlugin(flock, { netns: plugin, pod })],
+    ["stay", async (pod) => ({ stay: await keepPod(flock, { netns: await makeNetns(`bench-${pod.name}`), pod }) })],
+    ["rpc", (pod) => callAgent({ netns: rpc, pod })],
+    ["floor", async () => ({ floor: (await runTimed([empty])).ms + await linkBarely(floor) })],
+    ["bare", async () => ({ ip: await linkBarely(bare) })],
+    ["ptp4", async () => ({ ptp4: await callPtp(ptp, [4]) })],
+    ["ptp46", async () => ({ ptp46: await callPtp(ptp, [4, 6]) })],
+    ["state", async () => ({ "state-write": await writeState() })],
+    ["bird", async () => ({ "bird-reload": await reloadBird() })],
+  ]);
+}
+
+async function makeNetns(name: string): Promise<string> {
+  await runTimed([IP, "netns", "add", name]);
+  return name;
+}
+
+/** One batch for each namespace, one after the other. */
+async function linkBarely(netns: string): Promise<number> {
+  const link = { hostLink: netns, netns, ipv6: "2001:db8:be::1", ipv4: "198.19.255.1", mtu: 9000 };
+  const host = await runTimed([IP, "-batch", "-"], { stdin: renderHostEnd(link) });
+  const pod = await runTimed([IP, "-n", netns, "-batch", "-"], { stdin: renderPodEnd(link) });
+  await runTimed([IP, "link", "del", netns]);
+  return host.ms + pod.ms;
+}

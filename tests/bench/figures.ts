@@ -1,0 +1,76 @@
+/** What the bench tells: each figure is the median of one kind of sample, some beside a floor, some with a target. */
+import type { SampleBook } from "./statistics.ts";
+
+/** A line of `dist/bench.json`. */
+export interface Figure {
+  readonly id: string;
+  readonly what: string;
+  /** Median, in `unit`. */
+  readonly value: number;
+  readonly unit: "ms" | "MiB";
+  /** What cannot be had for less, or what it is compared with, in `unit`; null where there is no such thing. */
+  readonly floor: number | null;
+  /** Most that the value may be, in `unit`; null for figures that only stand beside the others. */
+  readonly target: number | null;
+  /** Whether the value is within the target; null without one. */
+  readonly holds: boolean | null;
+}
+
+/** Where a figure comes from. */
+export interface FigureSpec {
+  readonly id: string;
+  readonly what: string;
+  /** Default ms. */
+  readonly unit?: Figure["unit"];
+  /** Name of its samples; default: the id. */
+  readonly samples?: string;
+  /** Name of the floor's samples. */
+  readonly floor?: string;
+  /** The target as a multiple of the floor. */
+  readonly times?: number;
+  /** The target in `unit`. */
+  readonly atMost?: number;
+}
+
+/** Calico 3 (Felix in nftables mode), IPv4 only, as kubelet saw it on machines of this kind; not measured here. */
+export const CALICO_ADD_MS = 270;
+
+/** The issue's figures first, then what stands beside them. */
+export const FIGURES: readonly FigureSpec[] = [
+  { id: "add", what: "ADD dual-stack, whole plugin, against the floor", floor: "floor", times: 1.5 },
+  { id: "add-ptp", what: "ADD dual-stack, against ptp IPv4-only", samples: "add", floor: "ptp4", times: 5 },
+  { id: "add-250", what: "ADD with 250 pods, against the empty node", samples: "full.add", floor: "add", times: 1.15 },
+  { id: "agent-add", what: "agent's side of ADD (guide: 6 ms), against bare ip", floor: "ip", times: 2.5 },
+  { id: "agent-del", what: "agent's side of DEL", atMost: 5 },
+  { id: "version", what: "VERSION, whole plugin, against an empty module", floor: "empty", times: 1.15 },
+  { id: "memory-250", what: "agent's resident memory with 250 pods", unit: "MiB", atMost: 180 },
+  { id: "floor", what: "floor of ADD: empty module and two ip -batch" },
+  { id: "empty", what: "empty module in the executable's form" },
+  { id: "ip", what: "bare ip: one ip -batch for each namespace" },
+  { id: "ptp4", what: "ADD of Debian's ptp and host-local, IPv4-only" },
+  { id: "ptp46", what: "ADD of Debian's ptp and host-local, dual-stack" },
+  { id: "calico", what: "ADD of Calico's plugin, IPv4-only (quoted, not measured here)" },
+  { id: "del", what: "DEL, whole plugin", floor: "empty" },
+  { id: "agent-add-250", what: "agent's side of ADD with 250 pods", samples: "full.agent-add", floor: "agent-add" },
+  { id: "agent-del-250", what: "agent's side of DEL with 250 pods", samples: "full.agent-del", floor: "agent-del" },
+  { id: "memory", what: "agent's resident memory after its first pods", unit: "MiB" },
+  { id: "state-write", what: "durable write of the state of 250 pods" },
+  { id: "bird-reload", what: "one host route more: checked, written, reloaded by BIRD" },
+  { id: "start", what: "start of the agent until its first ADD is served" },
+];
+
+/** @throws when there are no samples of something that a figure needs */
+export function resolveFigures(specs: readonly FigureSpec[], book: Pick<SampleBook, "p50">): Figure[] {
+  return specs.map((spec) => {
+    const { id, what, unit = "ms", samples = id } = spec;
+    const value = book.p50(samples);
+    const floor = spec.floor === undefined ? null : book.p50(spec.floor);
+    const target = targetOf(spec, floor);
+    return { id, what, value, unit, floor, target, holds: target === null ? null : value <= target };
+  });
+}
+
+function targetOf({ times, atMost }: FigureSpec, floor: number | null): number | null {
+  if (atMost !== undefined) return atMost;
+  return times === undefined || floor === null ? null : times * floor;
+}

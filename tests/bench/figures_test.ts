@@ -1,0 +1,52 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { FIGURES, type FigureSpec, resolveFigures } from "./figures.ts";
+import { SampleBook } from "./statistics.ts";
+
+function bookOf(samples: Readonly<Record<string, number>>): SampleBook {
+  const book = new SampleBook();
+  for (const [name, sample] of Object.entries(samples)) book.add(name, sample);
+  return book;
+}
+
+Deno.test("resolveFigures() holds a figure against a multiple of its floor", () => {
+  const specs: FigureSpec[] = [{ id: "add", what: "ADD", floor: "bare", times: 1.5 }];
+  const within = { id: "add", what: "ADD", value: 30, unit: "ms", floor: 20, target: 30, holds: true } as const;
+  assertEquals(resolveFigures(specs, bookOf({ add: 30, bare: 20 })), [within]);
+  assertEquals(resolveFigures(specs, bookOf({ add: 30.1, bare: 20 }))[0]?.holds, false);
+});
+
+Deno.test("resolveFigures() holds a figure against an absolute target, and some against nothing", () => {
+  const specs: FigureSpec[] = [
+    { id: "memory", what: "memory", unit: "MiB", atMost: 180 },
+    { id: "del", what: "DEL", samples: "full.del", floor: "empty" },
+  ];
+  assertEquals(resolveFigures(specs, bookOf({ memory: 181, "full.del": 3, empty: 2 })), [
+    { id: "memory", what: "memory", value: 181, unit: "MiB", floor: null, target: 180, holds: false },
+    { id: "del", what: "DEL", value: 3, unit: "ms", floor: 2, target: null, holds: null },
+  ]);
+});
+
+Deno.test("resolveFigures() never leaves out a figure that was not measured", () => {
+  assertThrows(() => resolveFigures([{ id: "add", what: "ADD" }], bookOf({})), Error, "Cannot tell add");
+});
+
+Deno.test("FIGURES have one id each, and every target that is a multiple has a floor", () => {
+  assertEquals(new Set(FIGURES.map(({ id }) => id)).size, FIGURES.length);
+  assert(FIGURES.every(({ times, floor }) => times === undefined || floor !== undefined));
+});
+
+// The section "Figures", word by word.
+Deno.test("FIGURES hold the issue's targets", () => {
+  const targets = FIGURES.flatMap(({ id, samples = id, floor, times, atMost }) =>
+    atMost !== undefined ? [[samples, atMost]] : times !== undefined ? [[samples, floor, times]] : []
+  );
+  assertEquals(targets, [
+    ["add", "floor", 1.5],
+    ["add", "ptp4", 5],
+    ["full.add", "add", 1.15],
+    ["agent-add", "ip", 2.5],
+    ["agent-del", 5],
+    ["version", "empty", 1.15],
+    ["memory-250", 180],
+  ]);
+});
