@@ -154,3 +154,16 @@ Deno.test("apply() puts back what others took away, and says so (T-REL-28)", asy
   for (const word of ["203.0.113.0/24", "169.254.1.1", "ipv4/ip_forward"]) assertStringIncludes(told, word);
   assertEquals(await driver.apply(state, network), []);
 });
+
+Deno.test("169.254.1.1 on lo never becomes a source address, because of its scope", async () => {
+  await sh(`ip address flush dev lo scope global; ip address replace 192.0.2.5/27 dev up0
+    ip link add flock00000077 type veth peer name pod77; ip link set flock00000077 up; ip link set pod77 up
+    ip route add 203.0.113.77/32 dev flock00000077`);
+  const source = async (): Promise<string> =>
+    (await sh("ip -j route get 203.0.113.77")).match(/"prefsrc":"(.+?)"/)?.[1] ?? "";
+  await driver.apply({ blackholes: [], families: [4] }, await driver.read());
+  assertEquals(await source(), "192.0.2.5");
+  await sh("ip address del 169.254.1.1/32 dev lo; ip address add 169.254.1.1/32 dev lo scope global");
+  assertEquals(await source(), "169.254.1.1");
+  await sh("ip address del 169.254.1.1/32 dev lo; ip link del flock00000077");
+});

@@ -48,9 +48,12 @@ class SystemHostDriver implements HostDriver {
   #set(name: string, value: string): boolean {
     const { sysctls } = this.options;
     const present = sysctls.read(name);
-    if (present === undefined || present === value) return false;
+    if (present === value) return false;
+    const ofLink = name.endsWith("/accept_ra");
+    // A link may have gone since it was read; a kernel that cannot forward is a fault to be told.
+    if (ofLink && present === undefined) return false;
     // 0: somebody else than the kernel listens to router advertisements (systemd-networkd does), and goes on doing so.
-    if (name.endsWith("/accept_ra") && present === "0") return false;
+    if (ofLink && present === "0") return false;
     sysctls.write(name, value);
     return true;
   }
