@@ -170,3 +170,18 @@ Deno.test("DEL never asks the API server (T-REL-06)", async () => {
   await fixture.service.handle(request(fixture, "DEL"));
   assertEquals([fixture.ledger.all().length, fixture.kube.reads], [0, 0]);
 });
+
+Deno.test("DEL fails while the kernel keeps the link, frees nothing, and succeeds when tried again", async () => {
+  await using fixture = await openFixture();
+  const result = await fixture.service.handle(request(fixture, "ADD"));
+  fixture.kernel.keeps = true;
+  await assertRejects(() => fixture.service.handle(request(fixture, "DEL")), Error, "keeps");
+  assertEquals(fixture.ledger.all().length, 1);
+  for (const id of ["a", "b", "c", "d"]) {
+    const next = addressesIn(await fixture.service.handle(request(fixture, "ADD", { id })));
+    assert(!next.some((address) => addressesIn(result).includes(address)));
+  }
+  fixture.kernel.keeps = false;
+  await fixture.service.handle(request(fixture, "DEL"));
+  assertEquals(fixture.ledger.all().some(({ containerId }) => containerId === "c1"), false);
+});

@@ -2,7 +2,7 @@ import type { Clock } from "../clock/clock.ts";
 import { type Address, parseAddress } from "../ip/address.ts";
 import { type Allocation, allocationKey } from "../ipam/allocation.ts";
 import type { FamilyRequest, Ipam } from "../ipam/ipam.ts";
-import type { State, StateStore, Tombstone } from "../store/state.ts";
+import type { RestingAddress, State, StateStore, Tombstone } from "../store/state.ts";
 
 /** How long a deletion is remembered, so that an ADD that started before it undoes itself. Longer than any ADD may take. */
 export const TOMBSTONE_MS = 300_000;
@@ -10,16 +10,26 @@ export const TOMBSTONE_MS = 300_000;
 /** An allocation before it has addresses. */
 export type AllocationDraft = Omit<Allocation, "ipv6" | "ipv4" | "state" | "createdAt">;
 
+// An allocation never changes, and is asked for its addresses at every reconcile.
+const parsedAddresses = new WeakMap<Pick<Allocation, "ipv6" | "ipv4">, readonly Address[]>();
+
 /** @returns the addresses of an allocation, IPv6 first */
-export function addressesOf(allocation: Pick<Allocation, "ipv6" | "ipv4">): Address[] {
-  return [allocation.ipv6, allocation.ipv4].flatMap((text) => {
+export function addressesOf(allocation: Pick<Allocation, "ipv6" | "ipv4">): readonly Address[] {
+  const known = parsedAddresses.get(allocation);
+  if (known !== undefined) return known;
+  const addresses = [allocation.ipv6, allocation.ipv4].flatMap((text) => {
     const address = text === undefined ? undefined : parseAddress(text);
     return address === undefined ? [] : [address];
   });
+  parsedAddresses.set(allocation, addresses);
+  return addresses;
 }
 
 /** The one place where IPAM in memory and the durable state change, so that they always agree (spec section 4). */
 export class AllocationLedger {
+  /** Addresses of containers that are being deleted -> since when. */
+  readonly #dying = new Map<string, number>();
+
   constructor(private readonly store: StateStore, private readonly ipam: Ipam, private readonly clock: Clock) {
     const state = store.current();
     for (const [cidr, last] of state.cursors) {
@@ -100,19 +110,25 @@ export class AllocationLedger {
   }
 
   /**
-   * Forgets a container's allocation, if it has one, and remembers that it was deleted; one write for both.
+   * Forgets a container's allocation, if it has one, and remembers that it was deleted; one write for both. Its addresses rest from
+   * now on, but stay in use until `gone` resolves: the kernel still has them.
    *
+   * @param deleted the container; `gone` settles when its link is gone, or rejects when the kernel keeps it: then it stays recorded
    * @throws StateWriteFailed; the memory has changed all the same
    */
-  async bury(deleted: { containerId: string; ifname: string; at: number }): Promise<void> {
-    const { at, ...container } = deleted;
+  async bury(deleted: { containerId: string; ifname: string; at: number; gone: Promise<unknown> }): Promise<void> {
+    const { at, gone, ...container } = deleted;
     const stone: Tombstone = { ...container, until: at + TOMBSTONE_MS };
     const allocation = this.get(allocationKey(container));
-    for (const address of addressesOf(allocation ?? {})) this.ipam.release(address, this.clock.wall());
-    await this.#update((state) => ({
+    const freedAt = this.clock.wall();
+    for (const { text } of addressesOf(allocation ?? {})) this.#dying.set(text, freedAt);
+    const written = this.#update((state) => ({
       ...without(state, allocationKey(container)),
       tombstones: [...state.tombstones, stone],
     }));
+    const [kernel] = await Promise.allSettled([gone, written]);
+    if (allocation !== undefined) await this.#settle(allocation, { freedAt, gone: kernel.status === "fulfilled" });
+    await written;
   }
 
   /** Writes what the disk refused before; free when there is nothing. @throws StateWriteFailed */
@@ -124,6 +140,13 @@ export class AllocationLedger {
   deletedAt(key: string): number | undefined {
     const stones = this.store.current().tombstones.filter((stone) => allocationKey(stone) === key);
     return stones.length === 0 ? undefined : Math.max(...stones.map((stone) => stone.until)) - TOMBSTONE_MS;
+  }
+
+  /** What the kernel has kept is still in use, and recorded again for whoever tries next. */
+  async #settle(allocation: Allocation, { freedAt, gone }: { freedAt: number; gone: boolean }): Promise<void> {
+    for (const { text } of addressesOf(allocation)) this.#dying.delete(text);
+    if (!gone) return await this.#put(allocation);
+    for (const address of addressesOf(allocation)) this.ipam.release(address, freedAt);
   }
 
   #put(allocation: Allocation): Promise<void> {
@@ -146,10 +169,14 @@ export class AllocationLedger {
       return {
         ...next,
         tombstones: next.tombstones.filter((stone) => stone.until > now),
-        resting: this.ipam.resting(),
+        resting: [...this.ipam.resting(), ...this.#restingSoon()],
         cursors: this.ipam.cursors(),
       };
     });
+  }
+
+  #restingSoon(): RestingAddress[] {
+    return Array.from(this.#dying, ([address, freedAt]) => ({ address, freedAt }));
   }
 
   #take(allocation: Allocation): void {

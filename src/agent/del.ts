@@ -17,22 +17,30 @@ export interface DelDependencies {
   drifted(): void;
 }
 
+/** A DEL: the container, and when its deletion arrived (wall clock, milliseconds since the epoch). */
+export interface DelRequest {
+  readonly containerId: string;
+  readonly ifname: string;
+  readonly at: number;
+}
+
 /** Takes a container's packet path and addresses away. Succeeds when there is nothing to take. Called with the container's queue held. */
 export class DelOperation {
   constructor(private readonly deps: DelDependencies) {}
 
   /**
-   * Kernel first, then the record: a crash in between leaves a record without a link, which the repeated DEL or garbage
-   * collection finishes; the other order would leave a link that nobody remembers.
+   * Kernel and record at the same time. A crash in between leaves a record without a link, which the repeated DEL or garbage
+   * collection finishes, or a link without a record, which recovery adopts by its alias, so that they can finish it as well.
    *
    * @param request the container; `at` is when its deletion arrived, wall clock
    * @throws when the kernel keeps the link
    */
-  async run(request: { containerId: string; ifname: string; at: number }): Promise<void> {
-    const allocation = this.deps.ledger.get(allocationKey(request));
+  async run(request: DelRequest): Promise<void> {
+    const { ledger, driver } = this.deps;
+    const allocation = ledger.get(allocationKey(request));
     if (allocation === undefined) return await this.#sweep(request);
-    await Promise.all([this.deps.driver.detach([allocation.hostLink]), this.#revoke(allocation)]);
-    await this.#bury(request);
+    const gone = Promise.all([driver.detach([allocation.hostLink]), this.#revoke(allocation)]);
+    await Promise.all([gone, this.#bury({ ...request, gone })]);
     const { containerId, pod, ipv6, ipv4 } = allocation;
     const name = pod === undefined ? undefined : `${pod.namespace}/${pod.name}`;
     this.deps.logger.info("pod deleted", { container: containerId, pod: name, ipv6, ipv4 });
@@ -40,10 +48,10 @@ export class DelOperation {
   }
 
   /** A container without a record may still have a link, and an ADD of it may still be on its way. */
-  async #sweep(request: { containerId: string; ifname: string; at: number }): Promise<void> {
+  async #sweep(request: DelRequest): Promise<void> {
     const hostLink = hostLinkName(request.containerId);
     if (this.deps.ledger.holderOf(hostLink) === undefined) await this.deps.driver.detach([hostLink]);
-    void this.#bury(request); // in memory at once; nothing was promised that the disk must know
+    void this.#bury({ ...request, gone: Promise.resolve() }); // in memory at once; nothing was promised that the disk must know
   }
 
   /** A grant without its link lets nobody send, and the next full replace drops it: no reason to fail. */
@@ -57,7 +65,7 @@ export class DelOperation {
   }
 
   /** A full disk keeps no pod from going: the memory knows, and the next write says it (spec section 4). */
-  async #bury(request: { containerId: string; ifname: string; at: number }): Promise<void> {
+  async #bury(request: Parameters<AllocationLedger["bury"]>[0]): Promise<void> {
     try {
       await this.deps.ledger.bury(request);
     } catch (error) {

@@ -17,6 +17,8 @@ export class MemoryKernel implements AttachmentDriver {
   readonly namespaces = new Set<string>();
   hold: Promise<void> | undefined;
   failWith: Error | undefined;
+  /** Makes detach fail. */
+  keeps = false;
   attaches = 0;
 
   async attach(attachment: Attachment): Promise<void> {
@@ -34,6 +36,7 @@ export class MemoryKernel implements AttachmentDriver {
   }
 
   detach(hostLinks: readonly string[]): Promise<void> {
+    if (this.keeps) return Promise.reject(new Error("Cannot remove: the kernel keeps it"));
     for (const link of hostLinks) this.links.delete(link);
     return Promise.resolve();
   }
