@@ -51,23 +51,23 @@ export function configPath(node: LabNode): string {
   return `/apis/flock.fritzlab.net/v1alpha1/nodeconfigs/${node.name}`;
 }
 
-/** Waits until one echo request of each family that the addresses have was answered. */
+/** One echo request, which must be answered. `packetSize` in bytes, of the whole IP packet. */
 export async function expectPing(from: Vantage, address: string, packetSize?: number): Promise<void> {
   const options = packetSize === undefined ? {} : { packetSize };
   assert(await ping(from, address, options) !== undefined, `there is no answer from ${address}`);
 }
 
-/** Waits until a condition of the NodeConfig has this reason, and a message that includes the text. @returns the message */
+/** Waits until a condition of the NodeConfig has this reason. @returns its message */
 export async function untilCondition(
   lab: Lab,
   node: LabNode,
-  { type = "Ready", reason, includes = "" }: { type?: string; reason: string; includes?: string },
+  { type = "Ready", reason, generation = 0 }: { type?: string; reason: string; generation?: number },
 ): Promise<string> {
-  return await until(`condition ${type} of ${node.name} is ${reason} and says ${includes}`, async () => {
+  return await until(`condition ${type} of ${node.name} is ${reason}`, async () => {
     const { conditions } = record((await lab.api.get(configPath(node)))?.["status"]);
     const found = records(conditions).find((condition) => condition["type"] === type);
-    const message = String(found?.["message"]);
-    return found?.["reason"] === reason && message.includes(includes) && message;
+    const upToDate = Number(found?.["observedGeneration"]) >= generation;
+    return upToDate && found?.["reason"] === reason && String(found["message"]);
   });
 }
 
@@ -88,7 +88,7 @@ export async function untilEvent(
 export async function untilLogged(
   node: LabNode,
   words: readonly string[],
-  options: UntilOptions & { readonly after?: number } = {},
+  options: UntilOptions & { /** Characters of the log that do not count. */ readonly after?: number } = {},
 ): Promise<string> {
   return await until(`the agent logs ${words.join(" ")}`, async () => {
     const lines = (await node.readLog("agent")).slice(options.after ?? 0).split("\n");
