@@ -40,7 +40,8 @@ export class DelOperation {
     const allocation = ledger.get(allocationKey(request));
     if (allocation === undefined) return await this.#sweep(request);
     const gone = Promise.all([driver.detach([allocation.hostLink]), this.#revoke(allocation)]);
-    await Promise.all([gone, this.#bury({ ...request, gone })]);
+    await this.#bury({ ...request, gone });
+    await gone;
     const { containerId, pod, ipv6, ipv4 } = allocation;
     const name = pod === undefined ? undefined : `${pod.namespace}/${pod.name}`;
     this.deps.logger.info("pod deleted", { container: containerId, pod: name, ipv6, ipv4 });
