@@ -168,3 +168,48 @@ Deno.test("a program that does not exist fails the call, not the conversation's 
   await assertRejects(() => conversation.send([]), Error, "does not start");
   await conversation.close();
 });
+
+Deno.test("run() gives back characters whose bytes arrive apart", async () => {
+  const result = await createSystemRunner().run(shell(`printf '\\303'; sleep 0.05; printf '\\274'`));
+  assertEquals(result.stdout, "\u00fc");
+});
+
+Deno.test("run() that failed leaves its place to the next", async () => {
+  const runner = createSystemRunner({ maxProcesses: 1 });
+  await assertRejects(() => runner.run(["/does/not/exist"]), Error, "does not start");
+  await assertRejects(() => runner.run(shell("exec sleep 30"), { timeoutMs: 50 }), Error, "killed");
+  assertEquals((await runner.run(shell("echo on"), { timeoutMs: 5000 })).stdout, "on\n");
+});
+
+Deno.test("send() kills a process that writes over the limit, and the next one gets a new process", async () => {
+  const conversation = createSystemRunner({ maxOutputBytes: 1000 }).converse(shellProtocol());
+  const pid = Number(await conversation.send(["echo $$ >&2"]));
+  await assertRejects(() => conversation.send(["printf '%05000d' 1 >&2; read -r rest"]), Error, "it writes too much");
+  assert(!isAlive(pid));
+  assertEquals(await conversation.send(["echo back >&2"]), "back\n");
+  await conversation.close();
+});
+
+Deno.test("send() takes a mark of an earlier block for what it is: part of the answer", async () => {
+  const conversation = createSystemRunner().converse(shellProtocol());
+  await conversation.send([]);
+  assertEquals(await conversation.send(["printf '<done 1>' >&2", "sleep 0.05"]), "<done 1>");
+  await conversation.close();
+});
+
+Deno.test("close() waits for the answers that are owed, and kills a process that stays", async () => {
+  const conversation = createSystemRunner().converse(shellProtocol());
+  const pid = Number(await conversation.send(["echo $$ >&2"]));
+  // Once its mark is written, this shell no longer reads its input.
+  const owed = conversation.send([
+    "stay() { while :; do sleep 0.2; done; }; trap stay EXIT; sleep 0.05; echo owed >&2",
+  ]);
+  await conversation.close();
+  assertEquals(await owed, "owed\n");
+  assert(!isAlive(pid));
+});
+
+Deno.test("close() before the first call starts nothing", async () => {
+  const conversation = createSystemRunner().converse(shellProtocol({ argv: ["/does/not/exist"] }));
+  await conversation.close();
+});
