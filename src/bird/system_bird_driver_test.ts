@@ -158,6 +158,18 @@ for (const first of ["0004 Reconfiguration in progress\n", "0005 Reconfiguration
   });
 }
 
+Deno.test("apply() puts its text back, when somebody changed the file, before a new BIRD is told to read it", async () => {
+  await withBench(async ({ driver, config, socket }) => {
+    using bird = fakeBird(socket, answers);
+    await driver.apply("one\n");
+    await Deno.writeTextFile(config, "by hand\n");
+    bird.hangUp();
+    await systemClock.sleep(10);
+    assertEquals(await driver.apply("one\n"), { applied: true });
+    assertEquals([await Deno.readTextFile(config), reloads(bird)], ["one\n", 2]);
+  });
+});
+
 Deno.test("apply() rejects when the directory is not there, and tries again next time", async () => {
   await withBench(async ({ driver, directory, socket }) => {
     using _bird = fakeBird(socket, answers);
