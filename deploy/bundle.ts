@@ -10,7 +10,7 @@ export interface Bundles {
 
 /** @returns where the bundles of a directory lie */
 export function bundlesIn(directory: string): Bundles {
-  return { main: `${directory}/main.js`, agent: `${directory}/agent.js` };
+  return { main: `${directory}/main.mjs`, agent: `${directory}/agent.mjs` };
 }
 
 /** As main.ts writes it. */
@@ -44,5 +44,5 @@ function linkAgent(main: string): string {
   const parts = main.split(JSON.stringify(AGENT_SPECIFIER));
   if (parts.length !== 2) throw new Error(`Cannot link the agent: main.ts names it ${parts.length - 1} times`);
   if (/^import\b|\bnode:/m.test(main)) throw new Error("Cannot use the bundle of main.ts: it imports something");
-  return parts.join('"./agent.js"');
+  return parts.join('"./agent.mjs"');
 }

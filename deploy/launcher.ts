@@ -53,7 +53,7 @@ function renderLauncher(lib: string): string {
   return `#!/bin/sh
 # flock, as deno task build makes it where no denort can be had.
 unset DENO_V8_FLAGS
-export DENO_DIR=${quoteForShell(`${lib}/cache`)} DENO_NO_UPDATE_CHECK=1 DENO_NO_PACKAGE_JSON=1
+export DENO_DIR=${quoteForShell(`${lib}/cache`)} DENO_NO_UPDATE_CHECK=1
 exec ${words.map(quoteForShell).join(" ")} "$@"
 `;
 }
