@@ -30,6 +30,8 @@ export async function bundle(source: string, directory: string): Promise<Bundles
   const bundles = bundlesIn(directory);
   await bundleOne(`${source}/main.ts`, bundles.main);
   await bundleOne(`${source}/src/agent/main.ts`, bundles.agent);
+  // Whoever looks for the nearest package.json stops here, and does not search the directories above the checkout.
+  await Deno.writeTextFile(`${directory}/package.json`, '{ "type": "module" }\n');
   await Deno.writeTextFile(bundles.main, linkAgent(await Deno.readTextFile(bundles.main)));
   return bundles;
 }
