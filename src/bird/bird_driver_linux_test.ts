@@ -120,6 +120,20 @@ Deno.test("a node without IPv4 has a session within six seconds of a router that
   await router.waitForRoute(scene.node.spec.cidr6);
 });
 
+Deno.test("a router that at first refuses the node's AS has a session within six seconds of its change of mind", async () => {
+  await using scene = await setScene([6]);
+  const configure = (line: string): Promise<string> =>
+    scene.lab.router.output(["vtysh", "-c", "configure terminal", "-c", "router bgp 65000", "-c", line]);
+  await configure("neighbor N6 remote-as 64999");
+  await scene.startBird(BOOTSTRAP);
+  await scene.driver.apply(renderBird(scene.config));
+  await until("BIRD was refused", async () => (await scene.driver.sessions())[0]?.lastError?.includes("Bad peer AS"));
+  const start = performance.now();
+  await configure("neighbor N6 remote-as external");
+  await scene.established();
+  assertLess(performance.now() - start, 6000);
+});
+
 Deno.test("the kernel gets the router's prefixes save those connected to the node, and loses them with the peers", async () => {
   await using scene = await setServingScene();
   const learned = async (): Promise<string[]> => {

@@ -158,6 +158,22 @@ for (const first of ["0004 Reconfiguration in progress\n", "0005 Reconfiguration
   });
 }
 
+Deno.test("apply() reloads a BIRD that came back, when sessions() has met it first", async () => {
+  await withBench(async ({ driver, socket }) => {
+    using bird = fakeBird(
+      socket,
+      (command) => command.startsWith("show") ? "8003 No protocols match\n" : answers(command),
+    );
+    await driver.apply("one\n");
+    bird.hangUp();
+    await systemClock.sleep(10);
+    await driver.sessions();
+    assertEquals([reloads(bird), bird.connections], [1, 2]);
+    assertEquals(await driver.apply("one\n"), { applied: true });
+    assertEquals(reloads(bird), 2);
+  });
+});
+
 Deno.test("apply() puts its text back, when somebody changed the file, before a new BIRD is told to read it", async () => {
   await withBench(async ({ driver, config, socket }) => {
     using bird = fakeBird(socket, answers);
