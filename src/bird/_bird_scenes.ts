@@ -10,6 +10,9 @@ import { IP } from "../paths/paths.ts";
 import type { BirdDriver, SessionState } from "./bird_driver.ts";
 import { createBirdDriver } from "./system_bird_driver.ts";
 import { ask, type Daemon, output, plugIn, runner, startBgpd, startBird, unplug, until } from "./_bgp_bench.ts";
+import { expectOwnNamespace } from "../../tests/lab/in_namespace.ts";
+
+expectOwnNamespace();
 
 const BOOTSTRAP = Deno.readTextFileSync(new URL("../../deploy/bird.conf", import.meta.url));
 

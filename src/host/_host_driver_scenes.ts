@@ -7,6 +7,9 @@ import { type Address, parseAddress, parsePrefix, type Prefix } from "../ip/addr
 import { IP, SYSCTL_DIR } from "../paths/paths.ts";
 import { createSysctlTree } from "../sysctl/sysctl_tree.ts";
 import { createHostDriver } from "./system_host_driver.ts";
+import { expectOwnNamespace } from "../../tests/lab/in_namespace.ts";
+
+expectOwnNamespace();
 
 const runner = createSystemRunner();
 const sysctls = createSysctlTree(SYSCTL_DIR);

@@ -6,6 +6,9 @@ import { createSystemRunner } from "../exec/system_runner.ts";
 import { BIRD, IP, SYSCTL_DIR } from "../paths/paths.ts";
 import { createSysctlTree } from "../sysctl/sysctl_tree.ts";
 import { createHostDriver } from "./system_host_driver.ts";
+import { expectOwnNamespace } from "../../tests/lab/in_namespace.ts";
+
+expectOwnNamespace();
 
 /** Longest that a router may live, should this run be killed. */
 const ROUTER_LIFE_S = "60";

@@ -8,6 +8,9 @@ import { IP, SYSCTL_DIR } from "../paths/paths.ts";
 import { createSysctlTree } from "../sysctl/sysctl_tree.ts";
 import { AttachFailed, type Attachment, type AttachmentDriver } from "./attachment_driver.ts";
 import { createAttachmentDriver } from "./system_attachment_driver.ts";
+import { expectOwnNamespace } from "../../tests/lab/in_namespace.ts";
+
+expectOwnNamespace();
 
 const system = createSystemRunner();
 let spawns = 0;

@@ -8,6 +8,9 @@ import { type Address, parseAddress, parsePrefix } from "../ip/address.ts";
 import { NFT, SYSCTL_DIR } from "../paths/paths.ts";
 import type { GuardState, PacketGuard, SourceGrant } from "./packet_guard.ts";
 import { createPacketGuard } from "./system_packet_guard.ts";
+import { expectOwnNamespace } from "../../tests/lab/in_namespace.ts";
+
+expectOwnNamespace();
 
 const POD = "flock0000000a";
 const NODE_MAC = "02:00:00:00:00:0a";

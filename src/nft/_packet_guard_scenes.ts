@@ -7,6 +7,9 @@ import { type Address, parseAddress, parsePrefix, type Prefix } from "../ip/addr
 import { NFT } from "../paths/paths.ts";
 import type { GuardState, PacketGuard, SourceGrant } from "./packet_guard.ts";
 import { createPacketGuard } from "./system_packet_guard.ts";
+import { expectOwnNamespace } from "../../tests/lab/in_namespace.ts";
+
+expectOwnNamespace();
 
 const POD = "flock00000001";
 const OTHER = "flock00000002";
