@@ -3,7 +3,7 @@ import { startCluster } from "./_cluster.ts";
 import { addSandbox } from "./_sandbox.ts";
 
 async function main(): Promise<void> {
-  const lab = await startCluster({ nodes: 1 });
+  const lab = await startCluster({ nodes: 1, api: "embedded" });
   const node = lab.node("node-a");
   await Promise.all([node.runPod({ name: "orphan" }), addSandbox(node)]);
   await Deno.stdout.write(new TextEncoder().encode(`${lab.id}\n`));

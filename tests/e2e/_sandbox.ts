@@ -29,14 +29,17 @@ export interface CallOptions {
   /** More keys of the network configuration. */
   readonly config?: KubeObject;
   readonly env?: Readonly<Record<string, string>>;
+  /** Kills the plugin after so many milliseconds, if it still runs. */
+  readonly killAfterMs?: number;
 }
 
 /** Calls the plugin as a runtime does. */
 export async function callPlugin(node: LabNode, verb: string, options: CallOptions = {}): Promise<PluginAnswer> {
-  const { pod, config, env } = options;
+  const { pod, config, env, killAfterMs } = options;
+  const killed = killAfterMs === undefined ? [] : ["timeout", "-s", "KILL", `${killAfterMs / 1000}`];
   const { namespace = "default", name, uid } = pod ?? {};
   const args = `K8S_POD_NAMESPACE=${namespace};K8S_POD_NAME=${name};K8S_POD_UID=${uid}`;
-  const { code: exit, stdout } = await node.exec([PLUGIN], {
+  const { code: exit, stdout } = await node.exec([...killed, PLUGIN], {
     stdin: JSON.stringify({ cniVersion: "1.1.0", name: "flock", type: "flock", ...config }),
     env: { CNI_COMMAND: verb, CNI_PATH: "/opt/cni/bin", ...(pod && { CNI_ARGS: args }), ...env },
     timeoutMs: 100_000,
