@@ -49,6 +49,18 @@ scene("get() gives up after its time-out", async ({ api, client, clock }) => {
   assertEquals((await answer).status, undefined);
 });
 
+Deno.test("get() gives up after its time-out also while it still connects (T-REL-06)", async () => {
+  using frozen = Deno.listen({ hostname: "127.0.0.1", port: 0 }); // takes the connection, never says a word of TLS
+  const connection = tokenConnection(`https://127.0.0.1:${frozen.addr.port}`, { token: "t" });
+  const clock = new StillClock();
+  const client = createKubeClient({ connection, clock, logger: silentLogger });
+  const answer = assertRejects(() => client.get("/api/v1/nodes/a", { timeoutMs: 700 }), KubeError, "more than 700 ms");
+  using _accepted = await frozen.accept();
+  clock.advance(700);
+  await answer;
+  client.stop();
+});
+
 scene("get() refuses an answer that is no object", async ({ api, client }) => {
   for (const text of ["<html>", "[]", "null"]) {
     api.other = (): Response => new Response(text);

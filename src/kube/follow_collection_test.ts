@@ -115,6 +115,7 @@ for (const [how, answer] of [["an event", undefined], ["an HTTP status", status(
   scene(`lists anew, at one stroke, when 410 Gone comes as ${how}`, script, async (s) => {
     await until(() => before.opened);
     s.clock.advance(60_000);
+    before.send({ type: "BOOKMARK", object: thing("a", 9) }); // a watch that said something ended well, however short it was
     before.end();
     await until(() => answer !== undefined || told.opened);
     told.send(gone);

@@ -53,13 +53,14 @@ export function createTransport(connection: Connection, clock: Clock): Transport
   const pool = new ConnectionPool();
   const attempt = async (wanted: ApiRequest): Promise<AsyncIterable<Uint8Array>> => {
     const { headers, tls } = await connection.credentials();
-    const { statusCode, headers: answered, body } = await request(connection.server + wanted.path, {
+    const answer = request(connection.server + wanted.path, {
       dispatcher: pool.get(tls),
       method: wanted.method,
       headers: { ...headers, Accept: "application/json", "User-Agent": "flock", ...contentType(wanted) },
       body: wanted.body?.text ?? null,
       signal: wanted.signal,
     });
+    const { statusCode, headers: answered, body } = await Promise.race([answer, fall(wanted.signal)]);
     if (statusCode >= 200 && statusCode < 300) return body;
     const wait = retryAfter(answered["retry-after"], clock);
     throw refusal(wanted, { status: statusCode, text: await readText(body, MAX_ERROR_BODY), wait });
@@ -102,6 +103,19 @@ export async function readText(body: AsyncIterable<Uint8Array>, limit: number): 
 export function noAnswer({ method, path }: Pick<ApiRequest, "method" | "path">, cause: unknown): KubeError {
   const state = cause instanceof Error ? cause.message : String(cause);
   return new KubeError(`Cannot ${method} ${quote(pathOf(path))}: no answer, ${state}`, undefined, { cause });
+}
+
+/**
+ * undici hears a signal only once it has a connection: a server that takes one and says no word of TLS, as a frozen one does, would
+ * hold a request of three seconds for CONNECT_TIMEOUT_MS.
+ *
+ * @returns a promise that rejects when the signal falls
+ */
+function fall(signal: AbortSignal): Promise<never> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  if (signal.aborted) reject(signal.reason);
+  signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  return promise;
 }
 
 /** Connections that share one TLS set-up; a rotated authority or client certificate makes a new pool. */
