@@ -16,6 +16,8 @@ const DIST = new URL("../../dist", import.meta.url).pathname;
 const ROUNDS = 60;
 const PODS = 250;
 const CREATED_AT_ONCE = 10;
+/** Agent and kernel still clean up after an answer; nobody's figure is to hold another one's rest. */
+const SETTLE_MS = 25;
 
 /** One contender's turn in a round. */
 interface Turn {
@@ -134,6 +136,7 @@ async function runRounds(nodes: Nodes, book: SampleBook): Promise<void> {
   for (let round = 0; round <= ROUNDS; round++) {
     for (const { node, contender, every = 1 } of shuffled(TURNS, Math.random)) {
       if (round % every !== 0) continue;
+      await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
       const samples = await nodes[node].measure(contender);
       const prefix = node === "full" ? "full." : "";
       if (round > 0) { for (const [name, ms] of Object.entries(samples)) book.add(`${prefix}${name}`, ms); }
