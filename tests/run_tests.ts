@@ -40,7 +40,9 @@ async function main(): Promise<number> {
 
 function skipOutLoud(): void {
   if (Deno.env.get("KUBEBUILDER_ASSETS") !== undefined) return;
-  console.error("test: SKIPPED the real kube-apiserver; run: KUBEBUILDER_ASSETS=DIR npx -y deno@2.9.6 task test");
+  console.error(
+    "test: SKIPPED the real kube-apiserver and containerd 2.4; run: KUBEBUILDER_ASSETS=DIR npx -y deno@2.9.6 task test",
+  );
 }
 
 async function linuxTests(): Promise<string[]> {

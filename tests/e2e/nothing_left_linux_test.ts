@@ -30,7 +30,7 @@ async function tracesOf(id: string): Promise<string> {
 
 Deno.test("a cluster with running pods leaves nothing when it goes down", async () => {
   const before = await machine();
-  const lab = await startCluster({ nodes: 1 });
+  const lab = await startCluster({ nodes: 1, api: "embedded" });
   try {
     const node = lab.node("node-a");
     await Promise.all([node.runPod({ name: "left-running" }), addSandbox(node)]);

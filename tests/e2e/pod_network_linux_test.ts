@@ -107,7 +107,7 @@ Deno.test("a node tells its cluster how it is, and outlives its agent", async (t
 });
 
 Deno.test("nodes of one family serve pods of that family alone", async () => {
-  await using lab = await startCluster({ nodes: [[4], [6]] });
+  await using lab = await startCluster({ nodes: [[4], [6]], api: "embedded" });
   const [four, six] = await Promise.all([
     lab.node("node-a").runPod({ name: "four" }),
     lab.node("node-b").runPod({ name: "six" }),

@@ -64,7 +64,7 @@ Deno.test("STATUS and conflist follow a node from its first start to lost sessio
 });
 
 Deno.test("the plugin lives through an agent that is away", async (t) => {
-  await using lab = await startCluster({ nodes: 1, containerd: false });
+  await using lab = await startCluster({ nodes: 1, api: "embedded", containerd: false });
   const node = lab.node("node-a");
   const stays = await addSandbox(node);
   const goes = await addSandbox(node);
