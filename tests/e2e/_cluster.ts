@@ -51,6 +51,21 @@ export function configPath(node: LabNode): string {
   return `/apis/flock.fritzlab.net/v1alpha1/nodeconfigs/${node.name}`;
 }
 
+/** Creates a Pod in the namespace `default`, bound to the node if one is named. @returns its UID */
+export async function createPod(
+  { api }: Lab,
+  { nodeName, ...metadata }: {
+    readonly name: string;
+    readonly annotations: Readonly<Record<string, string>>;
+    readonly nodeName?: string;
+  },
+): Promise<string> {
+  const containers = [{ name: "main", image: "example.com/app:1" }];
+  const spec = { automountServiceAccountToken: false, containers, ...(nodeName === undefined ? {} : { nodeName }) };
+  const pod = await api.apply({ apiVersion: "v1", kind: "Pod", metadata: { namespace: "default", ...metadata }, spec });
+  return String(record(pod["metadata"])["uid"]);
+}
+
 /** One echo request, which must be answered. `packetSize` in bytes, of the whole IP packet. */
 export async function expectPing(from: Vantage, address: string, packetSize?: number): Promise<void> {
   const options = packetSize === undefined ? {} : { packetSize };

@@ -2,10 +2,10 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { CNI_CODE } from "../../src/cnispec/cni_error.ts";
 import { record } from "../lab/json.ts";
-import { ApiRefused, type KubeObject, type LabApi } from "../lab/lab_api.ts";
+import { ApiRefused, type KubeObject } from "../lab/lab_api.ts";
 import type { Lab } from "../lab/lab.ts";
 import type { LabNode } from "../lab/node.ts";
-import { configPath, expectPing, prefixesOf, startCluster, untilCondition, untilEvent } from "./_cluster.ts";
+import { configPath, createPod, expectPing, prefixesOf, startCluster, untilCondition, untilEvent } from "./_cluster.ts";
 import { addSandbox, type CallOptions, createSandbox } from "./_sandbox.ts";
 
 const PEER = { address: "192.0.2.1", asn: 65000 };
@@ -121,7 +121,7 @@ Deno.test("bad annotations fail the ADD and are told on the pod, whichever way t
     await t.step(`${key}: ${value.slice(0, 20)}`, async () => {
       const annotations = { [`flock.fritzlab.net/${key}`]: value };
       const name = `bad-${index}`;
-      const uid = await createPod(lab.api, { name, annotations, nodeName: node.name });
+      const uid = await createPod(lab, { name, annotations, nodeName: node.name });
       const answer = await refuse(node, { pod: { name, uid } });
       assertStringIncludes(answer, `annotation flock.fritzlab.net/${key} "`);
       assertStringIncludes(answer, says);
@@ -136,7 +136,7 @@ Deno.test("bad annotations fail the ADD and are told on the pod, whichever way t
   });
   await t.step("a bad ip-algo is only warned of", async () => {
     const annotations = { "flock.fritzlab.net/ip-algo": "namespace,namespace" };
-    const uid = await createPod(lab.api, { name: "warned", annotations, nodeName: node.name });
+    const uid = await createPod(lab, { name: "warned", annotations, nodeName: node.name });
     const pod = await addSandbox(node, { pod: { name: "warned", uid } });
     await expectPing(lab.client, pod.address(6));
     const warning = await untilEvent(lab, "warned", { reason: "AnnotationIgnored" });
@@ -159,18 +159,4 @@ async function refuse(node: LabNode, options: CallOptions): Promise<string> {
   ], msg);
   await sandbox.remove();
   return msg;
-}
-
-/** @returns the new Pod's UID */
-async function createPod(
-  api: LabApi,
-  { name, annotations, nodeName }: { name: string; annotations: Record<string, string>; nodeName: string },
-): Promise<string> {
-  const pod = await api.apply({
-    apiVersion: "v1",
-    kind: "Pod",
-    metadata: { name, namespace: "default", annotations },
-    spec: { nodeName, automountServiceAccountToken: false, containers: [{ name: "main", image: "example.com/app:1" }] },
-  });
-  return String(record(pod["metadata"])["uid"]);
 }

@@ -51,7 +51,7 @@ Deno.test("state that is damaged while pods run is rebuilt from the kernel", asy
       for (const address of addresses) await expectPing(lab.client, address);
     });
   }
-  await t.step("DEL and CHECK know the rebuilt pods", async () => {
+  await t.step("DEL knows the rebuilt pods, and what was damaged is kept aside", async () => {
     await Promise.all(pods.map((pod) => pod.remove()));
     assertEquals([await kernelOf(node), await allocationsOf(node)], [NOTHING, []]);
     const kept = await node.output(["sh", "-c", `ls ${STATE_DIR} | grep -c corrupt`]);

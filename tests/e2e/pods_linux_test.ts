@@ -1,9 +1,7 @@
 /** What pods may ask for, and where the agent learns of them. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { parsePrefix } from "../../src/ip/address.ts";
-import { record } from "../lab/json.ts";
-import type { Lab } from "../lab/lab.ts";
-import { expectPing, startCluster } from "./_cluster.ts";
+import { createPod, expectPing, startCluster } from "./_cluster.ts";
 import { addSandbox, type CallOptions, createSandbox } from "./_sandbox.ts";
 
 /** A static pod's UID is a hash of its manifest. */
@@ -54,9 +52,13 @@ Deno.test("the agent knows a pod from the watch, from a direct read, or from the
     assertEquals(pod.addresses.length, 2);
   });
   await t.step("a recreated pod of the same name is another pod (T-REL-48)", async () => {
-    const old = await createPod(lab, { name: "set-0", annotations: { [`${PREFIX}ipv4`]: "true" } }, node.name);
+    const old = await createPod(lab, {
+      name: "set-0",
+      annotations: { [`${PREFIX}ipv4`]: "true" },
+      nodeName: node.name,
+    });
     await lab.api.delete("/api/v1/namespaces/default/pods/set-0");
-    const uid = await createPod(lab, { name: "set-0", annotations: {} }, node.name);
+    const uid = await createPod(lab, { name: "set-0", annotations: {}, nodeName: node.name });
     const [young, stale] = [await addSandbox(node, { pod: { name: "set-0", uid } }), await createSandbox(node)];
     assertEquals(young.addresses.length, 1);
     const refused = await stale.call("ADD", { pod: { name: "set-0", uid: old } });
@@ -70,7 +72,7 @@ Deno.test("the agent knows a pod from the watch, from a direct read, or from the
   });
   await t.step("a static pod with a mirror has the mirror's annotations", async () => {
     const annotations = { "kubernetes.io/config.hash": STATIC_UID, [`${PREFIX}ipv4`]: "true" };
-    await createPod(lab, { name: "mirrored-node-a", annotations }, node.name);
+    await createPod(lab, { name: "mirrored-node-a", annotations, nodeName: node.name });
     const pod = await addSandbox(node, { pod: { name: "mirrored-node-a", uid: STATIC_UID } });
     assertEquals(pod.addresses.length, 2);
   });
@@ -83,18 +85,6 @@ Deno.test("the agent knows a pod from the watch, from a direct read, or from the
 function passedOn(annotations: Record<string, string>): CallOptions {
   const own = Object.entries(annotations).map(([key, value]) => [PREFIX + key, value]);
   return { config: { runtimeConfig: { "io.kubernetes.cri.pod-annotations": Object.fromEntries(own) } } };
-}
-
-/** @returns the new Pod's UID */
-async function createPod(
-  { api }: Lab,
-  metadata: { name: string; annotations: Record<string, string> },
-  nodeName?: string,
-): Promise<string> {
-  const containers = [{ name: "main", image: "example.com/app:1" }];
-  const spec = { automountServiceAccountToken: false, containers, ...(nodeName === undefined ? {} : { nodeName }) };
-  const pod = await api.apply({ apiVersion: "v1", kind: "Pod", metadata: { namespace: "default", ...metadata }, spec });
-  return String(record(pod["metadata"])["uid"]);
 }
 
 /** @returns the eight groups of an IPv6 address, without leading zeros */
