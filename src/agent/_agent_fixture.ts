@@ -136,7 +136,7 @@ export async function openFixture(options: FixtureOptions = {}): Promise<Fixture
         terms: () => Promise.resolve({ config: fixture.config, mtu: 9000 }),
       }),
       ...{ del, collector, queue, lateAdds },
-      check: new CheckOperation({ ledger, driver: kernel }),
+      check: new CheckOperation({ ledger, driver: kernel, guard }),
       assertServing: () => {},
     }),
     [Symbol.asyncDispose]: () => Deno.remove(directory, { recursive: true }).catch(() => {}),

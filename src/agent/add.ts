@@ -4,13 +4,14 @@ import { InvalidInput } from "../fault/invalid_input.ts";
 import { hostLinkName, podMacOf } from "../hash/container_hash.ts";
 import { type Allocation, allocationKey } from "../ipam/allocation.ts";
 import { type FamilyRequest, PoolExhausted } from "../ipam/ipam.ts";
-import { AttachFailed, type AttachFault, type Attachment, type AttachmentDriver } from "../link/attachment_driver.ts";
+import { AttachFailed, type AttachFault, type AttachmentDriver } from "../link/attachment_driver.ts";
 import type { Logger } from "../log/logger.ts";
-import type { PacketGuard, SourceGrant } from "../nft/packet_guard.ts";
+import type { PacketGuard } from "../nft/packet_guard.ts";
 import type { NodeConfig } from "../nodeconfig/node_config.ts";
 import { resolveAddressRequest } from "../pod/resolve_address_request.ts";
 import { StateWriteFailed } from "../store/state.ts";
-import { addressesOf, type AllocationLedger } from "./allocation_ledger.ts";
+import type { AllocationLedger } from "./allocation_ledger.ts";
+import { attachmentOf, findDifferences, grantsOf } from "./attachment_state.ts";
 import type { LateAdds } from "./late_adds.ts";
 import type { PodEvents } from "./pod_events.ts";
 import type { PodFacts, PodSource } from "./pod_source.ts";
@@ -49,17 +50,6 @@ const CODE_OF_FAULT: Readonly<Record<AttachFault, number>> = {
   failed: CNI_CODE.tryAgainLater,
 };
 
-/** @returns the packet path that an allocation stands for */
-export function attachmentOf(allocation: Allocation): Attachment {
-  const { containerId, ifname, netns, hostLink, podMac, mtu } = allocation;
-  return { containerId, ifname, netns, hostLink, podMac, mtu, addresses: addressesOf(allocation) };
-}
-
-/** @returns what an allocation's pod may send from */
-export function grantsOf(allocation: Allocation): SourceGrant[] {
-  return addressesOf(allocation).map((address) => ({ link: allocation.hostLink, address }));
-}
-
 /**
  * Gives a container its addresses and its packet path: pending on disk, then the kernel, then committed on disk, then the answer
  * (spec section 4). Whatever fails in between is undone. Called with the container's queue held.
@@ -92,7 +82,7 @@ export class AddOperation {
   /** A repeated ADD gets the same answer, if what it was told is still so. */
   async #stands(existing: Allocation, request: AddRequest): Promise<boolean> {
     if (existing.state !== "committed" || existing.netns !== request.netns) return false;
-    return (await this.deps.driver.check(attachmentOf(existing))).length === 0;
+    return (await findDifferences(existing, this.deps)).length === 0;
   }
 
   async #reserve(request: AddRequest): Promise<{ allocation: Allocation; facts: PodFacts }> {
@@ -168,9 +158,14 @@ export class AddOperation {
     }
   }
 
-  /** Undoes an ADD, in the order in which a DEL does. */
+  /** Undoes an ADD. What the kernel keeps stays recorded, for the DEL or the collector to try again: its addresses are in use. */
   async #discard(allocation: Allocation): Promise<void> {
-    await this.#attempt(allocation, this.deps.driver.detach([allocation.hostLink]));
+    const { driver, logger } = this.deps;
+    try {
+      await driver.detach([allocation.hostLink]);
+    } catch (error) {
+      return logger.error("ADD not undone", { container: allocation.containerId, error: String(error) });
+    }
     await this.#forget(allocation);
   }
 
@@ -180,7 +175,7 @@ export class AddOperation {
     await this.#attempt(allocation, ledger.drop(allocation));
   }
 
-  /** What cannot be undone now is left to the next full pass and to garbage collection. */
+  /** What cannot be undone now is put right by the next write, and the next full pass. */
   async #attempt({ containerId }: Allocation, undo: Promise<void>): Promise<void> {
     try {
       await undo;

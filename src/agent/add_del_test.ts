@@ -35,6 +35,7 @@ Deno.test("ADD after the state was reopened gives the recorded answer", async ()
   await using fixture = await openFixture();
   const first = await fixture.service.handle(request(fixture, "ADD"));
   await using again = await openFixture({ directory: fixture.directory, kernel: fixture.kernel });
+  again.guard.grants = fixture.guard.grants;
   assertEquals(await again.service.handle(request(again, "ADD")), first);
 });
 
@@ -184,4 +185,26 @@ Deno.test("DEL fails while the kernel keeps the link, frees nothing, and succeed
   fixture.kernel.keeps = false;
   await fixture.service.handle(request(fixture, "DEL"));
   assertEquals(fixture.ledger.all().some(({ containerId }) => containerId === "c1"), false);
+});
+
+Deno.test("an ADD that can neither finish nor be undone keeps its record, so that nobody else gets its addresses", async () => {
+  let full = false;
+  await using fixture = await openFixture({
+    files: (real) => ({
+      ...real,
+      create: (path, content) => full ? Promise.reject(new Error("No space left")) : real.create(path, content),
+    }),
+  });
+  const gate = Promise.withResolvers<void>();
+  fixture.kernel.hold = gate.promise;
+  const add = refused(fixture, request(fixture, "ADD"));
+  while (fixture.kernel.attaches === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  full = true;
+  fixture.kernel.keeps = true;
+  gate.resolve();
+  assertEquals((await add).code, 5);
+  assertEquals([fixture.ledger.all().length, fixture.kernel.links.size], [1, 1]);
+  full = fixture.kernel.keeps = false;
+  await fixture.service.handle(request(fixture, "DEL"));
+  assertEquals([fixture.ledger.all().length, fixture.kernel.links.size], [0, 0]);
 });

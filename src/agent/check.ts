@@ -3,12 +3,13 @@ import type { CheckRequest } from "../cnispec/cni_request.ts";
 import { parseInterfaceAddress } from "../ip/address.ts";
 import { type Allocation, allocationKey } from "../ipam/allocation.ts";
 import type { AttachmentDriver } from "../link/attachment_driver.ts";
-import { attachmentOf } from "./add.ts";
+import type { PacketGuard } from "../nft/packet_guard.ts";
 import { addressesOf, type AllocationLedger } from "./allocation_ledger.ts";
+import { findDifferences } from "./attachment_state.ts";
 
 /** Compares what a container has with what it was given. Changes nothing. */
 export class CheckOperation {
-  constructor(private readonly deps: { ledger: AllocationLedger; driver: AttachmentDriver }) {}
+  constructor(private readonly deps: { ledger: AllocationLedger; driver: AttachmentDriver; guard: PacketGuard }) {}
 
   /** @throws CniError that names every difference */
   async run(request: CheckRequest): Promise<void> {
@@ -16,7 +17,7 @@ export class CheckOperation {
     if (allocation?.state !== "committed") throw failed(request, ["no allocation is recorded for it"]);
     const differences = [
       ...recordDifferences(allocation, request),
-      ...await this.deps.driver.check(attachmentOf(allocation)),
+      ...await findDifferences(allocation, this.deps),
     ];
     if (differences.length > 0) throw failed(request, differences);
   }

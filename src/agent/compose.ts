@@ -105,7 +105,7 @@ export async function composeAgent(
     pods: podSource,
   });
   const del = new DelOperation({ ledger, driver, guard, logger, addressesChanged, drifted });
-  const check = new CheckOperation({ ledger, driver });
+  const check = new CheckOperation({ ledger, driver, guard });
   const collector = new GarbageCollector({ ledger, driver, del, queue, clock, logger, netnsGone });
   const service = new CniService({
     ...{ add, del, check, collector, queue, lateAdds },

@@ -30,12 +30,9 @@ export function renderConflist({ portmap }: Pick<NodeConfig, "portmap">): string
 export function createConflistPlacer(
   file: { read(): Promise<string>; write(text: string): Promise<void> },
 ): (config: Pick<NodeConfig, "portmap"> | undefined) => Promise<void> {
-  let placed: string | undefined;
   return async (config) => {
     if (config === undefined) return;
     const text = renderConflist(config);
-    if (text === placed) return;
     if (await file.read().catch(() => undefined) !== text) await file.write(text);
-    placed = text;
   };
 }

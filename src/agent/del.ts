@@ -3,8 +3,8 @@ import { type Allocation, allocationKey } from "../ipam/allocation.ts";
 import type { AttachmentDriver } from "../link/attachment_driver.ts";
 import type { Logger } from "../log/logger.ts";
 import type { PacketGuard } from "../nft/packet_guard.ts";
-import { grantsOf } from "./add.ts";
 import type { AllocationLedger } from "./allocation_ledger.ts";
+import { grantsOf } from "./attachment_state.ts";
 
 export interface DelDependencies {
   readonly ledger: AllocationLedger;

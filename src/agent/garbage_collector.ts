@@ -78,17 +78,17 @@ export class GarbageCollector {
     // A clock that went back makes an allocation young, never old.
     const old = ({ createdAt }: Allocation): boolean => this.deps.clock.wall() - createdAt >= GRACE_MS;
     const suspects = this.#collectable().filter((allocation) =>
-      old(allocation) && this.deps.netnsGone(allocation.netns)
+      old(allocation) && (allocation.netns === "" || this.deps.netnsGone(allocation.netns))
     );
     if (suspects.length === 0) return [];
     const links = new Set((await this.deps.driver.list()).map(({ hostLink }) => hostLink));
     return suspects.filter(({ hostLink }) => !links.has(hostLink));
   }
 
-  /** What is done and not being worked on. */
+  /** What is not being worked on: a pending one among these was left by an ADD that could not be undone. */
   #collectable(): Allocation[] {
     const { ledger, queue } = this.deps;
-    return ledger.all().filter(({ state, containerId }) => state === "committed" && !queue.busy(containerId));
+    return ledger.all().filter(({ containerId }) => !queue.busy(containerId));
   }
 
   /** The decision may be old by the time the queue is ours: what was added anew meanwhile stays (projectcalico/calico#3589). */

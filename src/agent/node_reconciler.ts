@@ -11,8 +11,9 @@ import type { AttachmentDriver } from "../link/attachment_driver.ts";
 import type { Logger } from "../log/logger.ts";
 import type { PacketGuard } from "../nft/packet_guard.ts";
 import type { NodeConfig } from "../nodeconfig/node_config.ts";
-import { attachmentOf, grantsOf, type NodeTerms } from "./add.ts";
+import type { NodeTerms } from "./add.ts";
 import { addressesOf, type AllocationLedger } from "./allocation_ledger.ts";
+import { attachmentOf, grantsOf } from "./attachment_state.ts";
 import { chooseMtu } from "./choose_mtu.ts";
 import { type NodeConfigReading, type NodeConfigResolution, resolveNodeConfig } from "./resolve_node_config.ts";
 

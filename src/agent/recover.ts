@@ -6,8 +6,8 @@ import type { Logger } from "../log/logger.ts";
 import type { PacketGuard } from "../nft/packet_guard.ts";
 import type { LeftTombstone } from "../rpc/tombstone.ts";
 import type { StateOrigin } from "../store/state.ts";
-import { attachmentOf, grantsOf } from "./add.ts";
 import type { AllocationLedger } from "./allocation_ledger.ts";
+import { attachmentOf, grantsOf } from "./attachment_state.ts";
 import type { DelOperation } from "./del.ts";
 
 export interface RecoverDependencies {
@@ -31,8 +31,7 @@ export async function recover(deps: RecoverDependencies): Promise<void> {
   if (origin.found === "damaged") {
     logger.error("state file damaged, rebuilding from the kernel", { reason: origin.reason, asideAs: origin.asideAs });
   }
-  if (origin.found === "otherBoot") await deps.driver.detach(found.map(({ hostLink }) => hostLink));
-  else await adoptUnrecorded(found, deps);
+  await adoptUnrecorded(found, deps);
   await cleanPending(deps);
   await replayTombstones(deps);
   await ensureGuard(deps);
@@ -41,7 +40,10 @@ export async function recover(deps: RecoverDependencies): Promise<void> {
   logger.info("recovered", { state: origin.found, allocations: ledger.all().length, repaired: repaired.length });
 }
 
-/** Nothing is freed on one source's word: a veth without a record is kept, and garbage collection judges it. */
+/**
+ * Nothing is freed on one source's word: a veth without a record is kept, and garbage collection judges it. No veth outlives a
+ * reboot, so one that is there speaks against a boot id that says so; the pods of a node whose /run/flock was lost live on.
+ */
 async function adoptUnrecorded(found: readonly FoundAttachment[], deps: RecoverDependencies): Promise<void> {
   for (const attachment of found) {
     if (deps.ledger.holderOf(attachment.hostLink) !== undefined) continue;
@@ -50,8 +52,23 @@ async function adoptUnrecorded(found: readonly FoundAttachment[], deps: RecoverD
       deps.logger.error("link without a readable alias left alone", { link: attachment.hostLink });
       continue;
     }
-    await deps.ledger.adopt(allocation);
+    await attempt("adopt", allocation.containerId, { work: deps.ledger.adopt(allocation), logger: deps.logger });
     deps.logger.warn("adopted from the kernel", { link: attachment.hostLink, container: allocation.containerId });
+  }
+}
+
+/** One thing that will not be put right keeps no agent from serving the others; whoever comes next tries again. */
+async function attempt(
+  what: string,
+  container: string,
+  { work, logger }: { work: Promise<void>; logger: Logger },
+): Promise<boolean> {
+  try {
+    await work;
+    return true;
+  } catch (error) {
+    logger.error("recovery incomplete", { what, container, error: String(error) });
+    return false;
   }
 }
 
@@ -72,7 +89,8 @@ function allocationOf(found: FoundAttachment, createdAt: number): Allocation | u
 async function cleanPending({ ledger, del, clock, logger }: RecoverDependencies): Promise<void> {
   for (const allocation of ledger.all().filter(({ state }) => state === "pending")) {
     logger.warn("cleaning up a pending ADD", { container: allocation.containerId });
-    await del.run({ ...allocation, at: clock.wall() });
+    const work = del.run({ ...allocation, at: clock.wall() });
+    await attempt("clean up", allocation.containerId, { work, logger });
   }
 }
 
@@ -81,8 +99,8 @@ async function replayTombstones({ tombstones, del, ledger, logger }: RecoverDepe
   for (const tombstone of tombstones.list()) {
     const known = ledger.get(allocationKey(tombstone)) !== undefined;
     logger.info("replaying a DEL", { container: tombstone.containerId, known });
-    await del.run(tombstone);
-    tombstones.remove(tombstone);
+    const done = await attempt("delete", tombstone.containerId, { work: del.run(tombstone), logger });
+    if (done) tombstones.remove(tombstone);
   }
 }
 

@@ -75,8 +75,29 @@ Deno.test("recover() rebuilds from the kernel when the file is gone, and no addr
 Deno.test("recover() voids everything after a reboot (T-REL-16)", async () => {
   await using fixture = await openFixture();
   await fixture.service.handle(request(fixture, "ADD"));
+  fixture.kernel.links.clear();
   const again = await restart(fixture, { bootId: "boot-2" });
-  assertEquals([again.ledger.all().length, again.kernel.links.size], [0, 0]);
+  assertEquals([again.origin.found, again.ledger.all().length], ["otherBoot", 0]);
+});
+
+Deno.test("recover() cuts no pod whose veth is there, whatever the boot id says: /run/flock may have been lost", async () => {
+  await using fixture = await openFixture();
+  await fixture.service.handle(request(fixture, "ADD"));
+  const [before] = fixture.ledger.all();
+  const again = await restart(fixture, { bootId: "boot-2" });
+  assertEquals(again.kernel.links.size, 1);
+  assertEquals(again.ledger.all().map(({ containerId, ipv4, ipv6 }) => [containerId, ipv4, ipv6]), [
+    ["c1", before?.ipv4, before?.ipv6],
+  ]);
+});
+
+Deno.test("recover() goes on when one thing cannot be put right", async () => {
+  await using fixture = await openFixture();
+  await fixture.service.handle(request(fixture, "ADD"));
+  fixture.kernel.keeps = true;
+  const tombstones = [{ containerId: "c1", ifname: "eth0", at: fixture.clock.now }];
+  const again = await restart(fixture, { tombstones });
+  assertEquals([again.ledger.all().length, tombstones.length], [1, 1]);
 });
 
 Deno.test("recover() replays the DELs that found no agent, and an ADD that began before one of them is late (T-REL-05)", async () => {
@@ -144,6 +165,13 @@ Deno.test("CHECK names what is different, and repairs nothing (T-CNI-20)", async
   await check(prevResult);
   const wrong = { ...prevResult as Record<string, unknown>, ips: [{ address: "198.51.100.9/32", interface: 1 }] };
   await assertRejects(() => check(wrong), CniError, "198.51.100.9");
+  const grants = fixture.guard.grants;
+  fixture.guard.grants = new Set();
+  await assertRejects(() => check(prevResult), CniError, "flock");
+  fixture.guard.grants = undefined;
+  await assertRejects(() => check(prevResult), CniError, "table inet flock");
+  fixture.guard.grants = grants;
+  await check(prevResult);
   fixture.kernel.links.clear();
   await assertRejects(() => check(prevResult), CniError, "link");
   assertEquals(fixture.kernel.links.size, 0);

@@ -1,0 +1,30 @@
+/** What an allocation stands for in the kernel, and how it differs from what is there. */
+import type { Allocation } from "../ipam/allocation.ts";
+import type { Attachment, AttachmentDriver } from "../link/attachment_driver.ts";
+import type { PacketGuard, SourceGrant } from "../nft/packet_guard.ts";
+import { addressesOf } from "./allocation_ledger.ts";
+
+/** @returns the packet path that an allocation stands for */
+export function attachmentOf(allocation: Allocation): Attachment {
+  const { containerId, ifname, netns, hostLink, podMac, mtu } = allocation;
+  return { containerId, ifname, netns, hostLink, podMac, mtu, addresses: addressesOf(allocation) };
+}
+
+/** @returns what an allocation's pod may send from */
+export function grantsOf(allocation: Allocation): SourceGrant[] {
+  return addressesOf(allocation).map((address) => ({ link: allocation.hostLink, address }));
+}
+
+/** @returns every difference between an allocation and the kernel, one phrase each; changes nothing */
+export async function findDifferences(
+  allocation: Allocation,
+  { driver, guard }: { driver: AttachmentDriver; guard: PacketGuard },
+): Promise<readonly string[]> {
+  const [path, sources] = await Promise.all([
+    driver.check(attachmentOf(allocation)),
+    guard.drift({ grants: grantsOf(allocation), podPrefixes: [] }),
+  ]);
+  if (sources === undefined) return [...path, "table inet flock is missing"];
+  // The other pods' grants, which this state leaves out, are none of its business.
+  return [...path, ...sources.filter((phrase) => phrase.includes(allocation.hostLink))];
+}
