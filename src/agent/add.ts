@@ -11,7 +11,7 @@ import type { NodeConfig } from "../nodeconfig/node_config.ts";
 import { resolveAddressRequest } from "../pod/resolve_address_request.ts";
 import { StateWriteFailed } from "../store/state.ts";
 import type { AllocationLedger } from "./allocation_ledger.ts";
-import { attachmentOf, findDifferences, grantsOf } from "./attachment_state.ts";
+import { attachmentOf, findDifferences, grantsOf, isSameNetns } from "./attachment_state.ts";
 import type { LateAdds } from "./late_adds.ts";
 import type { PodEvents } from "./pod_events.ts";
 import type { PodFacts, PodSource } from "./pod_source.ts";
@@ -81,7 +81,7 @@ export class AddOperation {
 
   /** A repeated ADD gets the same answer, if what it was told is still so. */
   async #stands(existing: Allocation, request: AddRequest): Promise<boolean> {
-    if (existing.state !== "committed" || existing.netns !== request.netns) return false;
+    if (existing.state !== "committed" || !isSameNetns(existing.netns, request.netns)) return false;
     return (await findDifferences(existing, this.deps)).length === 0;
   }
 

@@ -31,6 +31,30 @@ Deno.test("ADD repeated for the same container gives the same answer and touches
   assertEquals(fixture.kernel.attaches, 1);
 });
 
+Deno.test("ADD repeated with the other spelling of its netns is the same ADD", async () => {
+  await using fixture = await openFixture();
+  const first = await fixture.service.handle(request(fixture, "ADD", { netns: "/run/netns/c1" })).catch(() =>
+    undefined
+  );
+  assertEquals(first, undefined);
+  fixture.kernel.namespaces.add("/run/netns/c1").add("/var/run/netns/c1");
+  const second = await fixture.service.handle(request(fixture, "ADD", { netns: "/run/netns/c1" }));
+  assertEquals(await fixture.service.handle(request(fixture, "ADD", { netns: "/var/run/netns/c1" })), second);
+});
+
+Deno.test("ADD touches the kernel only when its addresses are recorded on disk", async () => {
+  const disk = Promise.withResolvers<void>();
+  await using fixture = await openFixture({
+    files: (real) => ({ ...real, create: (path, content) => disk.promise.then(() => real.create(path, content)) }),
+  });
+  const add = fixture.service.handle(request(fixture, "ADD"));
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  assertEquals([fixture.kernel.attaches, fixture.guard.grants?.size], [0, 0]);
+  disk.resolve();
+  await add;
+  assertEquals(fixture.kernel.attaches, 1);
+});
+
 Deno.test("ADD after the state was reopened gives the recorded answer", async () => {
   await using fixture = await openFixture();
   const first = await fixture.service.handle(request(fixture, "ADD"));

@@ -15,6 +15,11 @@ export function grantsOf(allocation: Allocation): SourceGrant[] {
   return addressesOf(allocation).map((address) => ({ link: allocation.hostLink, address }));
 }
 
+/** Runtimes spell the directory of namespaces in two ways; /var/run is a link to /run. */
+export function isSameNetns(a: string, b: string): boolean {
+  return a.replace(/^\/var\/run\//, "/run/") === b.replace(/^\/var\/run\//, "/run/");
+}
+
 /** @returns every difference between an allocation and the kernel, one phrase each; changes nothing */
 export async function findDifferences(
   allocation: Allocation,

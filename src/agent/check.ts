@@ -5,7 +5,7 @@ import { type Allocation, allocationKey } from "../ipam/allocation.ts";
 import type { AttachmentDriver } from "../link/attachment_driver.ts";
 import type { PacketGuard } from "../nft/packet_guard.ts";
 import { addressesOf, type AllocationLedger } from "./allocation_ledger.ts";
-import { findDifferences } from "./attachment_state.ts";
+import { findDifferences, isSameNetns } from "./attachment_state.ts";
 
 /** Compares what a container has with what it was given. Changes nothing. */
 export class CheckOperation {
@@ -29,7 +29,7 @@ function recordDifferences(allocation: Allocation, request: CheckRequest): strin
   return [
     ...[...expected].filter((text) => !own.has(text)).map((text) => `prevResult has ${text}, which was not allocated`),
     ...[...own].filter((text) => !expected.has(text)).map((text) => `prevResult lacks ${text}, which was allocated`),
-    ...(allocation.netns === request.netns ? [] : [`it was added in netns ${allocation.netns}`]),
+    ...(isSameNetns(allocation.netns, request.netns) ? [] : [`it was added in netns ${allocation.netns}`]),
   ];
 }
 

@@ -16,6 +16,7 @@ import {
   CNI_CONFIG_DIR,
   CONFLIST,
   IP,
+  LAST_NODE_CONFIG,
   NFT,
   RUN_DIR,
   SESSION_MARKER,
@@ -39,6 +40,7 @@ import { DelOperation } from "./del.ts";
 import { GarbageCollector } from "./garbage_collector.ts";
 import { LateAdds } from "./late_adds.ts";
 import { listen, lockOutOthers } from "./listen.ts";
+import { openNodeConfigMemory } from "./node_config_memory.ts";
 import { NodeReconciler } from "./node_reconciler.ts";
 import type { AgentOptions } from "./parse_agent_args.ts";
 import { PodEvents } from "./pod_events.ts";
@@ -93,7 +95,10 @@ export async function composeAgent(
     path: "/apis/flock.fritzlab.net/v1alpha1/nodeconfigs",
     decode: decodeNodeConfig,
   });
-  const reconciler = new NodeReconciler({ nodeName, nodeConfigs, ledger, host, driver, guard, bird, clock, logger });
+  const reconciler = new NodeReconciler({
+    ...{ nodeName, nodeConfigs, ledger, host, driver, guard, bird, clock, logger },
+    memory: openNodeConfigMemory({ path: LAST_NODE_CONFIG, logger }),
+  });
   const sessions = new SessionMonitor({ bird, marker: createBootMarker(SESSION_MARKER), logger });
   const addressesChanged = (): void => agent.addressesChanged();
   const drifted = (): void => agent.drifted();

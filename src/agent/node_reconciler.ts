@@ -15,6 +15,7 @@ import type { NodeTerms } from "./add.ts";
 import { addressesOf, type AllocationLedger } from "./allocation_ledger.ts";
 import { attachmentOf, grantsOf } from "./attachment_state.ts";
 import { chooseMtu } from "./choose_mtu.ts";
+import type { NodeConfigMemory } from "./node_config_memory.ts";
 import { type NodeConfigReading, type NodeConfigResolution, resolveNodeConfig } from "./resolve_node_config.ts";
 
 /** How long an ADD waits for a NodeConfig, in milliseconds (spec section 4). */
@@ -30,6 +31,8 @@ export interface NodeReconcilerDependencies {
   readonly driver: AttachmentDriver;
   readonly guard: PacketGuard;
   readonly bird: BirdDriver;
+  /** The NodeConfig in force, over restarts of the agent. */
+  readonly memory: NodeConfigMemory;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -56,8 +59,14 @@ export class NodeReconciler {
   #guarded: string | undefined;
   #view: NodeView | undefined;
   #basis: Basis | undefined;
+  /** node name -> prefixes of its pods, as far as known */
+  readonly #prefixesOf = new Map<string, readonly Prefix[]>();
+  /** The last NodeConfig that was in force, over restarts of the agent. */
+  #remembered: NodeConfig | undefined;
 
-  constructor(private readonly deps: NodeReconcilerDependencies) {}
+  constructor(private readonly deps: NodeReconcilerDependencies) {
+    this.#remembered = deps.memory.load();
+  }
 
   get view(): NodeView | undefined {
     return this.#view;
@@ -99,11 +108,12 @@ export class NodeReconciler {
     const { nodeConfigs, host, nodeName } = this.deps;
     if (!nodeConfigs.synced && this.#terms === undefined) return;
     const network = await host.read();
-    const inForce = this.#terms?.config;
+    const inForce = this.#remembered;
     const resolution = resolveNodeConfig({ nodeName, readings: nodeConfigs.items, network, inForce });
     this.#note(resolution);
     const config = resolution.inForce;
     if (config === undefined) return;
+    await this.#remember(config);
     await this.#applyHost(config, network);
     await this.#applyGuard(options);
     if (options.full) await this.#repair();
@@ -116,6 +126,17 @@ export class NodeReconciler {
   /** The part of a pass that a pod's coming and going can change: what is advertised. Costs no process. */
   async announce(): Promise<void> {
     if (this.#basis !== undefined) await this.#applyBird(this.#basis);
+  }
+
+  /** A disk that refuses is no reason not to serve: the memory of this process holds. */
+  async #remember(config: NodeConfig): Promise<void> {
+    if (config === this.#remembered) return;
+    this.#remembered = config;
+    try {
+      await this.deps.memory.save(config);
+    } catch (error) {
+      this.deps.logger.warn("NodeConfig in force not remembered", { error: String(error) });
+    }
   }
 
   #note(resolution: NodeConfigResolution): void {
@@ -162,14 +183,19 @@ export class NodeReconciler {
     return second.filter((what) => first.includes(what));
   }
 
+  /**
+   * Where the cluster's pods may be: the CIDRs of every NodeConfig and what its node still advertises, for after an edit live pods
+   * stay outside the new CIDRs. A NodeConfig that turned invalid or went away keeps what it had: its pods may live on.
+   */
   #podPrefixes(): Prefix[] {
-    const configs = [...this.deps.nodeConfigs.items.values()].flatMap(({ outcome }) =>
-      outcome instanceof InvalidInput ? [] : [outcome]
-    );
+    for (const { name, outcome, advertised } of this.deps.nodeConfigs.items.values()) {
+      const cidrs = outcome instanceof InvalidInput
+        ? this.#prefixesOf.get(name) ?? []
+        : [...outcome.cidr6, ...outcome.cidr4];
+      this.#prefixesOf.set(name, [...cidrs, ...advertised]);
+    }
     const own = this.#resolution?.inForce;
-    const prefixes = [...configs, ...(own === undefined ? [] : [own])].flatMap((
-      { cidr6, cidr4 },
-    ) => [...cidr6, ...cidr4]);
+    const prefixes = [...this.#prefixesOf.values(), own?.cidr6 ?? [], own?.cidr4 ?? []].flat();
     return [...new Map(prefixes.map((prefix) => [prefix.text, prefix])).values()].sort(compareIp);
   }
 
@@ -185,8 +211,9 @@ export class NodeReconciler {
     const birdConfig = resolveBirdConfig({ config, nodeName, network, liveAddresses });
     const outcome = await bird.apply(renderBird(birdConfig));
     const advertised = [...birdConfig.aggregates, ...birdConfig.hostRoutes].map(({ text }) => text).sort();
+    const before = this.#view?.bird;
     this.#view = { resolution, advertised, bird: outcome };
-    if (!outcome.applied) {
+    if (!outcome.applied && JSON.stringify(before) !== JSON.stringify(outcome)) {
       logger.warn("BIRD configuration not in force", { reason: outcome.reason, state: outcome.message });
     }
   }

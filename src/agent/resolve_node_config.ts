@@ -1,4 +1,5 @@
 import { InvalidInput } from "../fault/invalid_input.ts";
+import { parsePrefix, type Prefix } from "../ip/address.ts";
 import { checkAgainstHost, type HostAddresses } from "../nodeconfig/check_against_host.ts";
 import { checkAgainstOthers } from "../nodeconfig/check_against_others.ts";
 import type { NodeConfig } from "../nodeconfig/node_config.ts";
@@ -10,6 +11,8 @@ export interface NodeConfigReading {
   readonly uid: string;
   readonly generation: number;
   readonly outcome: NodeConfig | InvalidInput;
+  /** What its node's agent reports as advertised. */
+  readonly advertised: readonly Prefix[];
 }
 
 /** What became of this node's NodeConfig; the reason is a status condition's. */
@@ -42,7 +45,12 @@ export interface NodeConfigResolution {
 export function decodeNodeConfig(raw: Readonly<Record<string, unknown>>): NodeConfigReading | undefined {
   const { name, uid, generation } = asRecord(raw["metadata"]);
   if (typeof name !== "string") return undefined;
-  const identity = { name, uid: String(uid ?? ""), generation: typeof generation === "number" ? generation : 0 };
+  const identity = {
+    name,
+    uid: String(uid ?? ""),
+    generation: typeof generation === "number" ? generation : 0,
+    advertised: parsePrefixes(asRecord(raw["status"])["advertised"]),
+  };
   try {
     return { ...identity, outcome: parseNodeConfig(raw) };
   } catch (error) {
@@ -60,7 +68,9 @@ export function resolveNodeConfig(sources: NodeConfigSources): NodeConfigResolut
   const others = [...readings.values()].flatMap(({ name, outcome }) =>
     name === nodeName || outcome instanceof InvalidInput ? [] : [outcome]
   );
-  const { problems, warnings } = checkAgainstOthers(own.outcome, others);
+  const advertised = new Map([...readings.values()].map((reading) => [reading.name, reading.advertised]));
+  if (inForce !== undefined) advertised.set(nodeName, [...own.advertised, ...inForce.cidr6, ...inForce.cidr4]);
+  const { problems, warnings } = checkAgainstOthers(own.outcome, others, advertised);
   const all = [...checkAgainstHost(own.outcome, network), ...problems];
   if (all.length > 0) return rejected(inForce, new InvalidInput(all).message);
   return { inForce: own.outcome, verdict: { reason: "Accepted", message: "in force" }, warnings };
@@ -74,6 +84,10 @@ function rejected(inForce: NodeConfig | undefined, message: string): NodeConfigR
 function absence(nodeName: string, inForce: NodeConfig | undefined): Verdict {
   if (inForce === undefined) return { reason: "Missing", message: `there is no NodeConfig "${nodeName}"` };
   return { reason: "Deleted", message: `NodeConfig "${nodeName}" was deleted; its last content stays in force` };
+}
+
+function parsePrefixes(list: unknown): Prefix[] {
+  return Array.isArray(list) ? list.flatMap((text) => parsePrefix(String(text)) ?? []) : [];
 }
 
 function asRecord(value: unknown): Readonly<Record<string, unknown>> {

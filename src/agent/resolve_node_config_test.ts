@@ -73,6 +73,18 @@ Deno.test("resolveNodeConfig() rejects the younger of two that overlap (T-REL-23
   assertStringIncludes(warnings[0] ?? "", "65101");
 });
 
+Deno.test("resolveNodeConfig() gives no prefix that another node has in use to an older NodeConfig that was edited", () => {
+  const older = raw("node-b", {}, "2025-01-01T00:00:00Z");
+  const advertising = { ...raw("node-a"), status: { advertised: ["203.0.113.0/24"] } };
+  assertEquals(resolve(readings(advertising, older)).verdict.reason, "Accepted");
+  const good = resolve(readings(raw("node-a"))).inForce;
+  assertEquals(resolve(readings(raw("node-a"), older), good).verdict.reason, "Accepted");
+  const served = { ...raw("node-b", { cidr4: ["198.51.100.0/24"] }), status: { advertised: ["203.0.113.7/32"] } };
+  const { verdict } = resolve(readings(raw("node-a", {}, "2025-01-01T00:00:00Z"), served));
+  assertEquals(verdict.reason, "Invalid");
+  assertStringIncludes(verdict.message, "203.0.113.7/32 of NodeConfig node-b");
+});
+
 Deno.test("chooseMtu() takes the link towards the peers, else the default route's, else what the NodeConfig says", () => {
   const config = resolve(readings(raw("node-a"))).inForce;
   if (config === undefined) throw new Error("Cannot test: no NodeConfig");

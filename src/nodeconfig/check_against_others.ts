@@ -10,14 +10,24 @@ export interface OthersVerdict {
   readonly warnings: readonly string[];
 }
 
+/** Who has which prefixes in use, whatever the specs say now: node name -> what its agent reports as advertised. */
+export type Advertised = ReadonlyMap<string, readonly Prefix[]>;
+
 /**
- * Compares a NodeConfig with those of other nodes; its own, by name, is skipped. Of two that overlap the younger is at fault, of
- * two of the same age the one whose name sorts later, so that both nodes' agents judge alike without talking.
+ * Compares a NodeConfig with those of other nodes; its own, by name, is skipped. A prefix that one node has in use and the other has
+ * not stays with the first, so that an edit takes nothing from a node in service. Where both or none have it, the younger
+ * is at fault, of two of the same age the one whose name sorts later: both nodes' agents judge alike without talking.
  */
-export function checkAgainstOthers(config: NodeConfig, others: Iterable<NodeConfig>): OthersVerdict {
+export function checkAgainstOthers(
+  config: NodeConfig,
+  others: Iterable<NodeConfig>,
+  advertised: Advertised = new Map(),
+): OthersVerdict {
   const strangers = [...others].filter(({ name }) => name !== config.name).sort(byName);
-  const older = strangers.filter((other) => isOlder(other, config));
-  const problems = [...overlapsOf("cidr6", config, older), ...overlapsOf("cidr4", config, older)];
+  const problems = [
+    ...overlapsOf("cidr6", config, { strangers, advertised }),
+    ...overlapsOf("cidr4", config, { strangers, advertised }),
+  ];
   const asn = config.bgp?.asn;
   const warnings = strangers.filter((other) => asn !== undefined && other.bgp?.asn === asn).map(({ name }) =>
     `spec.bgp.asn ${asn} is also that of NodeConfig ${name}: routers drop routes between the two as loops`
@@ -25,18 +35,30 @@ export function checkAgainstOthers(config: NodeConfig, others: Iterable<NodeConf
   return { problems, warnings };
 }
 
-function overlapsOf(list: "cidr6" | "cidr4", config: NodeConfig, older: readonly NodeConfig[]): Problem[] {
+function overlapsOf(
+  list: "cidr6" | "cidr4",
+  config: NodeConfig,
+  { strangers, advertised }: { strangers: readonly NodeConfig[]; advertised: Advertised },
+): Problem[] {
   return config[list].flatMap((cidr, index) => {
-    const clash = older.flatMap((other) => clashesIn(other, { list, cidr }))[0];
+    const weUse = uses(advertised.get(config.name), cidr);
+    const clash = strangers.flatMap((other) => {
+      const theirs = advertised.get(other.name) ?? [];
+      const theyUse = uses(theirs, cidr);
+      const loses = theyUse === weUse ? isOlder(other, config) : theyUse;
+      return loses ? clashesIn(other, cidr, theyUse ? [...other[list], ...theirs] : other[list]) : [];
+    })[0];
     const field = `spec.${list}[${index}]`;
     return clash === undefined ? [] : [{ field, value: cidr.text, rule: `must not overlap ${clash}` }];
   });
 }
 
-function clashesIn(other: NodeConfig, { list, cidr }: { list: "cidr6" | "cidr4"; cidr: Prefix }): string[] {
-  return other[list].filter((theirs) => overlaps(theirs, cidr)).map(({ text }) =>
-    `${text} of NodeConfig ${other.name}`
-  );
+function uses(advertised: readonly Prefix[] | undefined, cidr: Prefix): boolean {
+  return advertised?.some((prefix) => overlaps(prefix, cidr)) ?? false;
+}
+
+function clashesIn(other: NodeConfig, cidr: Prefix, theirs: readonly Prefix[]): string[] {
+  return theirs.filter((prefix) => overlaps(prefix, cidr)).map(({ text }) => `${text} of NodeConfig ${other.name}`);
 }
 
 function isOlder(a: NodeConfig, b: NodeConfig): boolean {

@@ -20,6 +20,8 @@ export const BIRD_CONFIG = "/etc/flock/bird/bird.conf";
 /** The agent's durable state. */
 export const STATE_DIR = "/var/lib/flock";
 export const STATE_FILE = "/var/lib/flock/allocations.json";
+/** The NodeConfig that was last in force. */
+export const LAST_NODE_CONFIG = "/var/lib/flock/nodeconfig.json";
 /** Where runtimes look for CNI configurations, and flock's. */
 export const CNI_CONFIG_DIR = "/etc/cni/net.d";
 export const CONFLIST = "/etc/cni/net.d/01-flock.conflist";

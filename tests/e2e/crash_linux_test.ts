@@ -65,6 +65,8 @@ Deno.test("reboots, full disks and sandboxes that vanish leave no address behind
   await t.step("another boot voids every allocation, and its addresses rest (T-REL-16)", async () => {
     const before = await Promise.all([addSandbox(node), addSandbox(node)]);
     await node.stopAgent();
+    // No veth outlives a reboot; one that is there would speak against the boot id.
+    await node.output(["sh", "-c", "for l in $(ip -br link | grep -o '^flock[0-9a-f]*'); do ip link del $l; done"]);
     await node.write(BOOT_ID_FILE, `${crypto.randomUUID()}\n`);
     await node.startAgent();
     // A real boot has taken the table away; here the agent replaces it once it knows the NodeConfigs.
@@ -74,6 +76,11 @@ Deno.test("reboots, full disks and sandboxes that vanish leave no address behind
     await expectExactly(node, [after], "after the boot");
     for (const pod of before) assert(!pod.addresses.includes(after.address(4)));
     await expectPing(lab.client, after.address(6));
+    await node.stopAgent("SIGKILL");
+    await node.output(["rm", BOOT_ID_FILE]);
+    await node.startAgent();
+    await expectPing(lab.client, after.address(6));
+    await expectExactly(node, [after], "with its boot id lost");
     await Promise.all([...before, after].map((pod) => pod.remove()));
   });
   await t.step("a full disk fails ADDs and nothing else, until there is room again (T-REL-15)", async () => {

@@ -1,0 +1,111 @@
+import { assert, assertEquals } from "@std/assert";
+import type { BirdDriver } from "../bird/bird_driver.ts";
+import type { HostDriver } from "../host/host_driver.ts";
+import type { Watched } from "../kube/kube_client.ts";
+import type { NodeConfig } from "../nodeconfig/node_config.ts";
+import { type Fixture, logger, openFixture } from "./_agent_fixture.ts";
+import { NodeReconciler } from "./node_reconciler.ts";
+import { openNodeConfigMemory } from "./node_config_memory.ts";
+import { decodeNodeConfig, type NodeConfigReading } from "./resolve_node_config.ts";
+
+function raw(name: string, cidr4: string, status: Record<string, unknown> = {}): Record<string, unknown> {
+  return {
+    metadata: { name, uid: name, generation: 1, creationTimestamp: "2026-01-01T00:00:00Z" },
+    spec: { cidr4: [cidr4] },
+    status,
+  };
+}
+
+interface Opened {
+  readonly fixture: Fixture;
+  readonly items: Map<string, NodeConfigReading>;
+  know(object: Record<string, unknown>): void;
+  readonly reconciler: NodeReconciler;
+  readonly saved: NodeConfig[];
+  /** The pods' prefixes of each replacement of the guard's table. */
+  readonly guarded: string[][];
+}
+
+async function openReconciler(remembered?: NodeConfig): Promise<Opened> {
+  const fixture = await openFixture();
+  const items = new Map<string, NodeConfigReading>();
+  const know = (object: Record<string, unknown>): void => {
+    const reading = decodeNodeConfig(object);
+    if (reading !== undefined) items.set(reading.name, reading);
+  };
+  const nodeConfigs: Watched<NodeConfigReading> = {
+    ...{ synced: true, items, lastContact: 0, onChange: () => () => {}, stop: () => {} },
+  };
+  const host: HostDriver = {
+    read: () => Promise.resolve({ addresses: [], defaultRoutes: [], mtus: new Map() }),
+    apply: () => Promise.resolve([]),
+  };
+  const bird: BirdDriver = { apply: () => Promise.resolve({ applied: true }), sessions: () => Promise.resolve([]) };
+  const saved: NodeConfig[] = [];
+  const guarded: string[][] = [];
+  const replace = fixture.guard.replace.bind(fixture.guard);
+  fixture.guard.replace = (state) => {
+    guarded.push(state.podPrefixes.map(({ text }) => text));
+    return replace(state);
+  };
+  const reconciler = new NodeReconciler({
+    ...{ nodeName: "node-a", nodeConfigs, host, bird, logger },
+    ...{ ledger: fixture.ledger, driver: fixture.kernel, guard: fixture.guard, clock: fixture.clock },
+    memory: { load: () => remembered, save: (config) => Promise.resolve(void saved.push(config)) },
+  });
+  return { fixture, items, know, reconciler, saved, guarded };
+}
+
+Deno.test("NodeReconciler keeps another node's old prefixes guarded while that node advertises them, is invalid or gone", async () => {
+  const { fixture, items, know, reconciler, guarded } = await openReconciler();
+  await using _ = fixture;
+  know(raw("node-a", "203.0.113.0/26"));
+  know(raw("node-b", "203.0.113.64/26"));
+  await reconciler.pass({ full: false });
+  assertEquals(guarded.at(-1), ["203.0.113.0/26", "203.0.113.64/26"]);
+  know(raw("node-b", "203.0.113.128/26", { advertised: ["203.0.113.128/26", "203.0.113.66/32"] }));
+  await reconciler.pass({ full: false });
+  assertEquals(guarded.at(-1), ["203.0.113.0/26", "203.0.113.66/32", "203.0.113.128/26"]);
+  know(raw("node-b", "nonsense"));
+  await reconciler.pass({ full: false });
+  items.delete("node-b");
+  await reconciler.pass({ full: false });
+  assert(guarded.at(-1)?.includes("203.0.113.128/26"));
+});
+
+Deno.test("NodeReconciler serves with the remembered NodeConfig when the API's is invalid or gone after a restart", async () => {
+  const first = await openReconciler();
+  await using _ = first.fixture;
+  first.know(raw("node-a", "203.0.113.0/26"));
+  await first.reconciler.pass({ full: false });
+  const remembered = first.saved[0];
+  assert(remembered !== undefined);
+  for (const object of [raw("node-a", "nonsense"), undefined]) {
+    const again = await openReconciler(remembered);
+    await using _again = again.fixture;
+    if (object !== undefined) again.know(object);
+    await again.reconciler.pass({ full: false });
+    assertEquals([again.reconciler.ready, again.reconciler.config], [true, remembered]);
+    assertEquals(again.saved, []);
+  }
+});
+
+Deno.test("the memory of a NodeConfig survives, and a damaged one is none", async () => {
+  const directory = await Deno.makeTempDir();
+  const path = `${directory}/nodeconfig.json`;
+  const memory = openNodeConfigMemory({ path, logger });
+  assertEquals(memory.load(), undefined);
+  const { saved, know, reconciler, fixture } = await openReconciler();
+  await using _ = fixture;
+  know(raw("node-a", "203.0.113.0/26"));
+  await reconciler.pass({ full: false });
+  const [config] = saved;
+  assert(config !== undefined);
+  await memory.save(config);
+  assertEquals(memory.load(), config);
+  for (const damage of ["", "{", "null", '{"metadata":{}}']) {
+    await Deno.writeTextFile(path, damage);
+    assertEquals(memory.load(), undefined);
+  }
+  await Deno.remove(directory, { recursive: true });
+});

@@ -1,0 +1,33 @@
+import type { NodeConfig } from "./node_config.ts";
+
+/** @returns the object that `parseNodeConfig` reads as this NodeConfig */
+export function renderNodeConfig(config: NodeConfig): Record<string, unknown> {
+  const { name, uid, generation, createdAt, ipAlgo, defaults, mtu, portmap, bgp } = config;
+  return {
+    apiVersion: "flock.fritzlab.net/v1alpha1",
+    kind: "NodeConfig",
+    metadata: {
+      name,
+      uid,
+      generation,
+      creationTimestamp: new Date(createdAt).toISOString(),
+      ...(ipAlgo === undefined ? {} : { annotations: { "flock.fritzlab.net/ip-algo": ipAlgo } }),
+    },
+    spec: {
+      cidr6: config.cidr6.map(({ text }) => text),
+      cidr4: config.cidr4.map(({ text }) => text),
+      defaults,
+      portmap,
+      ...(mtu === undefined ? {} : { mtu }),
+      ...(bgp === undefined ? {} : { bgp: renderBgp(bgp) }),
+    },
+  };
+}
+
+function renderBgp({ asn, routerId, peers }: NonNullable<NodeConfig["bgp"]>): Record<string, unknown> {
+  return {
+    asn,
+    ...(routerId === undefined ? {} : { routerId: routerId.text }),
+    peers: peers.map(({ address, asn }) => ({ address: address.text, asn })),
+  };
+}

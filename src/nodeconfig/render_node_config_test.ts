@@ -1,0 +1,33 @@
+import { assertEquals } from "@std/assert";
+import { parseNodeConfig } from "./parse_node_config.ts";
+import { renderNodeConfig } from "./render_node_config.ts";
+
+const FULL = {
+  metadata: {
+    name: "node-a",
+    uid: "u1",
+    generation: 7,
+    creationTimestamp: "2026-01-02T03:04:05Z",
+    annotations: { "flock.fritzlab.net/ip-algo": "namespace, nonsense" },
+  },
+  spec: {
+    cidr6: ["2001:db8:f001::/64"],
+    cidr4: ["203.0.113.0/24", "198.51.100.0/25"],
+    defaults: { ipv6: true, ipv4: false },
+    mtu: 1400,
+    portmap: true,
+    bgp: { asn: 4200000000, routerId: "192.0.2.10", peers: [{ address: "2001:db8::1", asn: 65000 }] },
+  },
+};
+
+for (
+  const [what, raw] of [["a full one", FULL], ["a small one", {
+    ...FULL,
+    spec: { cidr4: ["203.0.113.0/24"] },
+  }]] as const
+) {
+  Deno.test(`renderNodeConfig() gives what parseNodeConfig() reads as the same: ${what}`, () => {
+    const config = parseNodeConfig(raw);
+    assertEquals(parseNodeConfig(JSON.parse(JSON.stringify(renderNodeConfig(config)))), config);
+  });
+}
