@@ -58,7 +58,8 @@ Deno.test("STATUS and conflist follow a node from its first start to lost sessio
     await node.stopAgent();
     assert(await exists(node.outside(CONFLIST)));
     await node.startAgent();
-    await until("STATUS is 50", async () => await statusOf(node) === 50);
+    await until("the remembered NodeConfig is in force", async () => await statusOf(node) === 0);
+    await (await addSandbox(node)).remove();
     assert(await exists(node.outside(CONFLIST)));
   });
 });
