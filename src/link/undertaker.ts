@@ -13,13 +13,25 @@ export interface UndertakerOptions {
   isThere(link: string): boolean;
 }
 
+/** One request to the kernel, as its callers see it. */
+interface Burial {
+  /** The kernel has answered, whatever it said. */
+  answered: boolean;
+}
+
 /**
  * Removes host ends. The kernel makes a link invisible at once, with its peer, addresses, routes and neighbours, but answers the
  * request only 13 to 24 ms later, after an RCU grace period (netdev_run_todo() waits in rcu_barrier() with the RTNL lock already
  * released). So the request goes through a process of its own, and whoever waits is told as soon as the links are gone from
- * sight. Links of calls made at the same time go as a group, which costs one grace period in all.
+ * sight. Links of calls made at the same time, and of all calls that come while a request is under way, go as a group, which
+ * costs one grace period in all.
  */
 export class Undertaker {
+  readonly #waiting = new Set<string>();
+  #next: Promise<Burial> | undefined;
+  #underWay: Promise<unknown> = Promise.resolve();
+  #distrusted = false;
+
   constructor(private readonly options: UndertakerOptions) {}
 
   /** Resolves when none of the links is to be seen any more. Missing ones are fine. @throws when the kernel keeps one */
@@ -27,7 +39,7 @@ export class Undertaker {
     const there = links.filter(this.options.isThere);
     if (there.length === 0) return;
     if (await this.#gone(there)) return;
-    this.options.batch.renew(); // it may have meant an older link of that name
+    this.#distrusted = true; // the process may have meant an older link of that name
     if (await this.#gone(there)) return;
     throw new Error(`Cannot remove ${there.join(", ")}: the kernel keeps it`);
   }
@@ -38,15 +50,35 @@ export class Undertaker {
 
   /** @returns false when the request was answered, or nothing came for long, and a link is still there */
   async #gone(links: readonly string[]): Promise<boolean> {
-    let answered = false;
-    const answer = (): boolean => (answered = true);
-    this.options.batch.run(burialLines(links)).then(answer, answer);
+    const burial = await this.#join(links);
     const deadline = performance.now() + PATIENCE_MS;
     while (links.some(this.options.isThere)) {
-      if (answered || performance.now() > deadline) return !links.some(this.options.isThere);
+      if (burial.answered || performance.now() > deadline) return !links.some(this.options.isThere);
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
     }
     return true;
+  }
+
+  /**
+   * Resolves when the request is on its way. Nobody leaves before: a link that vanished by itself and was made again for the next
+   * ADD would else be removed by a request that nobody waits for.
+   */
+  #join(links: readonly string[]): Promise<Burial> {
+    for (const link of links) this.#waiting.add(link);
+    this.#next ??= this.#underWay.then(() => this.#start());
+    return this.#next;
+  }
+
+  #start(): Burial {
+    const links = [...this.#waiting];
+    this.#waiting.clear();
+    this.#next = undefined;
+    if (this.#distrusted) this.options.batch.renew();
+    this.#distrusted = false;
+    const burial: Burial = { answered: false };
+    const answer = (): boolean => (burial.answered = true);
+    this.#underWay = this.options.batch.run(burialLines(links)).then(answer, answer);
+    return burial;
   }
 }
 

@@ -1,0 +1,61 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import type { CommandRunner } from "../exec/command_runner.ts";
+import { IpBatch } from "./ip_batch.ts";
+import { Undertaker } from "./undertaker.ts";
+
+interface Lab {
+  readonly undertaker: Undertaker;
+  readonly there: ReadonlySet<string>;
+  readonly sends: readonly string[][];
+  /** So many processes. */
+  started(): number;
+}
+
+/** A kernel whose links go when asked to, and that answers a little later; `deaf` makes so many requests change nothing. */
+function lab(links: string[], deaf = 0): Lab {
+  const there = new Set(links);
+  const sends: string[][] = [];
+  let started = 0;
+  const send = async (lines: readonly string[]): Promise<string> => {
+    sends.push([...lines]);
+    if (deaf-- <= 0) {
+      for (const link of links) {
+        if (lines.some((line) => line.includes(` ${link}`))) there.delete(link);
+      }
+    }
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    return "";
+  };
+  const runner: CommandRunner = {
+    run: () => Promise.reject(new Error("Cannot run: not scripted")),
+    converse: () => (started++, { send, close: () => Promise.resolve() }),
+  };
+  const undertaker = new Undertaker({ batch: new IpBatch(runner, "/ip"), isThere: (link) => there.has(link) });
+  return { undertaker, there, sends, started: () => started };
+}
+
+Deno.test("Undertaker sends links of calls made at the same time as one group", async () => {
+  const { undertaker, there, sends } = lab(["a", "b", "c"]);
+  await Promise.all(["a", "b", "c"].map((link) => undertaker.bury([link])));
+  assertEquals(there.size, 0);
+  const group = 0x666c;
+  assertEquals(sends, [[
+    ...["a", "b", "c"].map((link) => `link set dev ${link} group ${group}`),
+    `link del group ${group}`,
+  ]]);
+});
+
+Deno.test("Undertaker sends links that come while a request is under way together, after it", async () => {
+  const { undertaker, sends } = lab(["a", "b", "c"]);
+  await undertaker.bury(["a"]);
+  await Promise.all([undertaker.bury(["b"]), undertaker.bury(["c"])]);
+  assertEquals(sends.map((lines) => lines.length), [1, 3]);
+});
+
+Deno.test("Undertaker tries once more with a new process, then says what the kernel keeps", async () => {
+  const once = lab(["a"], 1);
+  await once.undertaker.bury(["a"]);
+  assertEquals([once.sends.length, once.started()], [2, 2]);
+  const never = lab(["a"], 9);
+  await assertRejects(() => never.undertaker.bury(["a"]), Error, "Cannot remove a: the kernel keeps it");
+});
