@@ -68,7 +68,13 @@ export interface AttachmentDriver {
   check(attachment: Attachment): Promise<readonly string[]>;
   /** @returns all host ends that are ours. */
   list(): Promise<readonly FoundAttachment[]>;
-  /** Puts back what is missing on the host side of these attachments (routes, neighbours, addresses, link up). Returns a phrase for each thing put back. */
+  /**
+   * Puts back what is missing or changed on the host side of these attachments: routes, neighbours, addresses, sysctls, the link's
+   * MAC, MTU and being up. A host end that is gone is left alone.
+   *
+   * @returns a phrase for each thing that was put back and is so now
+   * @throws AttachFailed
+   */
   repair(attachments: readonly Attachment[]): Promise<readonly string[]>;
   /** Ends the persistent process. */
   close(): Promise<void>;

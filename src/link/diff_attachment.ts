@@ -2,7 +2,7 @@
 import type { Address } from "../ip/address.ts";
 import type { Attachment } from "./attachment_driver.ts";
 import { HOST_MAC } from "./host_mac.ts";
-import { GATEWAY } from "./plan_attachment.ts";
+import { GATEWAY, planSysctls } from "./plan_attachment.ts";
 import type { KernelLink, KernelNeighbor, KernelRoute } from "./read_kernel.ts";
 
 /** One end of a veth as the kernel has it; `link` is undefined when there is none. */
@@ -25,6 +25,14 @@ export function diffHostEnd(attachment: Attachment, { link, routes, neighbors }:
     ...addresses.filter(({ text }) => !hasNeighbor(neighbors, text, podMac))
       .map(({ text }) => `permanent neighbour ${text} on ${hostLink} is missing`),
   ];
+}
+
+/** @param read a sysctl below net/; undefined where the link has none, which is no difference */
+export function diffSysctls(attachment: Attachment, read: (name: string) => string | undefined): string[] {
+  return planSysctls(attachment).flatMap(([name, wanted]) => {
+    const value = read(name);
+    return value === undefined || value === wanted ? [] : [`sysctl ${name} is ${value} instead of ${wanted}`];
+  });
 }
 
 export function diffPodEnd(attachment: Attachment, { link, routes, neighbors }: KernelEnd): string[] {

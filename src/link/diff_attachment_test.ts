@@ -1,8 +1,9 @@
 import { assertEquals } from "@std/assert";
 import { parseAddress } from "../ip/address.ts";
 import type { Attachment } from "./attachment_driver.ts";
-import { diffHostEnd, diffPodEnd, type KernelEnd } from "./diff_attachment.ts";
+import { diffHostEnd, diffPodEnd, diffSysctls, type KernelEnd } from "./diff_attachment.ts";
 import { HOST_MAC } from "./host_mac.ts";
+import { planSysctls } from "./plan_attachment.ts";
 
 const POD_MAC = "02:11:22:33:44:55";
 const of = (...texts: string[]) => texts.flatMap((text) => parseAddress(text) ?? []);
@@ -59,4 +60,13 @@ Deno.test("diffPodEnd() names each difference by itself", () => {
   ]);
   assertEquals(differ({ routes: POD.routes.slice(0, 1) }), ["default route via 169.254.1.1 dev eth0 is missing"]);
   assertEquals(differ({ neighbors: POD.neighbors.slice(1) }), ["permanent neighbour fe80::1 on eth0 is missing"]);
+});
+
+Deno.test("diffSysctls() names what has another value, and misses nothing that a link does not have", () => {
+  const values = new Map(planSysctls(WANTED));
+  const differ = () => diffSysctls(WANTED, (name) => values.get(name));
+  assertEquals(differ(), []);
+  values.set("ipv6/conf/flock0a1b2c3d/accept_ra", "1");
+  values.delete("ipv4/conf/flock0a1b2c3d/rp_filter");
+  assertEquals(differ(), ["sysctl ipv6/conf/flock0a1b2c3d/accept_ra is 1 instead of 0"]);
 });

@@ -8,7 +8,8 @@ import { quote } from "../fault/invalid_input.ts";
 import { parseAddress } from "../ip/address.ts";
 import { ROUTE_PROTOCOL } from "../route_protocol/route_protocol.ts";
 import { AttachFailed, type Attachment, type AttachmentDriver, type FoundAttachment } from "./attachment_driver.ts";
-import { diffHostEnd, diffPodEnd, type KernelEnd } from "./diff_attachment.ts";
+import { diffHostEnd, diffPodEnd, diffSysctls, type KernelEnd } from "./diff_attachment.ts";
+import { HOST_MAC } from "./host_mac.ts";
 import { IpBatch } from "./ip_batch.ts";
 import { parseAlias } from "./link_alias.ts";
 import {
@@ -33,6 +34,14 @@ export interface AttachmentDriverOptions {
   readonly nodePid: number;
 }
 
+/** A host end that is there, and not as it should be. */
+interface BrokenEnd {
+  readonly attachment: Attachment;
+  /** What the link has. */
+  readonly mac: string;
+  readonly differences: readonly string[];
+}
+
 /** So many names may a batch have met that mean nothing any more, before it is started anew. */
 const MAX_BURIED = 1000;
 const HOST_LINK = /^flock[0-9a-f]{8}$/;
@@ -48,7 +57,7 @@ class SystemAttachmentDriver implements AttachmentDriver {
   readonly #undertaker: Undertaker;
   /** Links that are gone, whose index the batch may still remember. */
   readonly #buried = new Set<string>();
-  #marked: Promise<string> | undefined;
+  #marked: Promise<void> | undefined;
 
   constructor(options: AttachmentDriverOptions) {
     this.#options = options;
@@ -61,8 +70,7 @@ class SystemAttachmentDriver implements AttachmentDriver {
 
   async attach(attachment: Attachment): Promise<void> {
     checkWords(attachment);
-    this.#marked ??= this.#batch.run([planNodeMark()]);
-    await this.#marked;
+    await this.#markNode(attachment);
     try {
       await this.#setUpPodEnd(attachment);
       for (const [name, value] of planSysctls(attachment)) this.#options.sysctls.write(name, value);
@@ -85,7 +93,7 @@ class SystemAttachmentDriver implements AttachmentDriver {
       this.#readEnd([this.#options.ip], hostLink),
       this.#readEnd([this.#options.ip, "-n", netnsName(netns)], ifname),
     ]);
-    return [...diffHostEnd(attachment, host), ...diffPodEnd(attachment, pod)];
+    return [...this.#diffHost(attachment, host), ...diffPodEnd(attachment, pod)];
   }
 
   async list(): Promise<readonly FoundAttachment[]> {
@@ -101,20 +109,42 @@ class SystemAttachmentDriver implements AttachmentDriver {
     });
   }
 
-  /** Four reads for all of them together, whatever their number. What needs the pod's namespace is not repaired here. */
+  /**
+   * Four reads for all of them together, whatever their number, and four more where something was broken: what is still so after
+   * is not reported. What needs the pod's namespace is not repaired here.
+   */
   async repair(attachments: readonly Attachment[]): Promise<readonly string[]> {
     if (attachments.length === 0) return [];
-    const ends = await this.#readHostEnds();
-    const broken = attachments.map((attachment) => {
-      const end = ends.get(attachment.hostLink);
-      return { attachment, differences: end === undefined ? [] : diffHostEnd(attachment, end) };
-    }).filter(({ differences }) => differences.length > 0);
-    await Promise.all(broken.map(({ attachment }) => this.#restore(attachment)));
-    return broken.flatMap(({ differences }) => differences);
+    const broken = await this.#broken(attachments);
+    if (broken.length === 0) return [];
+    await Promise.all(broken.map((each) => this.#restore(each)));
+    const still = await this.#readHostEnds();
+    return broken.flatMap(({ attachment, differences }) => {
+      const end = still.get(attachment.hostLink);
+      if (end === undefined) return [];
+      const left = this.#diffHost(attachment, end);
+      return differences.filter((difference) => !left.includes(difference));
+    });
   }
 
   async close(): Promise<void> {
     await Promise.all([this.#batch.close(), this.#undertaker.close()]);
+  }
+
+  /** Once; after a failure the next call tries again. @throws AttachFailed */
+  async #markNode(attachment: Attachment): Promise<void> {
+    this.#marked ??= this.#mark();
+    try {
+      await this.#marked;
+    } catch (error) {
+      this.#marked = undefined;
+      throw failed(attachment, "the node's namespace could not be marked", error);
+    }
+  }
+
+  async #mark(): Promise<void> {
+    const errors = await this.#batch.run([planNodeMark()]);
+    if (errors !== "" && !errors.includes("File exists")) throw new Error(`Cannot mark lo: ${errors.trim()}`);
   }
 
   #renewBatch(): void {
@@ -149,7 +179,8 @@ class SystemAttachmentDriver implements AttachmentDriver {
 
   /**
    * Either end may be in the way of a link. A host end of the name that is another container's, or has no owner that we can read,
-   * stays; one of this very container is what an ADD left that did not end.
+   * stays. What an ADD left that did not end goes: one of this very container, and one of our name with an empty alias, since the
+   * alias comes with the first line for the host's end, after the link itself was made.
    */
   async #clearStaleLink(attachment: Attachment): Promise<void> {
     const { runner, ip } = this.#options;
@@ -167,12 +198,45 @@ class SystemAttachmentDriver implements AttachmentDriver {
     );
   }
 
-  async #restore(attachment: Attachment): Promise<void> {
-    const errors = await this.#batch.run([
-      `link set dev ${attachment.hostLink} mtu ${attachment.mtu}`,
-      ...planHostEnd(attachment).filter((line) => !line.includes("addrgenmode")),
-    ]);
-    if (errors !== "" && !/Cannot find device|No such device/.test(errors)) throw failed(attachment, errors);
+  #diffHost(attachment: Attachment, end: KernelEnd): string[] {
+    const differences = diffHostEnd(attachment, end);
+    if (end.link === undefined) return differences;
+    return [...differences, ...diffSysctls(attachment, (name) => this.#options.sysctls.read(name))];
+  }
+
+  /** Links that are gone are not broken: their end is somebody else's business. */
+  async #broken(attachments: readonly Attachment[]): Promise<readonly BrokenEnd[]> {
+    const ends = await this.#readHostEnds();
+    return attachments.flatMap((attachment) => {
+      const end = ends.get(attachment.hostLink);
+      if (end?.link === undefined) return [];
+      const differences = this.#diffHost(attachment, end);
+      return differences.length === 0 ? [] : [{ attachment, mac: end.link.mac, differences }];
+    });
+  }
+
+  /**
+   * The MTU first, since below 1280 a link has no IPv6 sysctls. A MAC is set only where it is another: the kernel drops the
+   * link's neighbours, permanent ones too, with every change (neigh_changeaddr()).
+   *
+   * @throws AttachFailed
+   */
+  async #restore({ attachment, mac }: BrokenEnd): Promise<void> {
+    const { hostLink, mtu } = attachment;
+    const link = [
+      `link set dev ${hostLink} mtu ${mtu}`,
+      ...(mac === HOST_MAC ? [] : [`link set dev ${hostLink} address ${HOST_MAC}`]),
+    ];
+    expectRestored(attachment, await this.#batch.run(link));
+    for (const [name, value] of planSysctls(attachment)) this.#restoreSysctl(name, value);
+    const lines = planHostEnd(attachment).filter((line) => !line.includes("addrgenmode"));
+    expectRestored(attachment, await this.#batch.run(lines));
+  }
+
+  #restoreSysctl(name: string, value: string): void {
+    const { sysctls } = this.#options;
+    const now = sysctls.read(name);
+    if (now !== undefined && now !== value) sysctls.write(name, value);
   }
 
   async #readEnd(ip: [string, ...string[]], link: string): Promise<KernelEnd> {
@@ -245,4 +309,10 @@ function isHarmless(error: unknown): boolean {
 
 function failed({ hostLink }: Attachment, state: string, cause?: unknown): AttachFailed {
   return new AttachFailed("failed", `Cannot attach ${hostLink}: ${state.trim()}`, { cause });
+}
+
+/** A link that vanished meanwhile needs no repair. */
+function expectRestored({ hostLink }: Attachment, errors: string): void {
+  if (errors === "" || /Cannot find device|No such device/.test(errors)) return;
+  throw new AttachFailed("failed", `Cannot repair ${hostLink}: ${errors.trim()}`);
 }
