@@ -20,6 +20,8 @@ export class MemoryKernel implements AttachmentDriver {
   /** Makes detach fail. */
   keeps = false;
   attaches = 0;
+  // hostLink -> what check finds and repair puts back, once
+  readonly damage = new Map<string, readonly string[]>();
 
   async attach(attachment: Attachment): Promise<void> {
     this.attaches++;
@@ -45,17 +47,20 @@ export class MemoryKernel implements AttachmentDriver {
     const found = this.links.get(attachment.hostLink);
     if (found === undefined) return Promise.resolve([`link ${attachment.hostLink} is missing`]);
     const has = (address: Address): boolean => found.addresses.some(({ text }) => text === address.text);
-    return Promise.resolve(
-      attachment.addresses.filter((ip) => !has(ip)).map(({ text }) => `address ${text} is missing`),
-    );
+    return Promise.resolve([
+      ...attachment.addresses.filter((ip) => !has(ip)).map(({ text }) => `address ${text} is missing`),
+      ...this.damage.get(attachment.hostLink) ?? [],
+    ]);
   }
 
   list(): Promise<readonly FoundAttachment[]> {
     return Promise.resolve([...this.links.values()]);
   }
 
-  repair(): Promise<readonly string[]> {
-    return Promise.resolve([]);
+  repair(attachments: readonly Attachment[]): Promise<readonly string[]> {
+    const repaired = attachments.flatMap(({ hostLink }) => this.damage.get(hostLink) ?? []);
+    for (const { hostLink } of attachments) this.damage.delete(hostLink);
+    return Promise.resolve(repaired);
   }
 
   close(): Promise<void> {
