@@ -8,19 +8,12 @@ import { quote } from "../fault/invalid_input.ts";
 import { parseAddress } from "../ip/address.ts";
 import { ROUTE_PROTOCOL } from "../route_protocol/route_protocol.ts";
 import { AttachFailed, type Attachment, type AttachmentDriver, type FoundAttachment } from "./attachment_driver.ts";
+import { expectRestored, explain, failed, isHarmless } from "./attach_failure.ts";
 import { diffHostEnd, diffPodEnd, diffSysctls, type KernelEnd } from "./diff_attachment.ts";
 import { HOST_MAC } from "./host_mac.ts";
 import { IpBatch } from "./ip_batch.ts";
 import { parseAlias } from "./link_alias.ts";
-import {
-  checkWords,
-  GUARD_LINE,
-  LINK_LINE,
-  planHostEnd,
-  planNodeMark,
-  planPodEnd,
-  planSysctls,
-} from "./plan_attachment.ts";
+import { checkWords, planHostEnd, planNodeMark, planPodEnd, planSysctls } from "./plan_attachment.ts";
 import { parseLink, parseNeighbor, parseRoute } from "./read_kernel.ts";
 import { Undertaker } from "./undertaker.ts";
 
@@ -138,7 +131,7 @@ class SystemAttachmentDriver implements AttachmentDriver {
       await this.#marked;
     } catch (error) {
       this.#marked = undefined;
-      throw failed(attachment, "the node's namespace could not be marked", error);
+      throw failed(attachment, `the node's namespace could not be marked: ${String(error)}`, error);
     }
   }
 
@@ -284,35 +277,4 @@ class SystemAttachmentDriver implements AttachmentDriver {
 /** `ip -n` takes a name below /var/run/netns; from there any path can be reached. */
 function netnsName(path: string): string {
   return `../../..${path}`;
-}
-
-/** @param stderr of the process for the pod's end, which stopped at its first failing line */
-function explain(attachment: Attachment, stderr: string): AttachFailed {
-  const { hostLink, ifname, netns } = attachment;
-  const line = Number(/Command failed -:(\d+)/.exec(stderr)?.[1]);
-  if (/network namespace/.test(stderr)) {
-    return new AttachFailed("netnsMissing", `Cannot attach ${hostLink}: there is no network namespace "${netns}"`);
-  }
-  if (line === GUARD_LINE && stderr.includes("File exists")) {
-    return new AttachFailed("netnsIsHost", `Cannot attach ${hostLink}: "${netns}" is the node's own namespace`);
-  }
-  if (line === LINK_LINE && stderr.includes("File exists")) {
-    return new AttachFailed("ifnameExists", `Cannot attach ${hostLink}: "${netns}" has an interface ${ifname} already`);
-  }
-  return failed(attachment, stderr);
-}
-
-/** Faults that were found before anything was made. */
-function isHarmless(error: unknown): boolean {
-  return error instanceof AttachFailed && error.fault !== "failed";
-}
-
-function failed({ hostLink }: Attachment, state: string, cause?: unknown): AttachFailed {
-  return new AttachFailed("failed", `Cannot attach ${hostLink}: ${state.trim()}`, { cause });
-}
-
-/** A link that vanished meanwhile needs no repair. */
-function expectRestored({ hostLink }: Attachment, errors: string): void {
-  if (errors === "" || /Cannot find device|No such device/.test(errors)) return;
-  throw new AttachFailed("failed", `Cannot repair ${hostLink}: ${errors.trim()}`);
 }
