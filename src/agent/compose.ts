@@ -9,7 +9,8 @@ import { systemRandomBits } from "../ipam/random_bits.ts";
 import { loadConnection } from "../kube/connection.ts";
 import { createKubeClient } from "../kube/create_kube_client.ts";
 import { createAttachmentDriver } from "../link/system_attachment_driver.ts";
-import { createLogger, type Logger } from "../log/logger.ts";
+import { createLogger } from "../log/logger.ts";
+import { writeLinesTo } from "../log/write_lines.ts";
 import { createPacketGuard } from "../nft/system_packet_guard.ts";
 import {
   AGENT_SOCKET,
@@ -62,7 +63,7 @@ export async function composeAgent(
 ): Promise<Agent> {
   const { nodeName } = options;
   const clock = systemClock;
-  const logger = createStderrLogger();
+  const logger = createLogger(writeLinesTo(Deno.stderr), { level: "info", now: () => Date.now() });
   await lockOutOthers(RUN_DIR);
 
   const runner = createSystemRunner();
@@ -135,10 +136,4 @@ export async function composeAgent(
     },
   });
   return agent;
-}
-
-function createStderrLogger(): Logger {
-  const encoder = new TextEncoder();
-  const write = (line: string): void => void Deno.stderr.writeSync(encoder.encode(line));
-  return createLogger(write, { level: "info", now: () => Date.now() });
 }

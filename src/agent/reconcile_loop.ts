@@ -26,7 +26,8 @@ export class ReconcileLoop {
   ring(tick: Tick): void {
     if (this.#stopped) return;
     this.#pending.add(tick);
-    this.#running ??= this.#run();
+    // Only what #failed throws is dropped here: a rejection that nobody awaits would end the agent.
+    this.#running ??= this.#run().catch(() => {});
   }
 
   /** Rings at a fixed interval until the signal is aborted. */
@@ -49,21 +50,26 @@ export class ReconcileLoop {
 
   async #run(): Promise<void> {
     await Promise.resolve(); // ticks rung in the same turn belong to the same pass
-    while (this.#pending.size > 0) {
-      const ticks = [...this.#pending];
-      this.#pending.clear();
-      try {
-        await this.pass(ticks);
-      } catch (error) {
-        this.#failed(error, ticks);
-      }
+    try {
+      while (this.#pending.size > 0) await this.#passOnce();
+    } finally {
+      this.#running = undefined; // in the same turn as the last look at #pending: no tick can fall between
     }
-    this.#running = undefined; // in the same turn as the last look at #pending: no tick can fall between
+  }
+
+  async #passOnce(): Promise<void> {
+    const ticks = [...this.#pending];
+    this.#pending.clear();
+    try {
+      await this.pass(ticks);
+    } catch (error) {
+      this.#failed(error, ticks);
+    }
   }
 
   #failed(error: unknown, ticks: readonly Tick[]): void {
     const { name, retryMs, clock, logger } = this.options;
+    if (!this.#stopped) void clock.sleep(retryMs).then(() => this.ring("retry")); // first: whatever becomes of the log line
     logger.error("reconcile failed", { loop: name, ticks, error: String(error) });
-    if (!this.#stopped) void clock.sleep(retryMs).then(() => this.ring("retry"));
   }
 }

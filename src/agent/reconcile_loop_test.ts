@@ -45,3 +45,17 @@ Deno.test("ReconcileLoop starts nothing after stop()", async () => {
   await loop.settled();
   assertEquals(passes, 0);
 });
+
+Deno.test("ReconcileLoop outlives a logger that throws, and tries again", async () => {
+  let passes = 0;
+  const throwing = createLogger(() => {
+    throw new Error("Broken pipe");
+  }, { level: "error", now: () => 0 });
+  const pass = (): Promise<void> => ++passes === 1 ? Promise.reject(new Error("no")) : Promise.resolve();
+  const loop = new ReconcileLoop(pass, { name: "test", retryMs: 1, clock: systemClock, logger: throwing });
+  loop.ring("start");
+  await loop.settled();
+  await systemClock.sleep(20);
+  await loop.settled();
+  assertEquals(passes, 2);
+});

@@ -16,7 +16,7 @@ const ORDER: readonly LogLevel[] = ["debug", "info", "warn", "error"];
 /**
  * A logger that writes JSON lines; control characters of pod-chosen text are escaped by JSON itself.
  *
- * @param write gets one line with its newline
+ * @param write gets one line with its newline; must not throw, for the logger's callers rely on that
  * @param options the lowest level that is written, and the time for the `time` field (milliseconds since the epoch)
  */
 export function createLogger(
