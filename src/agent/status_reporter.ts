@@ -25,7 +25,7 @@ export interface StatusReporterDependencies {
 
 /** Tells the cluster how the node is: NodeConfig status and Events, and the Node's NetworkUnavailable condition. */
 export class StatusReporter {
-  /** The status as last written, without times of transition. */
+  /** The object (a NodeConfig made anew has an empty status) and the status last written to it; times change only with a transition. */
   #written = "";
   /** condition type -> status and since when */
   readonly #transitions = new Map<string, { status: string; since: string }>();
@@ -40,7 +40,7 @@ export class StatusReporter {
     const { advertised } = facts.view;
     const peers = facts.sessions.sessions?.map(peerStatus) ?? [];
     const status = { observedGeneration: reading.generation, conditions, peers, advertised };
-    const text = JSON.stringify(status);
+    const text = JSON.stringify([reading.uid, status]);
     if (text === this.#written) return;
     const path = `/apis/flock.fritzlab.net/v1alpha1/nodeconfigs/${this.deps.nodeName}`;
     await this.deps.kube.patchStatus(path, { status }, "merge");
@@ -86,7 +86,7 @@ export class StatusReporter {
   }
 
   #recordEvents({ name, uid }: NodeConfigReading, { resolution: { verdict, warnings } }: NodeView): void {
-    const seen = JSON.stringify([verdict, warnings]);
+    const seen = JSON.stringify([uid, verdict, warnings]);
     if (seen === this.#eventVerdict) return;
     this.#eventVerdict = seen;
     const involved = { apiVersion: "flock.fritzlab.net/v1alpha1", kind: "NodeConfig", name, uid };
