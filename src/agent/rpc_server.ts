@@ -4,14 +4,20 @@ import { MAX_REQUEST_BYTES, type RpcResponse } from "../rpc/rpc.ts";
 
 /** A client has this long to send its request, in milliseconds. */
 const REQUEST_TIMEOUT_MS = 5_000;
+/** And this long to take the answer. */
+const ANSWER_TIMEOUT_MS = 5_000;
+/** Milliseconds until the next try when a connection cannot be accepted, for want of file descriptors for instance. */
+const ACCEPT_RETRY_MS = 500;
 /** More connections than this at once are made to wait in the socket's backlog. */
 const MAX_CONNECTIONS = 512;
 
 export interface RpcServerOptions {
-  readonly listener: Deno.Listener<Deno.UnixConn>;
+  readonly listener: Pick<Deno.Listener<Deno.UnixConn>, "accept" | "close">;
   /** Answers one request; what it throws becomes an error answer. */
   handle(request: unknown): Promise<unknown>;
   readonly logger: Logger;
+  /** How long a client has to take its answer, in milliseconds. Default 5000. */
+  readonly answerTimeoutMs?: number;
 }
 
 /** Serves newline-delimited JSON, one request and one response per connection. A slow or silent client harms nobody else. */
@@ -22,7 +28,7 @@ export class RpcServer {
 
   /** Accepts until `stop` is called; resolves then. */
   async serve(): Promise<void> {
-    for await (const connection of this.options.listener) {
+    for (let connection = await this.#accept(); connection !== undefined; connection = await this.#accept()) {
       const served: Promise<void> = this.#serve(connection).finally(() => this.#open.delete(served));
       this.#open.add(served);
       if (this.#open.size >= MAX_CONNECTIONS) await Promise.race(this.#open);
@@ -35,11 +41,24 @@ export class RpcServer {
     await Promise.all(this.#open);
   }
 
+  /** Survives what passes, such as EMFILE. @returns undefined when the listener is closed */
+  async #accept(): Promise<Deno.UnixConn | undefined> {
+    for (;;) {
+      try {
+        return await this.options.listener.accept();
+      } catch (error) {
+        if (error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted) return undefined;
+        this.options.logger.error("connection not accepted", { error: String(error) });
+        await new Promise((resolve) => setTimeout(resolve, ACCEPT_RETRY_MS));
+      }
+    }
+  }
+
   async #serve(connection: Deno.UnixConn): Promise<void> {
     try {
       const line = await this.#readLine(connection);
       if (line === undefined) return;
-      await writeAll(connection, `${JSON.stringify(await this.#answer(line))}\n`);
+      await this.#writeAll(connection, `${JSON.stringify(await this.#answer(line))}\n`);
     } catch (error) {
       this.options.logger.debug("connection lost", { error: String(error) });
     } finally {
@@ -81,6 +100,17 @@ export class RpcServer {
       clearTimeout(deadline);
     }
   }
+
+  async #writeAll(connection: Deno.UnixConn, text: string): Promise<void> {
+    const { answerTimeoutMs = ANSWER_TIMEOUT_MS } = this.options;
+    const deadline = setTimeout(() => closeQuietly(connection), answerTimeoutMs);
+    try {
+      let rest = new TextEncoder().encode(text);
+      while (rest.length > 0) rest = rest.subarray(await connection.write(rest));
+    } finally {
+      clearTimeout(deadline);
+    }
+  }
 }
 
 function parseLine(line: string): unknown {
@@ -89,11 +119,6 @@ function parseLine(line: string): unknown {
   } catch (error) {
     throw new CniError(CNI_CODE.decodeFailure, "Cannot decode request: not JSON", { cause: error });
   }
-}
-
-async function writeAll(connection: Deno.UnixConn, text: string): Promise<void> {
-  let rest = new TextEncoder().encode(text);
-  while (rest.length > 0) rest = rest.subarray(await connection.write(rest));
 }
 
 /** The time-out, the client and the end of an answer may each close it first. */

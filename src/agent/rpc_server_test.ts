@@ -60,6 +60,37 @@ Deno.test("RpcServer lets no silent or vanished client hold up others", async ()
   });
 });
 
+Deno.test("RpcServer gives up on a client that does not read its answer, and so stop() ends", async () => {
+  const path = `${await Deno.makeTempDir()}/agent.sock`;
+  const handle = (): Promise<unknown> => Promise.resolve("x".repeat(16 * 1024 * 1024));
+  const server = new RpcServer({ listener: await listen(path), handle, logger, answerTimeoutMs: 50 });
+  const served = server.serve();
+  using deaf = await Deno.connect({ transport: "unix", path });
+  await deaf.write(new TextEncoder().encode("{}\n"));
+  assertEquals(await deaf.read(new Uint8Array(1)), 1);
+  await server.stop();
+  await served;
+  await Deno.remove(path.slice(0, path.lastIndexOf("/")), { recursive: true });
+});
+
+Deno.test("RpcServer goes on after a connection that could not be accepted", async () => {
+  const directory = await Deno.makeTempDir();
+  const path = `${directory}/agent.sock`;
+  const real = await listen(path);
+  let failures = 1;
+  const listener = {
+    accept: (): Promise<Deno.UnixConn> =>
+      failures-- > 0 ? Promise.reject(new Error("Too many open files (os error 24)")) : real.accept(),
+    close: (): void => real.close(),
+  };
+  const server = new RpcServer({ listener, handle: () => Promise.resolve("here"), logger });
+  const served = server.serve();
+  assertEquals(JSON.parse(await call(path, "{}\n")), { ok: true, result: "here" });
+  await server.stop();
+  await served;
+  await Deno.remove(directory, { recursive: true });
+});
+
 Deno.test("listen() replaces a dead agent's socket and refuses a live one's", async () => {
   const directory = await Deno.makeTempDir();
   const path = `${directory}/agent.sock`;
