@@ -19,6 +19,8 @@ const NODE_CONDITION_MS = 60_000;
 /** The NodeConfig's status is written at most once in this time. */
 const STATUS_MS = 1_000;
 const RETRY_MS = 2_000;
+/** How long a stop waits for requests, then for passes, then for the drivers, in milliseconds; 5 s in all. */
+const STOP_MS = { requests: 2_000, loops: 2_000, drivers: 1_000 };
 
 const ADDRESSES: Tick = "addresses";
 const DRIFT: Tick = "drift";
@@ -26,13 +28,13 @@ const DRIFT: Tick = "drift";
 export interface AgentParts {
   readonly nodeName: string;
   readonly nodeConfigs: Watched<NodeConfigReading>;
-  readonly kube: KubeClient;
-  readonly ledger: AllocationLedger;
-  readonly reconciler: NodeReconciler;
-  readonly sessions: SessionMonitor;
-  readonly collector: GarbageCollector;
-  readonly reporter: StatusReporter;
-  readonly server: RpcServer;
+  readonly kube: Pick<KubeClient, "stop">;
+  readonly ledger: Pick<AllocationLedger, "flush">;
+  readonly reconciler: Pick<NodeReconciler, "ready" | "view" | "resolution" | "announce" | "pass">;
+  readonly sessions: Pick<SessionMonitor, "view" | "read">;
+  readonly collector: Pick<GarbageCollector, "sweep">;
+  readonly reporter: Pick<StatusReporter, "reportNodeConfig" | "reportNode">;
+  readonly server: Pick<RpcServer, "serve" | "stop">;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Writes the conflist; called when the node can serve and whenever the NodeConfig in force may say something new. */
@@ -44,13 +46,17 @@ export interface AgentParts {
 /** The running agent: rings the loops and serves the plugin. */
 export class Agent {
   readonly #node: ReconcileLoop;
+  readonly #conflist: ReconcileLoop;
   readonly #status: ReconcileLoop;
   readonly #condition: ReconcileLoop;
   readonly #sessions: ReconcileLoop;
   readonly #collect: ReconcileLoop;
+  readonly #stopped = Promise.withResolvers<void>();
+  #sawReady = false;
 
   constructor(private readonly parts: AgentParts) {
     this.#node = this.#loop("node", (ticks) => this.#reconcileNode(ticks));
+    this.#conflist = this.#loop("conflist", () => this.#placeConflist());
     this.#status = this.#loop("status", () => this.#reportStatus());
     this.#condition = this.#loop("condition", () => this.#reportCondition());
     this.#sessions = this.#loop("sessions", () => this.#readSessions());
@@ -78,49 +84,76 @@ export class Agent {
     this.#condition.ringEvery(NODE_CONDITION_MS, { tick: "heartbeat", signal });
     signal.addEventListener("abort", () => void this.#stop(unlisten), { once: true });
     logger.info("serving", { node: this.parts.nodeName });
-    await server.serve();
+    await Promise.race([server.serve(), this.#stopped.promise]);
     await this.#stopped.promise;
   }
-
-  readonly #stopped = Promise.withResolvers<void>();
 
   async #stop(unlisten: () => void): Promise<void> {
     const { server, kube, logger } = this.parts;
     logger.info("stopping");
     unlisten();
-    await server.stop();
-    await Promise.all(
-      [this.#node, this.#status, this.#condition, this.#sessions, this.#collect].map((loop) => loop.stop()),
-    );
-    kube.stop();
-    await this.parts.close();
+    const loops = [this.#node, this.#conflist, this.#status, this.#condition, this.#sessions, this.#collect];
+    await this.#end("requests", () => server.stop());
+    await this.#end("loops", async () => {
+      kube.stop(); // first: a pass that waits for the API server ends now
+      await Promise.all(loops.map((loop) => loop.stop()));
+    });
+    await this.#end("drivers", () => this.parts.close());
     this.#stopped.resolve();
+  }
+
+  /** Never throws, and waits no longer than it may: an ADD may wait a minute for its NodeConfig. */
+  async #end(what: keyof typeof STOP_MS, work: () => Promise<void>): Promise<void> {
+    const { clock, logger } = this.parts;
+    const done = new AbortController();
+    const late = clock.sleep(STOP_MS[what], done.signal).then(
+      () => logger.warn("not ended in time", { what }),
+      () => {},
+    );
+    const ended = work().catch((error: unknown) => logger.error("not ended", { what, error: String(error) }));
+    await Promise.race([ended, late]);
+    done.abort();
   }
 
   async #reconcileNode(ticks: readonly Tick[]): Promise<void> {
     const { reconciler } = this.parts;
-    const wasReady = reconciler.ready;
-    if (ticks.every((tick) => tick === ADDRESSES)) await reconciler.announce();
-    else await reconciler.pass({ full: ticks.includes(DRIFT) });
-    if (reconciler.ready) await this.parts.placeConflist();
-    if (reconciler.ready && !wasReady) {
+    try {
+      if (ticks.every((tick) => tick === ADDRESSES)) await reconciler.announce();
+      else await reconciler.pass({ full: ticks.includes(DRIFT) });
+    } finally {
+      this.#tellOthers();
+    }
+  }
+
+  /** After a failed pass too: the node may serve pods while BIRD's file, say, cannot be written. */
+  #tellOthers(): void {
+    if (this.parts.reconciler.ready && !this.#sawReady) {
+      this.#sawReady = true;
       this.#condition.ring("ready");
       this.#sessions.ring("ready");
     }
+    this.#conflist.ring("node");
     this.#status.ring("node");
   }
 
-  async #readSessions(): Promise<void> {
-    const { sessions, reconciler } = this.parts;
-    const outcome = reconciler.view?.bird;
-    if (outcome?.applied === false && outcome.reason === "unreachable") this.#node.ring("bird");
-    if (await sessions.read()) this.#status.ring("sessions");
+  async #placeConflist(): Promise<void> {
+    if (this.parts.reconciler.ready) await this.parts.placeConflist();
   }
 
-  /** Also writes the deletions that a full disk refused. */
+  /** A BIRD that was away and answers again needs its configuration; while it is away a pass would change nothing. */
+  async #readSessions(): Promise<void> {
+    const { sessions, reconciler } = this.parts;
+    if (await sessions.read()) this.#status.ring("sessions");
+    const outcome = reconciler.view?.bird;
+    const unreachable = outcome?.applied === false && outcome.reason === "unreachable";
+    if (unreachable && sessions.view.sessions !== undefined) this.#node.ring("bird");
+  }
+
+  /** Also writes the deletions that a full disk refused; a sweep works without. */
   async #collectGarbage(): Promise<void> {
-    await this.parts.ledger.flush();
-    await this.parts.collector.sweep();
+    const { ledger, collector, logger } = this.parts;
+    await ledger.flush().catch((error: unknown) => logger.error("state not written", { error: String(error) }));
+    await collector.sweep();
   }
 
   async #reportStatus(): Promise<void> {

@@ -1,0 +1,109 @@
+import { assert, assertEquals } from "@std/assert";
+import type { BirdOutcome } from "../bird/bird_driver.ts";
+import { systemClock } from "../clock/clock.ts";
+import { Agent, type AgentParts } from "./agent.ts";
+import { CONFIG, logger } from "./_agent_fixture.ts";
+import type { SessionView } from "./session_monitor.ts";
+
+const AWAY: BirdOutcome = { applied: false, reason: "unreachable", message: "no answer" };
+
+/** An agent of parts that do nothing, save what a test says; `done` names what happened, in order. */
+function agentOf(more: (done: string[]) => Partial<AgentParts>): { agent: Agent; done: string[] } {
+  const done: string[] = [];
+  const note = (what: string) => (): Promise<void> => Promise.resolve(void done.push(what));
+  const stopped = Promise.withResolvers<void>();
+  const outcome = CONFIG;
+  const reading = { name: "node-a", uid: "u1", generation: 1, outcome };
+  const agent = new Agent({
+    nodeName: "node-a",
+    nodeConfigs: {
+      synced: true,
+      items: new Map([["node-a", reading]]),
+      lastContact: 0,
+      onChange: () => () => {},
+      stop: () => {},
+    },
+    kube: { stop: () => void done.push("kube stopped") },
+    ledger: { flush: note("flush") },
+    reconciler: reconcilerOf(note("pass")),
+    sessions: { view: { sessions: undefined, everEstablished: false }, read: () => Promise.resolve(false) },
+    collector: { sweep: note("sweep") },
+    reporter: { reportNodeConfig: note("status"), reportNode: note("condition") },
+    server: { serve: () => stopped.promise, stop: () => Promise.resolve(stopped.resolve()) },
+    clock: { ...systemClock, sleep: (ms, signal) => systemClock.sleep(ms / 100, signal) },
+    logger,
+    placeConflist: note("conflist"),
+    close: note("closed"),
+    ...more(done),
+  });
+  return { agent, done };
+}
+
+function reconcilerOf(pass: () => Promise<void>, bird: BirdOutcome = { applied: true }): AgentParts["reconciler"] {
+  const verdict = { reason: "Accepted", message: "in force" } as const;
+  const resolution = { inForce: CONFIG, verdict, warnings: [] };
+  return { ready: true, resolution, view: { resolution, advertised: [], bird }, announce: pass, pass };
+}
+
+async function runFor(agent: Agent, ms: number): Promise<void> {
+  const stop = new AbortController();
+  const ran = agent.run(stop.signal);
+  await systemClock.sleep(ms);
+  stop.abort();
+  await ran;
+}
+
+Deno.test("a failed pass keeps neither conflist nor status nor the Node's condition from being written", async () => {
+  const { agent, done } = agentOf(() => ({ reconciler: reconcilerOf(() => Promise.reject(new Error("no ip"))) }));
+  await runFor(agent, 10);
+  for (const what of ["conflist", "status", "condition"]) assert(done.includes(what), what);
+});
+
+Deno.test("a conflist that cannot be written keeps nothing else from being done", async () => {
+  const { agent, done } = agentOf(() => ({ placeConflist: () => Promise.reject(new Error("read-only")) }));
+  await runFor(agent, 10);
+  for (const what of ["status", "condition"]) assert(done.includes(what), what);
+});
+
+Deno.test("a stop ends in time though a request and a driver never do, and API requests end before the loops", async () => {
+  const never = (): Promise<void> => new Promise(() => {});
+  const { agent, done } = agentOf((done) => ({
+    server: { serve: never, stop: never },
+    close: () => {
+      done.push("closing");
+      return Promise.reject(new Error("gone"));
+    },
+  }));
+  await runFor(agent, 10);
+  assertEquals(done.slice(-2), ["kube stopped", "closing"]);
+});
+
+Deno.test("the collector sweeps though the state cannot be written", async () => {
+  const { agent, done } = agentOf(() => ({ ledger: { flush: () => Promise.reject(new Error("No space left")) } }));
+  await runFor(agent, 10_300);
+  assert(done.includes("sweep"));
+});
+
+Deno.test("no pass runs for a BIRD that is away, and one does when it answers again", async () => {
+  let view: SessionView = { sessions: undefined, everEstablished: false };
+  const sessions = {
+    get view(): SessionView {
+      return view;
+    },
+    read: (): Promise<boolean> => Promise.resolve(false),
+  };
+  const { agent, done } = agentOf((done) => ({
+    sessions,
+    reconciler: reconcilerOf(() => Promise.resolve(void done.push("pass")), AWAY),
+  }));
+  const passes = (): number => done.filter((what) => what === "pass").length;
+  const stop = new AbortController();
+  const ran = agent.run(stop.signal);
+  await systemClock.sleep(2_300);
+  assertEquals(passes(), 1);
+  view = { sessions: [], everEstablished: false };
+  await systemClock.sleep(2_000);
+  assertEquals(passes(), 2);
+  stop.abort();
+  await ran;
+});
