@@ -8,23 +8,26 @@ import { renderPermissionFlags } from "./permission_flags.ts";
  * It works from any directory, with an empty environment and in other mount namespaces that show the same files.
  *
  * @param bundles in a directory that becomes `lib` beside the output
- * @param options.output appears as a whole, by a rename, once it was tried
+ * @param options.output appears as a whole, by a rename, once it was tried; else it and its `lib` stay what they were
  */
 export async function writeLauncher(bundles: Bundles, { output, tryOut }: FormOptions): Promise<void> {
   const lib = `${directoryOf(output)}/lib`;
   const staged = directoryOf(bundles.main);
   await Deno.chmod(staged, 0o755);
-  await swap(staged, lib);
-  await Deno.writeTextFile(`${output}.new`, renderLauncher(lib), { mode: 0o755 });
-  await tryOut(`${output}.new`);
-  await Deno.rename(`${output}.new`, output);
-}
-
-/** Exchanges the directories in two steps; only a start between them, a few microseconds apart, can miss. */
-async function swap(staged: string, lib: string): Promise<void> {
   const old = `${staged}.old`;
+  // Two steps: only a start between them, a few microseconds apart, can miss.
   await Deno.rename(lib, old).catch(ignoreMissing);
-  await Deno.rename(staged, lib);
+  try {
+    await Deno.rename(staged, lib);
+    await Deno.writeTextFile(`${output}.new`, renderLauncher(lib), { mode: 0o755 });
+    await tryOut(`${output}.new`);
+    await Deno.rename(`${output}.new`, output);
+  } catch (error) {
+    await Deno.remove(`${output}.new`).catch(ignoreMissing);
+    await Deno.remove(lib, { recursive: true }).catch(ignoreMissing);
+    await Deno.rename(old, lib).catch(ignoreMissing);
+    throw error;
+  }
   await Deno.remove(old, { recursive: true }).catch(ignoreMissing);
 }
 
