@@ -13,7 +13,7 @@ function agentOf(more: (done: string[]) => Partial<AgentParts>): { agent: Agent;
   const note = (what: string) => (): Promise<void> => Promise.resolve(void done.push(what));
   const stopped = Promise.withResolvers<void>();
   const outcome = CONFIG;
-  const reading = { name: "node-a", uid: "u1", generation: 1, outcome };
+  const reading = { name: "node-a", uid: "u1", generation: 1, outcome, advertised: [] };
   const agent = new Agent({
     nodeName: "node-a",
     nodeConfigs: {

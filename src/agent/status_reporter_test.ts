@@ -20,7 +20,10 @@ Deno.test("reportNodeConfig() writes nothing twice, but again to an identical No
   });
   const sessions = { sessions: undefined, everEstablished: false };
   const report = (uid: string): Promise<void> =>
-    reporter.reportNodeConfig({ name: "node-a", uid, generation: 1, outcome: CONFIG }, { view, sessions });
+    reporter.reportNodeConfig({ name: "node-a", uid, generation: 1, outcome: CONFIG, advertised: [] }, {
+      view,
+      sessions,
+    });
   await report("u1");
   await report("u1");
   assertEquals([kube.patches, kube.events.length], [1, 1]);
