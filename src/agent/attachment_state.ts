@@ -29,7 +29,7 @@ export async function findDifferences(
     driver.check(attachmentOf(allocation)),
     guard.drift({ grants: grantsOf(allocation), podPrefixes: [] }),
   ]);
-  if (sources === undefined) return [...path, "table inet flock is missing"];
+  if (sources === undefined) return [...path, "table inet flock or table arp flock is missing"];
   // The other pods' grants, which this state leaves out, are none of its business.
   return [...path, ...sources.filter((phrase) => phrase.includes(allocation.hostLink))];
 }

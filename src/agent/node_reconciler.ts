@@ -179,7 +179,7 @@ export class NodeReconciler {
     const first = await this.deps.guard.drift(state());
     if (first?.length === 0) return [];
     const second = await this.deps.guard.drift(state());
-    if (first === undefined || second === undefined) return ["table inet flock is gone"];
+    if (first === undefined || second === undefined) return ["table inet flock or table arp flock is gone"];
     return second.filter((what) => first.includes(what));
   }
 

@@ -76,7 +76,7 @@ async function withPod(test: (guard: PacketGuard) => Promise<void>): Promise<voi
 }
 
 async function packetsOf(table: string, counter: string): Promise<number> {
-  const text = await sh(`nft list counter inet ${table} ${counter}`);
+  const text = await sh(`nft list counter ${table} ${counter}`);
   return Number(/packets (\d+)/.exec(text)?.[1]);
 }
 
@@ -153,10 +153,10 @@ Deno.test("no header and no fragment hides a port of BGP (T-SEC-14)", () =>
     await guard.grant([{ link: "flock0000000b", address: FAR }]);
     using sender = new FrameSender("far");
     const answers = async (packets: readonly Packet[]): Promise<number> => {
-      const before = await packetsOf("witness", "answered");
+      const before = await packetsOf("inet witness", "answered");
       for (const packet of packets) sender.send(packet, NODE_MAC);
       await new Promise((resolve) => setTimeout(resolve, 20));
-      return await packetsOf("witness", "answered") - before;
+      return await packetsOf("inet witness", "answered") - before;
     };
     const disguises: [name: string, disguise: (packet: Packet) => Packet[], heard: number][] = [
       ["plain", (packet) => [packet], 1],
@@ -182,12 +182,59 @@ Deno.test("no header hides a router advertisement or a redirect (T-SEC-11, T-SEC
       const plain = withChecksum({ from: FAR, to: NODE, protocol: 58, body, hopLimit: 255 });
       const [first = plain] = fragments(plain, 24);
       for (const packet of [plain, behindOptions(plain, 8), behindOptions(behindOptions(plain, 16), 8), first]) {
-        const before = await packetsOf("flock", counter);
+        const before = await packetsOf("inet flock", counter);
         sender.send(packet, NODE_MAC);
         await new Promise((resolve) => setTimeout(resolve, 5));
-        assertEquals(await packetsOf("flock", counter) - before, 1, `type ${type}, first header ${packet.protocol}`);
+        assertEquals(
+          await packetsOf("inet flock", counter) - before,
+          1,
+          `type ${type}, first header ${packet.protocol}`,
+        );
       }
     }
+  }));
+
+/** The whole of IPv4, as the limit on entries is: address and link of each. */
+async function neighbors4(): Promise<string[]> {
+  const list = await sh("ip -4 neigh show nud all");
+  return [...list.matchAll(/^(\S+) dev (\S+)/gm)].map(([, address, link]) => `${address} ${link}`).toSorted();
+}
+
+const GATEWAY = ip("169.254.1.1");
+const FOR_ARP =
+  "table arp witness { counter answered { }; chain out { type filter hook output priority 0; arp operation reply counter name answered; }; }";
+
+Deno.test("made-up senders of ARP fill no neighbour table, and who asks from its own address is answered", () =>
+  withPod(async (guard) => {
+    const own = { link: "flock0000000b", address: ip("10.0.0.11") };
+    await guard.grant([own]);
+    await sh(`ip route add 10.0.0.11/32 dev ${own.link}; nft '${FOR_ARP}'`);
+    using sender = new FrameSender("far");
+    const ask = async (...senders: string[]): Promise<number> => {
+      const before = await packetsOf("arp witness", "answered");
+      for (const [i, from] of senders.entries()) {
+        sender.sendArp({ from: ip(from), target: GATEWAY });
+        if (i % 100 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+      }
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      return await packetsOf("arp witness", "answered") - before;
+    };
+    const before = await neighbors4();
+    const flood = Array.from({ length: 3000 }, (_, i) => `10.7.${i >> 8}.${i & 0xff}`);
+    assertEquals(await ask(...flood, "10.0.0.1", "169.254.1.1"), 0);
+    assertEquals(await ask("0.0.0.0"), 1);
+    assertEquals(await neighbors4(), before);
+    assertGreater(await packetsOf("arp flock", "spoofed_arp"), 2900);
+
+    assertEquals(await ask("10.0.0.11"), 1);
+    assertEquals(await neighbors4(), [...before, "10.0.0.11 flock0000000b"].toSorted());
+    await sh("ip -n pod neigh flush dev eth0; ip netns exec pod ping -n -c1 -W2 169.254.1.1");
+
+    // What the flood does without the guard: the frames are such as the kernel takes.
+    await sh("nft delete table arp flock");
+    assertEquals(await ask(...flood.slice(0, 20)), 20);
+    assertEquals((await neighbors4()).filter((entry) => entry.startsWith("10.7.")).length, 20);
+    await sh("nft delete table arp witness");
   }));
 
 Deno.test("grants made at the same time share transactions; one that is refused spoils no other (T-SEC-01)", () =>

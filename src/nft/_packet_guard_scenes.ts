@@ -186,18 +186,24 @@ Deno.test("drift() names every change, and replace() mends it", () =>
   withGuard(async (guard) => {
     const rule = (await sh("nft -a list chain inet flock from_pod")).match(/spoofed6.*handle (\d+)/)?.[1];
     const damages: [command: string, phrase: RegExp][] = [
-      [`delete element inet flock own4 { ${POD} . 10.0.0.1 }`, /^set own4 lacks "flock00000001" \. 10\.0\.0\.1$/],
+      [`delete element inet flock own4 { ${POD} . 10.0.0.1 }`, /^set inet own4 lacks "flock00000001" \. 10\.0\.0\.1$/],
+      [`delete element arp flock own4 { ${POD} . 10.0.0.1 }`, /^set arp own4 lacks "flock00000001" \. 10\.0\.0\.1$/],
       [
         `add element inet flock own6 { ${POD} . 2001:db8::5 }`,
-        /^set own6 holds "flock00000001" \. 2001:db8::5, not ours$/,
+        /^set inet own6 holds "flock00000001" \. 2001:db8::5, not ours$/,
       ],
-      ["add element inet flock pods4 { 172.16.0.0/12 }", /^set pods4 holds 172\.16\.0\.0\/12, not ours$/],
-      [`delete rule inet flock from_pod handle ${rule}`, new RegExp(`^rule ${rule} of chain from_pod is missing$`)],
-      ["flush chain inet flock node_port", /^rule \d+ of chain node_port is missing$/],
-      ["insert rule inet flock prerouting accept", /^rule \d+ of chain prerouting is not ours$/],
-      ["add chain inet flock extra", /^chain extra is not ours$/],
-      ["add chain inet flock input { policy drop; }", /^chain input was changed$/],
-      ["add table inet flock { flags dormant; }", /^table flock was changed$/],
+      ["add element inet flock pods4 { 172.16.0.0/12 }", /^set inet pods4 holds 172\.16\.0\.0\/12, not ours$/],
+      [
+        `delete rule inet flock from_pod handle ${rule}`,
+        new RegExp(`^rule ${rule} of chain inet from_pod is missing$`),
+      ],
+      ["flush chain inet flock node_port", /^rule \d+ of chain inet node_port is missing$/],
+      ["flush chain arp flock from_pod", /^rule \d+ of chain arp from_pod is missing$/],
+      ["add chain arp flock input { policy drop; }", /^chain arp input was changed$/],
+      ["insert rule inet flock prerouting accept", /^rule \d+ of chain inet prerouting is not ours$/],
+      ["add chain inet flock extra", /^chain inet extra is not ours$/],
+      ["add chain inet flock input { policy drop; }", /^chain inet input was changed$/],
+      ["add table inet flock { flags dormant; }", /^table inet flock was changed$/],
     ];
     for (const [command, phrase] of damages) {
       assertEquals(await guard.drift(STATE), [], `before ${command}`);
@@ -212,7 +218,7 @@ Deno.test("drift() names every change, and replace() mends it", () =>
 Deno.test("a table that others took away is noticed by drift() and grant(), and replace() brings it back (T-REL-51)", () =>
   withGuard(async (guard) => {
     await guard.grant([grant(POD, "10.0.0.5")]);
-    for (const command of ["delete table inet flock", "flush ruleset"]) {
+    for (const command of ["delete table inet flock", "delete table arp flock", "flush ruleset"]) {
       await sh(`nft ${command}`);
       assertEquals(await guard.drift(STATE), undefined);
       await assertRejects(() => guard.grant([grant(POD, "10.0.0.5")]), Error, "No such file or directory");

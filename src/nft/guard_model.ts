@@ -2,9 +2,21 @@ import { InvalidInput } from "../fault/invalid_input.ts";
 import { compareIp, contains, type Prefix } from "../ip/address.ts";
 import type { GuardState, SourceGrant } from "./packet_guard.ts";
 
-/** The sets of `inet flock` that flock fills. `own`: link . source address; `pods`: prefixes of all pods of the cluster. */
-export const GUARD_SETS = ["own4", "own6", "pods4", "pods6"] as const;
-export type GuardSet = typeof GUARD_SETS[number];
+/** The families that hold a table `flock`. inet sees no ARP, and no family's rules see another one's sets. */
+export const GUARD_FAMILIES = ["inet", "arp"] as const;
+export type GuardFamily = typeof GUARD_FAMILIES[number];
+
+/** What flock fills sets with. `own`: link . source address; `pods`: prefixes of all pods of the cluster. */
+export type GuardSet = "own4" | "own6" | "pods4" | "pods6";
+
+/** Every set that flock fills, with the family of its table: own4 is there twice, and both always hold the same. */
+export const GUARD_SETS: readonly { readonly family: GuardFamily; readonly set: GuardSet }[] = [
+  { family: "inet", set: "own4" },
+  { family: "inet", set: "own6" },
+  { family: "inet", set: "pods4" },
+  { family: "inet", set: "pods6" },
+  { family: "arp", set: "own4" },
+];
 
 /** What the sets hold, as nft writes it: `"flock0a0b0c0d" . 192.0.2.7`, `192.0.2.0/24`; sorted, without duplicates. */
 export type GuardModel = Readonly<Record<GuardSet, readonly string[]>>;
@@ -20,7 +32,7 @@ export function compileGuard(state: GuardState): GuardModel {
   return { own4: own("own4"), own6: own("own6"), pods4: pods(4), pods6: pods(6) };
 }
 
-/** @returns the set that holds the grant */
+/** @returns the set, of one name in every family, that holds the grant */
 export function grantSet(grant: SourceGrant): GuardSet {
   return grant.address.family === 4 ? "own4" : "own6";
 }

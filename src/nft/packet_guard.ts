@@ -6,25 +6,25 @@ export interface SourceGrant {
   readonly address: Address;
 }
 
-/** The table `inet flock`: who may send from what, and what no pod may reach on a node (spec section 6). */
+/** The tables `inet flock` and `arp flock`: who may send from what, and what no pod may reach on a node (spec section 6). */
 export interface GuardState {
   readonly grants: readonly SourceGrant[];
   /** All pods' prefixes of the cluster: none of them reaches TCP 179 or BFD on this node. */
   readonly podPrefixes: readonly Prefix[];
 }
 
-/** Keeps flock's own nft table. Never touches another. */
+/** Keeps flock's own nft tables, the two always in one transaction. Never touches another. */
 export interface PacketGuard {
   /**
-   * Makes the table hold exactly this, in one transaction: no packet sees it missing or half filled. Called at start, when the
-   * prefixes change, and when the table was found changed.
+   * Makes the tables hold exactly this, in one transaction: no packet sees one missing or half filled. Called at start, when
+   * the prefixes change, and when a table was found changed.
    */
   replace(state: GuardState): Promise<void>;
   /** Adds grants; those already there are fine. In force when it resolves. Calls made at the same time share one transaction. */
   grant(grants: readonly SourceGrant[]): Promise<void>;
   /** Takes grants away; those missing are fine. */
   revoke(grants: readonly SourceGrant[]): Promise<void>;
-  /** @returns what differs between the kernel's table and the state, one phrase each; undefined when the table is gone. Reads only our table. */
+  /** @returns what differs between the kernel's tables and the state, one phrase each; undefined when either is gone. Reads only our tables. */
   drift(state: GuardState): Promise<readonly string[] | undefined>;
   /** Ends the persistent process. */
   close(): Promise<void>;

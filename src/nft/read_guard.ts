@@ -1,29 +1,29 @@
 import { parseAddress, parsePrefix } from "../ip/address.ts";
 import { GUARD_SETS } from "./guard_model.ts";
 
-/** The table as `nft -j list table inet flock` shows it. */
-export interface FoundTable {
+/** The tables as `nft -j list table inet flock` and `nft -j list table arp flock` show them. */
+export interface FoundTables {
   /**
-   * Every chain, rule, set and counter: name for a reader -> what identifies it. Handles are part of that: the kernel never
-   * gives one twice, so an object with the same handle is the same object, whatever its text would look like in another nft.
+   * Every chain, rule, set and counter: name for a reader, with its family -> what identifies it. Handles are part of that: the
+   * kernel never gives one twice, so an object with the same handle is the same object, whatever its text would look like in
+   * another nft.
    */
   readonly objects: ReadonlyMap<string, string>;
-  /** set -> elements, written as in GuardModel. Only the sets that flock fills. */
+  /** family and set, such as `arp own4` -> elements, written as in GuardModel. Only the sets that flock fills. */
   readonly elements: ReadonlyMap<string, ReadonlySet<string>>;
 }
 
 /** What changes by itself, or is compared on its own. */
 const VOLATILE = ["elem", "packets", "bytes"];
 
-/** @param json what nft wrote. @throws when it is not what nft writes */
-export function parseGuard(json: string): FoundTable {
+/** @param lists what nft wrote, table by table. @throws when it is not what nft writes */
+export function parseGuard(lists: readonly string[]): FoundTables {
   const objects = new Map<string, string>();
   const elements = new Map<string, ReadonlySet<string>>();
-  for (const [kind, body] of listObjects(json)) {
+  for (const [kind, body] of lists.flatMap(listObjects)) {
     if (kind === "metainfo") continue;
     objects.set(describe(kind, body), JSON.stringify(withoutVolatile(body)));
-    const name = String(body["name"]);
-    if (kind === "set" && GUARD_SETS.some((set) => set === name)) elements.set(name, parseElements(body["elem"]));
+    if (kind === "set" && isFilled(body)) elements.set(qualify(body, "name"), parseElements(body["elem"]));
   }
   return { objects, elements };
 }
@@ -45,7 +45,18 @@ function isFields(value: unknown): value is Fields {
 }
 
 function describe(kind: string, body: Fields): string {
-  return kind === "rule" ? `rule ${body["handle"]} of chain ${body["chain"]}` : `${kind} ${body["name"]}`;
+  return kind === "rule"
+    ? `rule ${body["handle"]} of chain ${qualify(body, "chain")}`
+    : `${kind} ${qualify(body, "name")}`;
+}
+
+/** Names are unique in a table only. */
+function qualify(body: Fields, key: "name" | "chain"): string {
+  return `${body["family"]} ${body[key]}`;
+}
+
+function isFilled({ family, name }: Fields): boolean {
+  return GUARD_SETS.some((each) => each.family === family && each.set === name);
 }
 
 function withoutVolatile(body: Fields): Fields {

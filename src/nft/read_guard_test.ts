@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { diffGuard } from "./diff_guard.ts";
 import type { GuardModel, GuardSet } from "./guard_model.ts";
-import { type FoundTable, parseGuard } from "./read_guard.ts";
+import { type FoundTables, parseGuard } from "./read_guard.ts";
 
 /** What nft 1.0.6 prints for a set. */
 function listedSet(name: string, elem?: readonly unknown[]): Record<string, unknown> {
@@ -13,7 +13,7 @@ function listed(...objects: readonly Record<string, unknown>[]): string {
 }
 
 function elementsOf(name: GuardSet, elem: readonly unknown[]): string[] {
-  return [...parseGuard(listed(listedSet(name, elem))).elements.get(name) ?? []];
+  return [...parseGuard([listed(listedSet(name, elem))]).elements.get(`inet ${name}`) ?? []];
 }
 
 const TABLE = { table: { family: "inet", name: "flock", handle: 7 } };
@@ -43,21 +43,34 @@ Deno.test("parseGuard() keeps elements that flock never writes as they are, so t
 
 Deno.test("parseGuard() leaves out what changes by itself: counts, and the elements of sets that packets fill", () => {
   const [before, after] = [0, 4711].map((packets) =>
-    parseGuard(listed(
+    parseGuard([listed(
       TABLE,
       { counter: { ...COUNTER.counter, packets, bytes: packets * 60 } },
       listedSet("neighbor_rate", packets === 0 ? undefined : [{ elem: { val: "flock0a0b0c0d", expires: 9 } }]),
-    ))
+    )])
   );
   assertEquals(before, after);
 });
 
-Deno.test("parseGuard() refuses what is no list of nft's", () => {
-  for (const json of ["", "[]", "null", "{}", '{"nftables":{}}']) assertThrows(() => parseGuard(json), Error);
+Deno.test("parseGuard() keeps apart what has the same name in both tables", () => {
+  const [inet, arp] = ["10.0.0.1", "10.0.0.2"].map((address) =>
+    listed(listedSet("own4", [{ concat: ["flock00000001", address] }]))
+  );
+  const both = parseGuard([`${inet}`, `${arp}`.replace('"family":"inet"', '"family":"arp"')]);
+  assertEquals([...both.objects.keys()], ["set inet own4", "set arp own4"]);
+  const model = { ...NOTHING, own4: ['"flock00000001" . 10.0.0.1'] };
+  assertEquals(diffGuard(both, { model, objects: both.objects }), [
+    'set arp own4 lacks "flock00000001" . 10.0.0.1',
+    'set arp own4 holds "flock00000001" . 10.0.0.2, not ours',
+  ]);
 });
 
-function found(objects: readonly Record<string, unknown>[]): FoundTable {
-  return parseGuard(listed(...objects));
+Deno.test("parseGuard() refuses what is no list of nft's", () => {
+  for (const json of ["", "[]", "null", "{}", '{"nftables":{}}']) assertThrows(() => parseGuard([json]), Error);
+});
+
+function found(objects: readonly Record<string, unknown>[]): FoundTables {
+  return parseGuard([listed(...objects)]);
 }
 
 Deno.test("diffGuard() finds nothing where nothing differs, whatever the order", () => {
@@ -70,9 +83,9 @@ Deno.test("diffGuard() names objects that are missing, foreign or changed", () =
   const stranger = { chain: { family: "inet", table: "flock", name: "extra", handle: 40 } };
   const again = { table: { ...TABLE.table, handle: 8 } };
   assertEquals(diffGuard(found([again, COUNTER, stranger]), { model: NOTHING, objects }), [
-    "rule 12 of chain from_pod is missing",
-    "chain extra is not ours",
-    "table flock was changed",
+    "rule 12 of chain inet from_pod is missing",
+    "chain inet extra is not ours",
+    "table inet flock was changed",
   ]);
 });
 
@@ -83,13 +96,13 @@ Deno.test("diffGuard() names elements that are missing or foreign, set by set", 
   ];
   const model = { ...NOTHING, own4: ['"flock00000002" . 10.0.0.2'], pods4: ["10.0.0.0/8"] };
   assertEquals(diffGuard(found(list), { model, objects: found(list).objects }), [
-    'set own4 lacks "flock00000002" . 10.0.0.2',
-    'set own4 holds "flock00000001" . 10.0.0.1, not ours',
+    'set inet own4 lacks "flock00000002" . 10.0.0.2',
+    'set inet own4 holds "flock00000001" . 10.0.0.1, not ours',
   ]);
 });
 
 Deno.test("diffGuard() names a set that is gone once, not each of its elements", () => {
   const { objects } = found([TABLE, listedSet("own4")]);
   const model = { ...NOTHING, own4: ['"flock00000002" . 10.0.0.2'] };
-  assertEquals(diffGuard(found([TABLE]), { model, objects }), ["set own4 is missing"]);
+  assertEquals(diffGuard(found([TABLE]), { model, objects }), ["set inet own4 is missing"]);
 });

@@ -1,4 +1,4 @@
-import { GUARD_SETS, type GuardModel, type GuardSet } from "./guard_model.ts";
+import { GUARD_FAMILIES, GUARD_SETS, type GuardFamily, type GuardModel, type GuardSet } from "./guard_model.ts";
 
 const SET_TYPES: Readonly<Record<GuardSet, string>> = {
   own4: "type ifname . ipv4_addr;",
@@ -19,12 +19,10 @@ const SET_TYPES: Readonly<Record<GuardSet, string>> = {
  * table, which a pod could fill up with made-up senders: hence the limit per link. RS and MLD reports end there too: the
  * node sends no RA to pods and routes no multicast, so nobody waits for them.
  *
- * ARP is not looked at: neighbour entries of both ends are permanent, so there is nothing to poison.
- *
  * node_port sees packets after kube-proxy's DNAT and before any SNAT. An IPv6 fragment cannot hide its port: the kernel
  * drops a first fragment that ends before the upper-layer header does (RFC 8200).
  */
-const CHAINS = `\
+const INET_CHAINS = `\
 	chain prerouting {
 		type filter hook prerouting priority -310; policy accept;
 		iifname "flock*" jump from_pod
@@ -55,31 +53,65 @@ const CHAINS = `\
 	}
 `;
 
+/**
+ * Both ends' neighbour entries are permanent, so there is nothing to poison. But the node makes an entry of every other sender
+ * that asks it for 169.254.1.1: one pod with made-up senders would fill the table that all IPv4 of the node shares (gc_thresh3
+ * in arp(7), 1024 entries), and the node would reach nobody new. A pod that has flushed its neighbours asks from an address of
+ * its own. A probe, whose sender is 0.0.0.0 (RFC 5227, 2.1.1), is answered but not entered.
+ */
+const ARP_CHAINS = `\
+	chain input {
+		type filter hook input priority 0; policy accept;
+		iifname "flock*" jump from_pod
+	}
+	chain from_pod {
+		iifname . arp saddr ip @own4 accept
+		arp saddr ip 0.0.0.0 accept
+		counter name "spoofed_arp" drop
+	}
+`;
+
 const COUNTERS = ["icmp_redirect", "router_advert", "spoofed4", "spoofed6", "link_local", "node_bgp", "node_bfd"];
 
+/** What a table holds besides the sets that flock fills. */
+const TABLES: Readonly<Record<GuardFamily, { readonly objects: readonly string[]; readonly chains: string }>> = {
+  inet: {
+    objects: [
+      "set neighbor_rate { type ifname; flags dynamic; timeout 10s; }",
+      ...COUNTERS.map((counter) => `counter ${counter} { }`),
+    ],
+    chains: INET_CHAINS,
+  },
+  arp: { objects: ["counter spoofed_arp { }"], chains: ARP_CHAINS },
+};
+
 /**
- * The whole table as nft reads it, one transaction that takes the place of whatever table there was: packets see the old one
- * or the new one. Drops are counted by kind; counters start at zero again.
+ * Both tables as nft reads them, one transaction that takes the place of whatever tables there were: packets see the old ones
+ * or the new ones. Drops are counted by kind; counters start at zero again.
  */
 export function renderGuard(model: GuardModel): string {
+  return GUARD_FAMILIES.map((family) => renderTable(family, model)).join("");
+}
+
+function renderTable(family: GuardFamily, model: GuardModel): string {
+  const sets = GUARD_SETS.filter((each) => each.family === family).map(({ set }) => renderSet(set, model[set]));
+  const { objects, chains } = TABLES[family];
   return [
-    "table inet flock",
-    "delete table inet flock",
-    "table inet flock {",
-    ...GUARD_SETS.map((set) => renderSet(set, model[set])),
-    "\tset neighbor_rate { type ifname; flags dynamic; timeout 10s; }",
-    ...COUNTERS.map((counter) => `\tcounter ${counter} { }`),
-    `${CHAINS}}`,
+    `table ${family} flock`,
+    `delete table ${family} flock`,
+    `table ${family} flock {`,
+    ...[...sets, ...objects].map((line) => `\t${line}`),
+    `${chains}}`,
     "",
   ].join("\n");
 }
 
 function renderSet(set: GuardSet, elements: readonly string[]): string {
   const list = elements.length === 0 ? "" : ` elements = { ${elements.join(", ")} }`;
-  return `\tset ${set} { ${SET_TYPES[set]}${list} }`;
+  return `set ${set} { ${SET_TYPES[set]}${list} }`;
 }
 
-/** What becomes of one element of a set. */
+/** What becomes of one element of a set, in every family that has the set. */
 export interface SetChange {
   readonly set: GuardSet;
   readonly element: string;
@@ -94,9 +126,9 @@ export interface SetChange {
  */
 export function renderChanges(changes: readonly SetChange[]): string {
   const command = (verb: "add" | "delete", list: readonly SetChange[]): string[] =>
-    GUARD_SETS.flatMap((set) => {
+    GUARD_SETS.flatMap(({ family, set }) => {
       const elements = list.filter((change) => change.set === set).map((change) => change.element);
-      return elements.length === 0 ? [] : [`${verb} element inet flock ${set} { ${elements.join(", ")} }`];
+      return elements.length === 0 ? [] : [`${verb} element ${family} flock ${set} { ${elements.join(", ")} }`];
     });
   return [...command("add", changes), ...command("delete", changes.filter((c) => !c.present))].join("; ");
 }

@@ -20,7 +20,7 @@ const FULL: GuardState = {
 };
 
 for (const [name, state] of Object.entries({ full: FULL, empty: { grants: [], podPrefixes: [] } })) {
-  Deno.test(`renderGuard() gives the golden table, ${name}`, async () => {
+  Deno.test(`renderGuard() gives the golden tables, ${name}`, async () => {
     const golden = await Deno.readTextFile(new URL(`testdata/${name}.nft`, import.meta.url));
     assertEquals(renderGuard(compileGuard(state)), golden);
   });
@@ -48,10 +48,15 @@ Deno.test("the table holds no ct expression, which would turn connection trackin
   assert(!/\bct\b/.test(renderGuard(compileGuard(FULL))));
 });
 
-Deno.test("renderChanges() is one line, adds what it deletes first, and leaves out empty sets", () => {
+Deno.test("renderChanges() is one line for both tables, adds what it deletes first, and leaves out empty sets", () => {
   const [a, b] = ['"flock00000001" . 10.0.0.1', '"flock00000001" . 2001:db8::1'] as const;
   assertEquals(
     renderChanges([{ set: "own4", element: a, present: true }, { set: "own6", element: b, present: false }]),
-    `add element inet flock own4 { ${a} }; add element inet flock own6 { ${b} }; delete element inet flock own6 { ${b} }`,
+    [
+      `add element inet flock own4 { ${a} }`,
+      `add element inet flock own6 { ${b} }`,
+      `add element arp flock own4 { ${a} }`,
+      `delete element inet flock own6 { ${b} }`,
+    ].join("; "),
   );
 });

@@ -1,12 +1,13 @@
 /**
- * The table `inet flock` in the kernel, by way of nft. Ours after amnesia: everything in that table, and nothing outside it.
+ * The tables `inet flock` and `arp flock` in the kernel, by way of nft. Ours after amnesia: everything in those two, and
+ * nothing outside them.
  *
- * The whole table goes through one-shot `nft -f -` (2-4 ms; 120 ms with 20 000 elements, where a conversation takes 580).
+ * The whole tables go through one-shot `nft -f -` (2-4 ms; 120 ms with 20 000 elements, where a conversation takes 580).
  * Grants go through a conversation with `nft -i` (0.1 ms), which makes one transaction of each line.
  */
 import { type Argv, type CommandRunner, type Conversation, expectSuccess } from "../exec/command_runner.ts";
 import { diffGuard } from "./diff_guard.ts";
-import { compileGuard, grantElement, grantSet } from "./guard_model.ts";
+import { compileGuard, grantElement, grantSet, GUARD_FAMILIES } from "./guard_model.ts";
 import type { GuardState, PacketGuard, SourceGrant } from "./packet_guard.ts";
 import { parseGuard } from "./read_guard.ts";
 import { renderChanges, renderGuard, type SetChange } from "./render_guard.ts";
@@ -40,7 +41,7 @@ class SystemPacketGuard implements PacketGuard {
   #linesSent = 0;
   #last: Promise<unknown> = Promise.resolve();
   #openBatch: Batch | undefined;
-  /** The table's objects as our own last transaction left them. */
+  /** The tables' objects as our own last transaction left them. */
   #objects: ReadonlyMap<string, string> | undefined;
 
   constructor({ runner, nft }: PacketGuardOptions) {
@@ -56,8 +57,9 @@ class SystemPacketGuard implements PacketGuard {
     await this.#inTurn(async () => {
       const argv: Argv = [this.#nft, "-f", "-"];
       expectSuccess(argv, await this.#runner.run(argv, { stdin: text, timeoutMs: TIMEOUT_MS }));
-      const list: Argv = [this.#nft, "-j", "-t", "list", "table", "inet", "flock"];
-      this.#objects = parseGuard(expectSuccess(list, await this.#runner.run(list)).stdout).objects;
+      const lists = await this.#list("-t");
+      if (lists === undefined) throw new Error("Cannot read the tables flock back: one is gone");
+      this.#objects = parseGuard(lists).objects;
     });
   }
 
@@ -71,18 +73,32 @@ class SystemPacketGuard implements PacketGuard {
 
   async drift(state: GuardState): Promise<readonly string[] | undefined> {
     const model = compileGuard(state);
-    const argv: Argv = [this.#nft, "-j", "list", "table", "inet", "flock"];
     return await this.#inTurn(async () => {
-      const result = await this.#runner.run(argv);
-      if (result.code !== 0 && result.stderr.includes("No such file or directory")) return undefined;
-      const found = parseGuard(expectSuccess(argv, result).stdout);
-      if (this.#objects === undefined) return ["table flock is not one that this process wrote"];
-      return diffGuard(found, { model, objects: this.#objects });
+      const lists = await this.#list();
+      if (lists === undefined) return undefined;
+      if (this.#objects === undefined) return ["the tables flock are not what this process wrote"];
+      return diffGuard(parseGuard(lists), { model, objects: this.#objects });
     });
   }
 
   async close(): Promise<void> {
     await this.#inTurn(() => this.#conversation.close());
+  }
+
+  /**
+   * One nft for each table: of two that are named in one command, nft 1.0.6 finds only the last.
+   *
+   * @returns table by table what nft wrote; undefined when either is gone
+   */
+  async #list(...options: readonly string[]): Promise<readonly string[] | undefined> {
+    const found = await Promise.all(GUARD_FAMILIES.map(async (family) => {
+      const argv: Argv = [this.#nft, "-j", ...options, "list", "table", family, "flock"];
+      const result = await this.#runner.run(argv);
+      if (result.code !== 0 && result.stderr.includes("No such file or directory")) return undefined;
+      return expectSuccess(argv, result).stdout;
+    }));
+    const lists = found.filter((list) => list !== undefined);
+    return lists.length === found.length ? lists : undefined;
   }
 
   #converse(): Conversation {
@@ -129,7 +145,7 @@ class SystemPacketGuard implements PacketGuard {
     // The last line is the marker's own complaint.
     const complaints = answer.split("\n").slice(0, -2).join("\n");
     if (complaints !== "") {
-      throw new Error(`Cannot change table inet flock: nft wrote ${JSON.stringify(complaints.slice(0, 500))}`);
+      throw new Error(`Cannot change the tables flock: nft wrote ${JSON.stringify(complaints.slice(0, 500))}`);
     }
   }
 }

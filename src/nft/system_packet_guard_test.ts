@@ -58,10 +58,11 @@ Deno.test("the guard's work is done in the order in which it was asked for", asy
     guard.revoke(grant("10.0.0.3")),
   ]);
   assertEquals(nft.told.map((line) => line.match(/10\.0\.0\.\d/g)?.join(" ") ?? line), [
-    "10.0.0.1",
+    "10.0.0.1 10.0.0.1",
     "replace",
     "list",
-    "10.0.0.2 10.0.0.3 10.0.0.3",
+    "list",
+    "10.0.0.2 10.0.0.3 10.0.0.2 10.0.0.3 10.0.0.3 10.0.0.3",
   ]);
 });
 
@@ -72,7 +73,7 @@ Deno.test("grant() rejects with what nft wrote, and spoils nothing that comes af
   await assertRejects(
     () => guard.grant(grant("10.0.0.1")),
     Error,
-    'Cannot change table inet flock: nft wrote "Error: No such file or directory"',
+    'Cannot change the tables flock: nft wrote "Error: No such file or directory"',
   );
   await guard.grant(grant("10.0.0.2"));
   assertStringIncludes(nft.told.at(-1) ?? "", "10.0.0.2");
@@ -86,7 +87,7 @@ Deno.test("replace() rejects when nft refuses, and does not believe in a table t
     await assertRejects(() => guard.replace(NO_TABLE), Error, "exit code 1");
   }
   nft.refuse = /^$/;
-  assertEquals(await guard.drift(NO_TABLE), ["table flock is not one that this process wrote"]);
+  assertEquals(await guard.drift(NO_TABLE), ["the tables flock are not what this process wrote"]);
   await guard.replace(NO_TABLE);
   assertEquals(await guard.drift(NO_TABLE), []);
 });

@@ -12,7 +12,10 @@ export function renderGuide({ lab, red }: Cast, paint: Screen["paint"]): string[
     ["BIRD on a node", `${enter} node-a birdc -s /run/flock/bird.ctl show protocols`],
     ["the router", `${enter} router vtysh -c 'show bgp ipv6 unicast'`],
     ["a shell in pod red", `${enter} node-a ctr -n k8s.io tasks exec -t --exec-id look ${red.sandbox.id} sh`],
-    ["a node's routes and rules", `${enter} node-a ip -6 route; ${enter} node-a nft list table inet flock`],
+    [
+      "a node's routes and rules",
+      `${enter} node-a ip -6 route; ${enter} node-a nft list table inet flock; ${enter} node-a nft list table arp flock`,
+    ],
     ["the client", `${enter} client ping ${red.address(6)}`],
     ["what the agents say", `tail -f ${lab.dir}/logs/node-*-agent.log`],
     ["the end", "deno task demo --down"],

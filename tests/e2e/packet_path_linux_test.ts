@@ -86,7 +86,7 @@ Deno.test("the packet path asks nobody, lets nobody spoof, and comes back when i
       [`ip route delete blackhole ${node.spec.cidr4}`, ["node changed", `blackhole ${node.spec.cidr4}`]],
       [`ip -6 route delete blackhole ${node.spec.cidr6}`, ["node changed", `blackhole ${node.spec.cidr6}`]],
       ["echo 0 >/run/flock/sys/ipv4/ip_forward", ["node changed", "ip_forward"]],
-      ["nft flush ruleset", ["repaired", "table inet flock is gone"]],
+      ["nft flush ruleset", ["repaired", "table inet flock or table arp flock is gone"]],
     ];
     await node.output(["sh", "-ec", vandalism.map(([command]) => command).join("\n")]);
     assertEquals(await ping(lab.client, four, { timeoutMs: 200 }), undefined);

@@ -79,7 +79,7 @@ export class MemoryGuard implements PacketGuard {
   }
 
   grant(grants: readonly SourceGrant[]): Promise<void> {
-    if (this.grants === undefined) return Promise.reject(new Error("Cannot change table inet flock: it is missing"));
+    if (this.grants === undefined) return Promise.reject(new Error("Cannot change the tables flock: one is missing"));
     for (const grant of grants) this.grants.add(name(grant));
     return Promise.resolve();
   }

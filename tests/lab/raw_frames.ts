@@ -13,9 +13,17 @@ export interface Packet {
   readonly hopLimit?: number;
 }
 
+/** Asks for the MAC address of `target` (RFC 826). */
+export interface ArpRequest {
+  readonly from: Address;
+  readonly target: Address;
+}
+
 const AF_PACKET = 17;
 const SOCK_RAW = 3;
-const ETHERTYPES = { 4: 0x0800, 6: 0x86dd };
+const ETHERTYPES = { 4: 0x0800, 6: 0x86dd, arp: 0x0806 };
+const BROADCAST = "ff:ff:ff:ff:ff:ff";
+const SENDER_MAC = [2, 0, 0, 0, 0, 99];
 
 /** A packet socket on a link of the network namespace that this process runs in. */
 export class FrameSender implements Disposable {
@@ -36,9 +44,18 @@ export class FrameSender implements Disposable {
 
   /** @param destination the MAC address of whoever shall take the frame */
   send(packet: Packet, destination: string): void {
+    this.#send(ETHERTYPES[packet.from.family], { destination, body: ipPacket(packet) });
+  }
+
+  /** Broadcasts the request, as a host that knows no neighbour does. */
+  sendArp({ from, target }: ArpRequest): void {
+    const addresses = [...SENDER_MAC, ...bytesOf(from), 0, 0, 0, 0, 0, 0, ...bytesOf(target)];
+    this.#send(ETHERTYPES.arp, { destination: BROADCAST, body: [0, 1, 8, 0, 6, 4, 0, 1, ...addresses] });
+  }
+
+  #send(type: number, { destination, body }: { destination: string; body: readonly number[] }): void {
     const mac = destination.split(":").map((byte) => parseInt(byte, 16));
-    const type = ETHERTYPES[packet.from.family];
-    const frame = new Uint8Array([...mac, 2, 0, 0, 0, 0, 99, type >> 8, type & 0xff, ...ipPacket(packet)]);
+    const frame = new Uint8Array([...mac, ...SENDER_MAC, type >> 8, type & 0xff, ...body]);
     const target = new DataView(new ArrayBuffer(20));
     target.setUint16(0, AF_PACKET, true);
     target.setInt32(4, this.#index, true);
