@@ -24,8 +24,10 @@ With CNI_COMMAND set, flock is a CNI plugin (ADD, DEL, CHECK, GC, STATUS, VERSIO
 `;
 
 function main(): Promise<number> {
-  if (Deno.env.get("CNI_COMMAND") !== undefined) {
-    installLastResort(systemProcess);
+  const command = Deno.env.get("CNI_COMMAND");
+  if (command !== undefined) {
+    // VERSION makes no call that could reject unseen, and the listeners would load Deno's events for it alone.
+    if (command !== "VERSION") installLastResort(systemProcess);
     return runPlugin(systemProcess);
   }
   const [mode, ...args] = Deno.args;

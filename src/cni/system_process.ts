@@ -7,6 +7,12 @@ import { leaveTombstone } from "./leave_tombstone.ts";
 import type { AgentConnection, Kept, PluginProcess } from "./plugin_process.ts";
 
 const PEEK_BYTES = 65_536;
+/**
+ * Turns of the event loop (writes of nothing) for which a peek waits before it arms a timer, which loads Deno's events and takes
+ * 0.5 ms: a runtime has written and closed standard input long before.
+ */
+const PEEK_TURNS = 20;
+const NOTHING = new Uint8Array(0);
 /** A full backlog means a busy agent, not an absent one. */
 const BACKLOG_RETRIES = 200;
 const BACKLOG_RETRY_MS = 10;
@@ -59,7 +65,10 @@ async function peekStdin(ms: number): Promise<Uint8Array> {
       size += count;
     }
   };
-  await Promise.race([read().catch(() => undefined), sleep(ms)]);
+  let ended = false;
+  const end = read().catch(() => undefined).then(() => (ended = true));
+  for (let turn = 0; turn < PEEK_TURNS && !ended; turn++) await Deno.stdout.write(NOTHING);
+  if (!ended) await Promise.race([end, sleep(ms)]);
   return chunk.subarray(0, size);
 }
 
