@@ -3,6 +3,8 @@ import { fnv1a32, fnv1a64 } from "./fnv.ts";
 
 /** What the name of every host end starts with. */
 export const HOST_LINK_PREFIX = "flock";
+/** What the name of a host end looks like; nothing else on the node is flock's link. */
+export const HOST_LINK = /^flock[0-9a-f]{8}$/;
 
 /** @returns the name of a container's host end (spec section 6): `flock` and the FNV-1a-32 of the container ID in eight hexadecimal digits */
 export function hostLinkName(containerId: string): string {

@@ -1,16 +1,16 @@
 /** The node's own network from what `ip -j` prints; unknown fields are ignored. Pure. */
+import { HOST_LINK } from "../hash/container_hash.ts";
 import { parseAddress } from "../ip/address.ts";
 import type { DefaultRoute, HostAddress, HostNetwork } from "./host_driver.ts";
 
 type Raw = Readonly<Record<string, unknown>>;
 
-const POD_LINK = /^flock[0-9a-f]{8}$/;
 /** Marks of an address that may go at any time, or is not (any more) to be used. */
 const FLEETING = ["dynamic", "temporary", "tentative", "deprecated", "dadfailed", "mngtmpaddr"];
 
 /** @param links `ip -j address show`; @param routes `ip -j route show default` of each family */
 export function parseNetwork(links: unknown, routes: { readonly 4: unknown; readonly 6: unknown }): HostNetwork {
-  const own = listOf(links).filter((link) => !POD_LINK.test(String(link["ifname"])));
+  const own = listOf(links).filter((link) => !HOST_LINK.test(String(link["ifname"])));
   return {
     addresses: own.flatMap(parseAddresses),
     defaultRoutes: ([6, 4] as const).flatMap((family) =>

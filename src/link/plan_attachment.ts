@@ -1,4 +1,5 @@
 /** The packet path of one pod as lines for `ip -batch` (spec section 6). Pure. */
+import { HOST_LINK } from "../hash/container_hash.ts";
 import { type Address, bitsOf, parseAddress } from "../ip/address.ts";
 import { POD_ROUTE_METRIC, ROUTE_PROTOCOL } from "../route_protocol/route_protocol.ts";
 import type { Attachment } from "./attachment_driver.ts";
@@ -11,7 +12,7 @@ export const GATEWAY = { 4: "169.254.1.1", 6: "fe80::1" } as const;
 const EVERYWHERE = { 4: "0.0.0.0/0", 6: "::/0" } as const;
 
 const WORDS: readonly [keyof Attachment, RegExp][] = [
-  ["hostLink", /^flock[0-9a-f]{8}$/],
+  ["hostLink", HOST_LINK],
   ["ifname", /^[a-zA-Z0-9][\w.-]{0,14}$/],
   ["containerId", /^[a-zA-Z0-9][\w.-]{0,127}$/],
   ["podMac", /^([0-9a-f]{2}:){5}[0-9a-f]{2}$/],

@@ -2,6 +2,7 @@
  * Pods' packet paths in the kernel, by way of iproute2. Ours after amnesia: links named `flock` and eight hexadecimal digits, whose
  * alias says for which container they are; and routes of our own protocol number over them.
  */
+import { HOST_LINK } from "../hash/container_hash.ts";
 import type { CommandRunner } from "../exec/command_runner.ts";
 import { readIpJson } from "../exec/read_ip_json.ts";
 import { quote } from "../fault/invalid_input.ts";
@@ -37,7 +38,6 @@ interface BrokenEnd {
 
 /** So many names may a batch have met that mean nothing any more, before it is started anew. */
 const MAX_BURIED = 1000;
-const HOST_LINK = /^flock[0-9a-f]{8}$/;
 
 /** @returns a driver; its persistent processes start with the first call */
 export function createAttachmentDriver(options: AttachmentDriverOptions): AttachmentDriver {

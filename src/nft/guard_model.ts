@@ -1,3 +1,4 @@
+import { HOST_LINK } from "../hash/container_hash.ts";
 import { InvalidInput } from "../fault/invalid_input.ts";
 import { compareIp, contains, type Prefix } from "../ip/address.ts";
 import type { GuardState, SourceGrant } from "./packet_guard.ts";
@@ -21,8 +22,6 @@ export const GUARD_SETS: readonly { readonly family: GuardFamily; readonly set: 
 /** What the sets hold, as nft writes it: `"flock0a0b0c0d" . 192.0.2.7`, `192.0.2.0/24`; sorted, without duplicates. */
 export type GuardModel = Readonly<Record<GuardSet, readonly string[]>>;
 
-const GRANTED_LINK = /^flock[0-9a-f]{8}$/;
-
 /** @throws InvalidInput when a grant names a link that is no host end of ours */
 export function compileGuard(state: GuardState): GuardModel {
   const grants = state.grants.toSorted((a, b) => compareIp(a.address, b.address) || (a.link < b.link ? -1 : 1));
@@ -39,7 +38,7 @@ export function grantSet(grant: SourceGrant): GuardSet {
 
 /** @throws InvalidInput when the link is no host end of ours: the chains look at no other, and nft reads the text */
 export function grantElement(grant: SourceGrant): string {
-  if (!GRANTED_LINK.test(grant.link)) {
+  if (!HOST_LINK.test(grant.link)) {
     throw new InvalidInput([{ field: "grant's link", value: grant.link, rule: "must be flock and 8 hex digits" }]);
   }
   return `"${grant.link}" . ${grant.address.text}`;
