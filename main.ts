@@ -1,9 +1,14 @@
 /** The one executable: chooses its mode from CNI_COMMAND first, then from the command line. */
 import config from "./deno.json" with { type: "json" };
-import { runPlugin } from "./src/cni/run_plugin.ts";
-import { installLastResort, systemProcess } from "./src/cni/system_process.ts";
+import { answerVersion } from "./src/cni/answer_version.ts";
+import { peekStdin, print } from "./src/cni/stdio.ts";
 import { giveUpEverything, keepOnly } from "./src/permissions/give_up.ts";
 import { PERMISSION_SETS } from "./src/permissions/permission_sets.ts";
+
+/** What src/cni/main.ts exports. */
+interface PluginModule {
+  runCni(): Promise<number>;
+}
 
 /** What src/agent/main.ts exports. */
 interface AgentModule {
@@ -25,11 +30,8 @@ With CNI_COMMAND set, flock is a CNI plugin (ADD, DEL, CHECK, GC, STATUS, VERSIO
 
 function main(): Promise<number> {
   const command = Deno.env.get("CNI_COMMAND");
-  if (command !== undefined) {
-    // VERSION makes no call that could reject unseen, and the listeners would load Deno's events for it alone.
-    if (command !== "VERSION") installLastResort(systemProcess);
-    return runPlugin(systemProcess);
-  }
+  if (command === "VERSION") return answerVersion({ giveUpEverything, peekStdin, print });
+  if (command !== undefined) return plugin();
   const [mode, ...args] = Deno.args;
   if (mode === "agent") return agent(args);
   giveUpEverything();
@@ -37,9 +39,15 @@ function main(): Promise<number> {
 }
 
 /**
- * The specifier is computed, so that no other mode pays for the agent's module graph: Deno loads what it can see from afar, and
- * that made every call of the plugin 600 ms slower. The build puts the agent's bundle in the place of this path.
+ * The specifiers are computed, so that no mode pays for another's module graph: Deno loads what it can see from afar, and the
+ * agent's made every call of the plugin 600 ms slower. The build puts bundles in the place of these paths.
  */
+async function plugin(): Promise<number> {
+  const specifier = new URL("./src/cni/main.ts", import.meta.url).href;
+  const { runCni }: PluginModule = await import(specifier);
+  return await runCni();
+}
+
 async function agent(args: readonly string[]): Promise<number> {
   keepOnly(PERMISSION_SETS.agent);
   const specifier = new URL("./src/agent/main.ts", import.meta.url).href;
@@ -48,13 +56,13 @@ async function agent(args: readonly string[]): Promise<number> {
 }
 
 function answer(mode: string | undefined): number {
-  if (mode === "version") return print(Deno.stdout, `flock ${config.version}\n`);
-  if (mode === "--help" || mode === "-h") return print(Deno.stdout, USAGE);
-  print(Deno.stderr, USAGE);
+  if (mode === "version") return write(Deno.stdout, `flock ${config.version}\n`);
+  if (mode === "--help" || mode === "-h") return write(Deno.stdout, USAGE);
+  write(Deno.stderr, USAGE);
   return 2;
 }
 
-function print(to: { writeSync(bytes: Uint8Array): number }, text: string): number {
+function write(to: { writeSync(bytes: Uint8Array): number }, text: string): number {
   to.writeSync(new TextEncoder().encode(text));
   return 0;
 }

@@ -37,7 +37,8 @@ export async function compile(bundles: Bundles, { output, tryOut }: FormOptions)
 function compileArguments(bundles: Bundles, output: string): string[] {
   const flags = ["--no-check", "--no-config", "--no-lock", "--no-remote", "--no-npm", "--no-code-cache", "--no-prompt"];
   const permissions = renderPermissionFlags(GRANTED, Deno.version.deno);
-  return ["compile", "--quiet", ...flags, ...permissions, "--include", bundles.agent, "--output", output, bundles.main];
+  const included = [bundles.plugin, bundles.agent].flatMap((file) => ["--include", file]);
+  return ["compile", "--quiet", ...flags, ...permissions, ...included, "--output", output, bundles.main];
 }
 
 function hasNoDenort(output: string): boolean {

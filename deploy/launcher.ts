@@ -37,12 +37,13 @@ function ignoreMissing(error: unknown): void {
 
 /**
  * DENO_DIR holds what Deno once learned of the bundles' imports; without it each start parses them anew, which takes 0.2 ms a
- * kilobyte. Where it cannot be written, Deno does without. The agent's bundle is readable because a computed import asks for
+ * kilobyte. Where it cannot be written, Deno does without. What main loads is readable because a computed import asks for
  * that; in a compiled file it is part of the file.
  */
 function renderLauncher(lib: string): string {
   const bundles = bundlesIn(lib);
-  const granted = { ...GRANTED, read: [...(Array.isArray(GRANTED.read) ? GRANTED.read : []), bundles.agent] };
+  const read = [...(Array.isArray(GRANTED.read) ? GRANTED.read : []), bundles.plugin, bundles.agent];
+  const granted = { ...GRANTED, read };
   const flags = [
     "--no-prompt",
     "--no-config",

@@ -31,11 +31,6 @@ export class FakeProcess implements PluginProcess {
     return new TextEncoder().encode(stdin).subarray(0, limit + 1);
   }
 
-  peekStdin(): Promise<Uint8Array> {
-    const { stdin = "" } = this.world;
-    return Promise.resolve(new TextEncoder().encode(stdin instanceof Error ? "" : stdin));
-  }
-
   print(text: string): void {
     this.stdout += text;
   }

@@ -15,8 +15,6 @@ export interface PluginProcess {
   env(name: string): string | undefined;
   /** @returns all of standard input; at most `limit` + 1 bytes of a longer one. Blocks. */
   readStdin(limit: number): Uint8Array;
-  /** @returns what standard input holds, or held after `ms` milliseconds when it stays open. Never fails. */
-  peekStdin(ms: number): Promise<Uint8Array>;
   /** Writes to standard output, all of it. */
   print(text: string): void;
   /** @returns a connection; undefined when no agent listens. @throws on anything else */

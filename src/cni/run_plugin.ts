@@ -8,9 +8,9 @@ import {
   parseVerb,
   requireVariables,
 } from "../cnispec/environment.ts";
-import { isJsonObject, ownValue, parseJsonObject } from "../cnispec/json_value.ts";
+import { isJsonObject, ownValue } from "../cnispec/json_value.ts";
 import { MAX_CONFIG_BYTES, MAX_GC_CONFIG_BYTES, undecodable } from "../cnispec/network_config.ts";
-import { renderError, renderVersions } from "../cnispec/result.ts";
+import { renderError } from "../cnispec/result.ts";
 import type { RpcRequest, RpcVerb } from "../rpc/rpc.ts";
 import { AgentGone, callAgent, waitForAgent } from "./agent_call.ts";
 import type { AgentConnection, PluginProcess } from "./plugin_process.ts";
@@ -19,11 +19,9 @@ import type { AgentConnection, PluginProcess } from "./plugin_process.ts";
 const AGENT_START_MS = 30_000;
 const ADD_TIMEOUT_MS = 90_000;
 const TIMEOUT_MS = 30_000;
-/** VERSION repeats the version on standard input, but must also work where nobody writes to it or closes it. */
-const VERSION_STDIN_MS = 250;
 
 /**
- * Serves one call of the runtime (CNI SPEC 1.1.0): parses, makes one call to the agent, prints. Standard output gets one JSON
+ * Serves one call of the runtime (CNI SPEC 1.1.0) that is not VERSION: parses, makes one call to the agent, prints. Standard output gets one JSON
  * document or nothing.
  *
  * @returns the exit code
@@ -31,26 +29,13 @@ const VERSION_STDIN_MS = 250;
 export async function runPlugin(process: PluginProcess): Promise<number> {
   const asked: { version?: CniVersion } = {};
   try {
-    const document = await serve(process, asked);
+    const document = await serveByAgent(process, { verb: parseVerb(process.env("CNI_COMMAND")), asked });
     if (document !== undefined) print(process, document);
     return 0;
   } catch (error) {
     print(process, renderError(error, asked.version));
     return 1;
   }
-}
-
-function serve(process: PluginProcess, asked: { version?: CniVersion }): Promise<unknown> {
-  const command = process.env("CNI_COMMAND");
-  if (command === "VERSION") return answerVersion(process);
-  return serveByAgent(process, { verb: parseVerb(command), asked });
-}
-
-async function answerVersion(process: PluginProcess): Promise<unknown> {
-  process.giveUp("nothing");
-  const config = parseJsonObject(new TextDecoder().decode(await process.peekStdin(VERSION_STDIN_MS)));
-  const version = ownValue(config, "cniVersion");
-  return renderVersions(typeof version === "string" ? version : undefined);
 }
 
 /** Connects before anything else, because with the connection the last permission that ADD needs can go. */

@@ -90,15 +90,6 @@ Deno.test("runPlugin() refuses other commands without connecting (T-CNI-03)", as
   }
 });
 
-Deno.test("runPlugin() answers VERSION alone, whatever is on standard input (T-CNI-04, T-CNI-05)", async () => {
-  const inputs: [string | Error, string][] = [['{"cniVersion":"9.9.9"}', "9.9.9"], ["", "1.1.0"], ["{", "1.1.0"]];
-  for (const [stdin, cniVersion] of inputs) {
-    const { code, document, process } = await call("VERSION", { stdin, env: {} });
-    assertEquals([code, document?.["cniVersion"], process.done], [0, cniVersion, ["keep nothing"]]);
-    assertEquals(document?.["supportedVersions"], ["0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"]);
-  }
-});
-
 Deno.test("runPlugin() refuses input that is no configuration (T-CNI-08, T-CNI-09)", async () => {
   const inputs: [string | Error, number][] = [
     ["no json", 6],

@@ -9,7 +9,7 @@ export async function buildEmptyModule(directory: string): Promise<string> {
   const output = `${directory}/empty`;
   await Deno.mkdir(staging);
   const bundles = bundlesIn(staging);
-  for (const file of [bundles.main, bundles.agent]) await Deno.writeTextFile(file, "");
+  for (const file of Object.values(bundles)) await Deno.writeTextFile(file, "");
   await makeExecutable(bundles, { output, tryOut: expectSilence });
   return output;
 }
