@@ -70,7 +70,7 @@ async function readDocument(
   bytes: number,
 ): Promise<StateDocument> {
   if (bytes > MAX_STATE_BYTES) throw new StateDamaged(`the file is larger than ${MAX_STATE_BYTES} bytes`);
-  const document = await parseStateDocument(await files.read(path));
+  const document = parseStateDocument(await files.read(path));
   if (document.nodeName === nodeName) return document;
   throw new StateDamaged(`the file is of node ${quote(document.nodeName)}, this is ${quote(nodeName)}`);
 }
@@ -151,7 +151,7 @@ class FileStateStore implements StateStore {
     const { state } = this.#document;
     try {
       this.#saved = undefined;
-      await replaceFile(files, { path, content: await renderStateDocument(this.#document) });
+      await replaceFile(files, { path, content: renderStateDocument(this.#document) });
       this.#saved = state;
       return undefined;
     } catch (cause) {

@@ -194,7 +194,7 @@ Deno.test("fields of a newer release survive a rewrite", () =>
     };
     const unknownFields = JSON.parse('{"claims":[{"ip":"2001:db8::5"}],"__proto__":{"x":1}}');
     const document = { bootId: "boot-1", nodeName: "node-a", generation: 7, state, unknownFields };
-    await Deno.writeFile(path, await renderStateDocument(document));
+    await Deno.writeFile(path, renderStateDocument(document));
     await (await open(directory)).update(adding(allocation(2)));
     const { checksum: _, ...rewritten } = JSON.parse(await Deno.readTextFile(path));
     assertEquals(rewritten.generation, 8);

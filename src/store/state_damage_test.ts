@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { adding, addresses, allocation, NOW, open, ownDisk, withDirectory } from "./_store_fixture.ts";
 import { StateDamaged } from "./state_damaged.ts";
 import { parseStateDocument, renderStateDocument } from "./state_document.ts";
@@ -28,7 +28,7 @@ async function sealed(fields: object): Promise<Uint8Array<ArrayBuffer>> {
 }
 
 Deno.test("a sealed file is read", async () => {
-  const { state, generation } = await parseStateDocument(await sealed({}));
+  const { state, generation } = parseStateDocument(await sealed({}));
   assertEquals([...state.allocations.values()], [allocation(1)]);
   assertEquals(generation, 3);
 });
@@ -68,8 +68,8 @@ for (const [reason, fields] of WRONG_FIELDS) {
 }
 
 async function goodFile(): Promise<Uint8Array<ArrayBuffer>> {
-  const document = await parseStateDocument(await sealed({}));
-  return await renderStateDocument(document);
+  const document = parseStateDocument(await sealed({}));
+  return renderStateDocument(document);
 }
 
 const encode = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text);
@@ -114,9 +114,9 @@ Deno.test("a file cut anywhere is damaged, never half believed (T-REL-08)", asyn
   const whole = await goodFile();
   // The last byte is the newline after the closing brace: without it the checksum fails.
   for (let length = 0; length < whole.length; length += length < 200 ? 1 : 17) {
-    await assertRejects(() => parseStateDocument(whole.slice(0, length)), StateDamaged);
+    assertThrows(() => parseStateDocument(whole.slice(0, length)), StateDamaged);
   }
-  await assertRejects(() => parseStateDocument(whole.slice(0, -1)), StateDamaged, "checksum");
+  assertThrows(() => parseStateDocument(whole.slice(0, -1)), StateDamaged, "checksum");
 });
 
 Deno.test("a bit flipped anywhere is noticed", async () => {
@@ -124,7 +124,7 @@ Deno.test("a bit flipped anywhere is noticed", async () => {
   for (let at = 0; at < whole.length; at += 7) {
     const flipped = whole.slice();
     flipped[at] = (flipped[at] ?? 0) ^ 1;
-    await assertRejects(() => parseStateDocument(flipped), Error);
+    assertThrows(() => parseStateDocument(flipped), Error);
   }
 });
 

@@ -2,6 +2,7 @@
  * The state file's text. Version 1 is one JSON object that begins with exactly `{"version":1,"checksum":"<SHA-256>",` and a newline;
  * the checksum covers every byte after that. Fields that this release does not know are kept.
  */
+import { createHash } from "node:crypto";
 import { type Allocation, allocationKey } from "../ipam/allocation.ts";
 import { parseAllocation, parseCursors, parseResting, parseTombstones } from "./parse_state.ts";
 import { type State, StateVersionUnknown } from "./state.ts";
@@ -25,10 +26,10 @@ export interface StateDocument {
 }
 
 /** @returns the file's bytes */
-export async function renderStateDocument(document: StateDocument): Promise<Uint8Array<ArrayBuffer>> {
+export function renderStateDocument(document: StateDocument): Uint8Array<ArrayBuffer> {
   const placeholder = " ".repeat(CHECKSUM_LENGTH);
   const bytes = new TextEncoder().encode(`${HEADER_START}${placeholder}${HEADER_END}${renderBody(document)}`);
-  const checksum = await checksumOf(bytes.subarray(BODY_AT));
+  const checksum = checksumOf(bytes.subarray(BODY_AT));
   bytes.set(new TextEncoder().encode(checksum), HEADER_START.length);
   return bytes;
 }
@@ -37,7 +38,7 @@ export async function renderStateDocument(document: StateDocument): Promise<Uint
  * @returns what the bytes say
  * @throws StateVersionUnknown when a newer release wrote them, StateDamaged when they are not what flock wrote
  */
-export async function parseStateDocument(bytes: Uint8Array<ArrayBuffer>): Promise<StateDocument> {
+export function parseStateDocument(bytes: Uint8Array<ArrayBuffer>): StateDocument {
   const text = decode(bytes);
   const {
     version,
@@ -54,7 +55,7 @@ export async function parseStateDocument(bytes: Uint8Array<ArrayBuffer>): Promis
   if (expectWhole(version, "version") !== VERSION) {
     throw new StateVersionUnknown(`Cannot read state: it is of version ${version}, this release knows ${VERSION}`);
   }
-  await expectChecksum(text, bytes);
+  expectChecksum(text, bytes);
   return {
     bootId: expectText(bootId, "bootId"),
     nodeName: expectText(nodeName, "nodeName"),
@@ -106,14 +107,14 @@ function parseJson(text: string): unknown {
   }
 }
 
-async function expectChecksum(text: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
-  const checksum = await checksumOf(bytes.subarray(BODY_AT));
+function expectChecksum(text: string, bytes: Uint8Array<ArrayBuffer>): void {
+  const checksum = checksumOf(bytes.subarray(BODY_AT));
   if (!text.startsWith(HEADER_START + checksum + HEADER_END)) throw new StateDamaged("the checksum does not match");
 }
 
-async function checksumOf(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+/** In place: 0.01 ms for 1 KB and 0.08 for 100 KB, where WebCrypto's thread makes it 0.09 and 0.2. */
+function checksumOf(bytes: Uint8Array<ArrayBuffer>): string {
+  return createHash("sha256").update(bytes).digest("hex");
 }
 
 function byKey(allocations: readonly Allocation[]): ReadonlyMap<string, Allocation> {
