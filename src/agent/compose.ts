@@ -29,28 +29,15 @@ import { createDiskFiles } from "../store/disk_files.ts";
 import { openStateStore } from "../store/open_state_store.ts";
 import { openTombstoneDir } from "../store/tombstone_dir.ts";
 import { createSysctlTree } from "../sysctl/sysctl_tree.ts";
-import { AddOperation } from "./add.ts";
 import { Agent } from "./agent.ts";
-import { AllocationLedger } from "./allocation_ledger.ts";
+import { assembleNode } from "./assemble_node.ts";
 import { createBootMarker } from "./boot_marker.ts";
-import { CheckOperation } from "./check.ts";
-import { CniService } from "./cni_service.ts";
 import { createConflistPlacer } from "./conflist.ts";
-import { ContainerQueue } from "./container_queue.ts";
-import { DelOperation } from "./del.ts";
-import { GarbageCollector } from "./garbage_collector.ts";
-import { LateAdds } from "./late_adds.ts";
 import { listen, lockOutOthers } from "./listen.ts";
 import { openNodeConfigMemory } from "./node_config_memory.ts";
-import { NodeReconciler } from "./node_reconciler.ts";
 import type { AgentOptions } from "./parse_agent_args.ts";
-import { PodEvents } from "./pod_events.ts";
-import { PodSource } from "./pod_source.ts";
-import { recover } from "./recover.ts";
 import { decodeNodeConfig } from "./resolve_node_config.ts";
 import { RpcServer } from "./rpc_server.ts";
-import { assertServing } from "./serving_status.ts";
-import { SessionMonitor } from "./session_monitor.ts";
 import { StatusReporter } from "./status_reporter.ts";
 
 /**
@@ -82,43 +69,25 @@ export async function composeAgent(
   const files = createDiskFiles();
   const bootId = await readBootId({ files });
   const store = await openStateStore({ files, clock, logger, bootId, nodeName });
-  const ledger = new AllocationLedger(store, createIpam({ clock, random: systemRandomBits }), clock);
-  await recover({
-    ...{ origin: store.origin, ledger, driver, guard, clock, logger },
-    del: new DelOperation({ ledger, driver, guard, logger, addressesChanged: () => {}, drifted: () => {} }), // the first pass reads everything
-    tombstones: openTombstoneDir({ clock, logger }),
-  });
-  const queue = new ContainerQueue();
-  const lateAdds = new LateAdds(ledger, clock);
-
   const pods = kube.watch({ path: "/api/v1/pods", fieldSelector: `spec.nodeName=${nodeName}`, decode: parsePod });
   const nodeConfigs = kube.watch({
     path: "/apis/flock.fritzlab.net/v1alpha1/nodeconfigs",
     decode: decodeNodeConfig,
   });
-  const reconciler = new NodeReconciler({
-    ...{ nodeName, nodeConfigs, ledger, host, driver, guard, bird, clock, logger },
+  let agent: Agent | undefined = undefined;
+  const node = assembleNode({
+    ...{ nodeName, store, driver, guard, host, bird, kube, pods, nodeConfigs, netnsGone, clock, logger },
+    ipam: createIpam({ clock, random: systemRandomBits }),
     memory: openNodeConfigMemory({ path: LAST_NODE_CONFIG, logger }),
+    marker: createBootMarker(SESSION_MARKER),
+    tombstones: openTombstoneDir({ clock, logger }),
+    // While there is no agent yet, its first pass, which reads everything, is still to come.
+    addressesChanged: () => agent?.addressesChanged(),
+    drifted: () => agent?.drifted(),
   });
-  const sessions = new SessionMonitor({ bird, marker: createBootMarker(SESSION_MARKER), logger });
-  const addressesChanged = (): void => agent.addressesChanged();
-  const drifted = (): void => agent.drifted();
-  const events = new PodEvents(kube);
-  const podSource = new PodSource(pods, kube, logger);
-  const terms = reconciler.terms.bind(reconciler);
-  const add = new AddOperation({
-    ...{ ledger, driver, guard, lateAdds, events, logger, terms, addressesChanged, drifted },
-    pods: podSource,
-  });
-  const del = new DelOperation({ ledger, driver, guard, logger, addressesChanged, drifted });
-  const check = new CheckOperation({ ledger, driver, guard });
-  const collector = new GarbageCollector({ ledger, driver, del, queue, clock, logger, netnsGone });
-  const service = new CniService({
-    ...{ add, del, check, collector, queue, lateAdds },
-    assertServing: () => assertServing({ ...reconciler.serving, sessions: sessions.view }),
-  });
+  await node.recover();
   const listener = await listen(AGENT_SOCKET);
-  const server = new RpcServer({ listener, handle: (request) => service.handle(request), logger });
+  const server = new RpcServer({ listener, handle: (request) => node.service.handle(request), logger });
   const reporter = new StatusReporter({ nodeName, kube, clock, logger });
   const placeConflist = createConflistPlacer({
     read: () => Deno.readTextFile(CONFLIST),
@@ -127,9 +96,9 @@ export async function composeAgent(
       await writeAtomically(CONFLIST, { text, mode: 0o600 });
     },
   });
-  const agent = new Agent({
-    ...{ nodeName, nodeConfigs, kube, ledger, reconciler, sessions, collector, reporter, server, clock, logger },
-    placeConflist: () => placeConflist(reconciler.config),
+  agent = new Agent({
+    ...{ ...node, nodeName, nodeConfigs, kube, reporter, server, clock, logger },
+    placeConflist: () => placeConflist(node.reconciler.config),
     close: async () => {
       await Promise.all([driver.close(), guard.close()]);
       bird.close();

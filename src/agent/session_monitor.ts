@@ -15,11 +15,17 @@ export interface SessionView {
   readonly everEstablished: boolean;
 }
 
+export interface SessionMonitorDependencies {
+  readonly bird: BirdDriver;
+  readonly marker: BootMarker;
+  readonly logger: Logger;
+}
+
 /** Reads session state back from BIRD, and logs each change of it. */
 export class SessionMonitor {
   #sessions: readonly SessionState[] | undefined;
 
-  constructor(private readonly deps: { bird: BirdDriver; marker: BootMarker; logger: Logger }) {}
+  constructor(private readonly deps: SessionMonitorDependencies) {}
 
   get view(): SessionView {
     return { sessions: this.#sessions, everEstablished: this.deps.marker.isSet() };

@@ -1,0 +1,89 @@
+import type { BirdDriver } from "../bird/bird_driver.ts";
+import type { Clock } from "../clock/clock.ts";
+import type { HostDriver } from "../host/host_driver.ts";
+import type { Ipam } from "../ipam/ipam.ts";
+import type { KubeClient, Watched } from "../kube/kube_client.ts";
+import type { AttachmentDriver } from "../link/attachment_driver.ts";
+import type { Logger } from "../log/logger.ts";
+import type { PacketGuard } from "../nft/packet_guard.ts";
+import type { Pod } from "../pod/pod.ts";
+import type { StateStore } from "../store/state.ts";
+import { AddOperation } from "./add.ts";
+import { AllocationLedger } from "./allocation_ledger.ts";
+import { CheckOperation } from "./check.ts";
+import { CniService } from "./cni_service.ts";
+import { ContainerQueue } from "./container_queue.ts";
+import { DelOperation } from "./del.ts";
+import { GarbageCollector, type GarbageCollectorDependencies } from "./garbage_collector.ts";
+import { LateAdds } from "./late_adds.ts";
+import type { NodeConfigMemory } from "./node_config_memory.ts";
+import { NodeReconciler } from "./node_reconciler.ts";
+import { PodEvents } from "./pod_events.ts";
+import { PodSource } from "./pod_source.ts";
+import { recover, type RecoverDependencies } from "./recover.ts";
+import type { NodeConfigReading } from "./resolve_node_config.ts";
+import { assertServing } from "./serving_status.ts";
+import { SessionMonitor, type SessionMonitorDependencies } from "./session_monitor.ts";
+
+/** Everything of the world that a node's agent touches. */
+export interface NodeDependencies {
+  readonly nodeName: string;
+  readonly store: StateStore;
+  readonly ipam: Ipam;
+  readonly driver: AttachmentDriver;
+  readonly guard: PacketGuard;
+  readonly host: HostDriver;
+  readonly bird: BirdDriver;
+  readonly kube: KubeClient;
+  /** The pods of this node. */
+  readonly pods: Watched<Pod>;
+  readonly nodeConfigs: Watched<NodeConfigReading>;
+  readonly memory: NodeConfigMemory;
+  readonly marker: SessionMonitorDependencies["marker"];
+  readonly tombstones: RecoverDependencies["tombstones"];
+  readonly netnsGone: GarbageCollectorDependencies["netnsGone"];
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** A pod came or went. */
+  addressesChanged(): void;
+  /** Somebody else changed the kernel. */
+  drifted(): void;
+}
+
+/** What decides on a node; who calls it when is left to the agent. */
+export interface NodeParts {
+  readonly ledger: AllocationLedger;
+  readonly reconciler: NodeReconciler;
+  readonly sessions: SessionMonitor;
+  readonly collector: GarbageCollector;
+  readonly service: CniService;
+  /** To be awaited before anything else is asked of them. */
+  recover(): Promise<void>;
+}
+
+/** Puts the deciding parts together; does nothing yet but read the NodeConfig that was remembered. */
+export function assembleNode(deps: NodeDependencies): NodeParts {
+  const { store, driver, guard, clock, logger } = deps;
+  const ledger = new AllocationLedger(store, deps.ipam, clock);
+  const reconciler = new NodeReconciler({ ...deps, ledger });
+  const sessions = new SessionMonitor(deps);
+  const queue = new ContainerQueue();
+  const lateAdds = new LateAdds(ledger, clock);
+  const add = new AddOperation({
+    ...{ ...deps, ledger, lateAdds },
+    pods: new PodSource(deps.pods, deps.kube, logger),
+    events: new PodEvents(deps.kube),
+    terms: () => reconciler.terms(),
+  });
+  const del = new DelOperation({ ...deps, ledger });
+  const check = new CheckOperation({ ledger, driver, guard });
+  const collector = new GarbageCollector({ ...deps, ledger, del, queue });
+  return {
+    ...{ ledger, reconciler, sessions, collector },
+    service: new CniService({
+      ...{ add, del, check, collector, queue, lateAdds },
+      assertServing: () => assertServing({ ...reconciler.serving, sessions: sessions.view }),
+    }),
+    recover: () => recover({ ...deps, origin: store.origin, ledger, del }),
+  };
+}
