@@ -1,11 +1,15 @@
 import { CNI_CODE, CniError } from "../cnispec/cni_error.ts";
 import type { CheckRequest } from "../cnispec/cni_request.ts";
+import { quote } from "../fault/invalid_input.ts";
 import { parseInterfaceAddress } from "../ip/address.ts";
 import { type Allocation, allocationKey } from "../ipam/allocation.ts";
 import type { AttachmentDriver } from "../link/attachment_driver.ts";
 import type { PacketGuard } from "../nft/packet_guard.ts";
 import { addressesOf, type AllocationLedger } from "./allocation_ledger.ts";
 import { findDifferences, isSameNetns } from "./attachment_state.ts";
+
+/** A prevResult may list thousands of addresses that are none of ours. */
+const MAX_SHOWN = 20;
 
 /** Compares what a container has with what it was given. Changes nothing. */
 export class CheckOperation {
@@ -38,12 +42,11 @@ function expectedAddresses({ previous, ifname }: CheckRequest): string[] {
   const own = previous.ips.filter(({ interface: index }) =>
     index === undefined || previous.interfaces[index]?.name === ifname
   );
-  return own.map(({ address }) => parseInterfaceAddress(address)?.address.text ?? address);
+  return own.map(({ address }) => parseInterfaceAddress(address)?.address.text ?? quote(address));
 }
 
 function failed({ containerId, ifname }: CheckRequest, differences: readonly string[]): CniError {
-  return new CniError(
-    CNI_CODE.checkFailed,
-    `Cannot confirm container ${containerId} ${ifname}: ${differences.join("; ")}`,
-  );
+  const more = differences.length - MAX_SHOWN;
+  const shown = differences.slice(0, MAX_SHOWN).join("; ") + (more > 0 ? `; and ${more} more` : "");
+  return new CniError(CNI_CODE.checkFailed, `Cannot confirm container ${containerId} ${ifname}: ${shown}`);
 }

@@ -58,9 +58,39 @@ Deno.test("parseRpcRequest() refuses interface names that are none (T-CNI-07)", 
   }
 });
 
-Deno.test("parseRpcRequest() refuses a netns that is no absolute path", () => {
-  for (const netns of ["netns", "", "/a\nb", "/"]) {
+Deno.test("parseRpcRequest() refuses a netns that is no plain path of a place for them", () => {
+  const lost = [
+    "netns",
+    "",
+    "/",
+    "/etc/passwd",
+    "/run/netns",
+    "/run/netns/",
+    "/run/netns/a/b",
+    "/run/containerd/a",
+    "/proc/1/ns/mnt",
+  ];
+  const detours = [
+    "/run/netns/..",
+    "/run/netns/.",
+    "/run/netns/../netns/a",
+    "/run//netns/a",
+    "/run/containerd/../netns/a",
+  ];
+  const words = ["\n", " b", ";", "'", "\0", "\u2028"].map((text) => `/run/netns/a${text}`);
+  for (const netns of [...lost, ...detours, ...words, `/run/netns/${"a".repeat(256)}`]) {
     assertEquals(refusal(request("ADD", { environment: { CNI_NETNS: netns } })).code, 4, netns);
+  }
+});
+
+Deno.test("parseRpcRequest() takes the paths of network namespaces that runtimes use", () => {
+  const uuid = "cni-5f0e7c1a-6b9e-4c0f-9f7b-2b9a1c0d3e4f";
+  const byName = ["/var/run/netns/", "/run/netns/", "/run/containerd/io.containerd.grpc.v1.cri/netns/"].map((dir) =>
+    dir + uuid
+  );
+  for (const netns of [...byName, "/proc/4711/ns/net", "/proc/self/ns/net"]) {
+    const parsed = parseRpcRequest(request("ADD", { environment: { CNI_NETNS: netns } }));
+    assertEquals(parsed.verb === "ADD" && parsed.netns, netns);
   }
 });
 
@@ -98,6 +128,13 @@ Deno.test("parseRpcRequest() names field, value and rule of a bad configuration 
     [7, 'type "../sh"', { ...CONFIG, type: "../sh" }],
     [7, "prevResult.ips", { ...CONFIG, prevResult: { ips: {} } }],
     [7, "pod-annotations", { ...CONFIG, runtimeConfig: { "io.kubernetes.cri.pod-annotations": [1] } }],
+    ...["", "\x1b[2J", "a b", "x".repeat(1 << 20)].map((name): [number, string, Record<string, unknown>] => {
+      const annotations = { [`flock.fritzlab.net/${name}`]: "x" };
+      return [7, "can name an annotation", {
+        ...CONFIG,
+        runtimeConfig: { "io.kubernetes.cri.pod-annotations": annotations },
+      }];
+    }),
   ];
   for (const [code, text, config] of bad) {
     const error = refusal({ ...Object(request("ADD")), config });

@@ -7,6 +7,8 @@ export const POD_ANNOTATIONS = "io.kubernetes.cri.pod-annotations";
 
 const ATTACHMENTS = "cni.dev/valid-attachments";
 const OWN_PREFIX = "flock.fritzlab.net/";
+/** What the API server lets an annotation's name be. */
+const OWN_KEY = /^flock\.fritzlab\.net\/[a-zA-Z0-9](?:[\w.-]{0,61}[a-zA-Z0-9])?$/;
 
 /**
  * Reads the annotations that the runtime passes along at ADD.
@@ -22,6 +24,7 @@ export function parsePodAnnotations(config: JsonObject): ReadonlyMap<string, str
   if (!isJsonObject(raw)) throw invalidConfig(field, raw, "must map text to text");
   const own = Object.entries(raw).filter(([key]) => key.startsWith(OWN_PREFIX));
   return new Map(own.map(([key, value]) => {
+    if (!OWN_KEY.test(key)) throw invalidConfig(field, key, "must have keys that can name an annotation");
     if (typeof value !== "string") throw invalidConfig(`${field} ${key}`, value, "must be text");
     return [key, value];
   }));

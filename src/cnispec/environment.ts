@@ -26,7 +26,10 @@ const REQUIRED: Readonly<Record<RpcVerb, readonly CniVariable[]>> = {
 
 const CONTAINER_ID = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$/;
 const IFNAME = /^[a-zA-Z0-9][a-zA-Z0-9._-]{0,14}$/;
-const NETNS = /^\/[^\p{Cc}]{1,4094}$/u;
+/** Where runtimes keep them: by name, in containerd's state directory, or as a process's own (cnitool, dockerd). */
+const NETNS =
+  /^(?:\/(?:var\/)?run\/(?:netns|containerd(?:\/[\w.:@+-]+)+)\/[\w.:@+-]{1,255}|\/proc\/(?:self|\d{1,10})\/ns\/net)$/;
+const MAX_NETNS_LENGTH = 1024;
 
 /** @returns the verb. @throws CniError 4 when CNI_COMMAND holds something else */
 export function parseVerb(command: unknown): RpcVerb {
@@ -60,11 +63,13 @@ export function parseAttachmentName(environment: CniEnvironment): AttachmentName
   return { containerId, ifname };
 }
 
-/** @throws CniError 4 when CNI_NETNS is no absolute path */
+/** @throws CniError 4 when CNI_NETNS is no path, without detours, of a place where network namespaces are */
 export function parseNetns(environment: CniEnvironment): string {
   const { CNI_NETNS: netns = "" } = environment;
-  if (!NETNS.test(netns)) throw invalidVariable("CNI_NETNS", netns, "must be an absolute path");
-  return netns;
+  const straight = netns.split("/").every((part) => part !== "." && part !== "..");
+  if (netns.length <= MAX_NETNS_LENGTH && straight && NETNS.test(netns)) return netns;
+  const rule = "must be a plain path below /run/netns, /var/run/netns or /run/containerd, or /proc/PID/ns/net";
+  throw invalidVariable("CNI_NETNS", netns, rule);
 }
 
 /** Says whether the text can name a container. It is then also safe as a file's name. */

@@ -28,8 +28,18 @@ export function formatProblem(problem: Problem): string {
 
 /** @returns the text in double quotes, control and non-ASCII characters escaped, cut to 64 characters */
 export function quote(text: string): string {
-  const cut = text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}...` : text;
-  return JSON.stringify(cut).replace(/[^\x20-\x7e]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  return printableJson(text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}...` : text);
+}
+
+/**
+ * JSON leaves DEL, C1 controls (U+009B begins a terminal's commands) and the overrides of writing direction as they are: text that
+ * shows a reader something else than it says.
+ *
+ * @returns the value as JSON in printable ASCII
+ */
+export function printableJson(value: unknown): string {
+  const json = JSON.stringify(value) ?? "null";
+  return json.replace(/[^\x20-\x7e]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
 function formatProblems(problems: readonly Problem[]): string {

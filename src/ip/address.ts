@@ -40,12 +40,17 @@ export function bitsOf(family: Family): number {
  */
 export function parseAddress(text: string): Address | undefined {
   if (text.includes("%")) return undefined;
-  if (text.includes(":")) {
-    if (!ipaddr.IPv6.isValid(text)) return undefined;
-    return addressOf(6, bytesToValue(ipaddr.IPv6.parse(text).toByteArray()));
+  if (!text.includes(":")) {
+    return isDottedDecimal(text) ? addressOf(4, bytesToValue(ipaddr.IPv4.parse(text).toByteArray())) : undefined;
   }
-  if (!ipaddr.IPv4.isValidFourPartDecimal(text) || /(^|\.)0\d/.test(text)) return undefined;
-  return addressOf(4, bytesToValue(ipaddr.IPv4.parse(text).toByteArray()));
+  const tail = text.slice(text.lastIndexOf(":") + 1);
+  if (tail.includes(".") && !isDottedDecimal(tail)) return undefined;
+  return ipaddr.IPv6.isValid(text) ? addressOf(6, bytesToValue(ipaddr.IPv6.parse(text).toByteArray())) : undefined;
+}
+
+/** Others read a leading zero as octal: 010 is 8 to inet_aton(3) and 10 to most people. */
+function isDottedDecimal(text: string): boolean {
+  return ipaddr.IPv4.isValidFourPartDecimal(text) && !/(^|\.)0\d/.test(text);
 }
 
 /** @returns the address with these bits; the value must fit the family */

@@ -1,3 +1,5 @@
+import { printableJson } from "../fault/invalid_input.ts";
+
 /** Values that a log line may carry. */
 export type LogFields = Readonly<Record<string, string | number | boolean | undefined | readonly string[]>>;
 
@@ -14,7 +16,7 @@ export interface Logger {
 const ORDER: readonly LogLevel[] = ["debug", "info", "warn", "error"];
 
 /**
- * A logger that writes JSON lines; control characters of pod-chosen text are escaped by JSON itself.
+ * A logger that writes JSON lines in printable ASCII, whatever text a pod chose: no line breaks, no terminal obeys it.
  *
  * @param write gets one line with its newline; must not throw, for the logger's callers rely on that
  * @param options the lowest level that is written, and the time for the `time` field (milliseconds since the epoch)
@@ -25,7 +27,7 @@ export function createLogger(
 ): Logger {
   const at = (level: LogLevel) => (message: string, fields: LogFields = {}): void => {
     if (ORDER.indexOf(level) < ORDER.indexOf(options.level)) return;
-    write(`${JSON.stringify({ time: new Date(options.now()).toISOString(), level, message, ...fields })}\n`);
+    write(`${printableJson({ time: new Date(options.now()).toISOString(), level, message, ...fields })}\n`);
   };
   return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
 }

@@ -1,0 +1,27 @@
+import { assertEquals } from "@std/assert";
+import { parseAddress, parseInterfaceAddress, parsePrefix } from "./address.ts";
+import { ODD_ADDRESSES, ODD_LENGTHS, SPECIAL_ADDRESSES } from "./testdata/odd_forms.ts";
+
+Deno.test("parseAddress() and parsePrefix() take no form that others read otherwise", () => {
+  for (const text of ODD_ADDRESSES) {
+    assertEquals([parseAddress(text), parsePrefix(`${text}/32`)], [undefined, undefined], text.slice(0, 40));
+  }
+  for (const length of ODD_LENGTHS) {
+    for (const address of ["10.0.0.0", "2001:db8::"]) {
+      assertEquals(parseInterfaceAddress(address + length), undefined, length);
+    }
+  }
+  assertEquals(parseInterfaceAddress("10.0.0.0/33"), undefined);
+});
+
+Deno.test("parseAddress() gives one text for every spelling of an address", () => {
+  const spellings: Record<string, string[]> = {
+    "2001:db8::a:1": ["2001:DB8::A:1", "2001:0db8:0:0:0:0:a:1", "2001:db8:0::000A:0001"],
+    "64:ff9b::102:304": ["64:ff9b::1.2.3.4"],
+    "::ffff:a00:1": ["::ffff:10.0.0.1", "::FFFF:a00:1"],
+  };
+  for (const [text, others] of Object.entries(spellings)) {
+    for (const other of [text, ...others]) assertEquals(parseAddress(other)?.text, text);
+  }
+  for (const text of SPECIAL_ADDRESSES) assertEquals(parseAddress(text)?.family, text.includes(":") ? 6 : 4);
+});
