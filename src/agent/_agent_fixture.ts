@@ -5,6 +5,7 @@ import { createIpam } from "../ipam/create_ipam.ts";
 import type { KubeClient, KubeEvent, KubeObject, Watched } from "../kube/kube_client.ts";
 import { createLogger } from "../log/logger.ts";
 import type { NodeConfig } from "../nodeconfig/node_config.ts";
+import type { LeftTombstone } from "../rpc/tombstone.ts";
 import { parsePod } from "../pod/parse_pod.ts";
 import type { Pod } from "../pod/pod.ts";
 import { createDiskFiles } from "../store/disk_files.ts";
@@ -22,6 +23,7 @@ import { GarbageCollector } from "./garbage_collector.ts";
 import { LateAdds } from "./late_adds.ts";
 import { PodEvents } from "./pod_events.ts";
 import { PodSource } from "./pod_source.ts";
+import { TombstoneReplay } from "./tombstone_replay.ts";
 
 export const logger = createLogger(() => {}, { level: "error", now: () => 0 });
 
@@ -142,6 +144,15 @@ export async function openFixture(options: FixtureOptions = {}): Promise<Fixture
     [Symbol.asyncDispose]: () => Deno.remove(directory, { recursive: true }).catch(() => {}),
   };
   return fixture;
+}
+
+/** @param notes what lies in the tombstone directory; a DEL that is done takes its note away */
+export function replayOf({ ledger, del }: Fixture, notes: LeftTombstone[]): TombstoneReplay {
+  const tombstones = {
+    list: () => [...notes],
+    remove: (done: LeftTombstone) => void notes.splice(notes.indexOf(done), 1),
+  };
+  return new TombstoneReplay({ tombstones, ledger, del, queue: new ContainerQueue(), logger });
 }
 
 /** One request as the plugin sends it; the namespace exists unless said otherwise. */

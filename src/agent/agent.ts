@@ -9,6 +9,7 @@ import type { NodeConfigReading, NodeConfigResolution } from "./resolve_node_con
 import type { RpcServer } from "./rpc_server.ts";
 import type { SessionMonitor } from "./session_monitor.ts";
 import { isReportable, type StatusReporter, viewWithoutConfig } from "./status_reporter.ts";
+import type { TombstoneReplay } from "./tombstone_replay.ts";
 
 /** Milliseconds between passes that look for drift, sweeps of the garbage collector, and looks at BIRD. */
 const DRIFT_MS = 10_000;
@@ -32,6 +33,7 @@ export interface AgentParts {
   readonly ledger: Pick<AllocationLedger, "flush">;
   readonly reconciler: Pick<NodeReconciler, "ready" | "view" | "resolution" | "announce" | "pass">;
   readonly sessions: Pick<SessionMonitor, "view" | "read">;
+  readonly tombstones: Pick<TombstoneReplay, "catchUp">;
   readonly collector: Pick<GarbageCollector, "sweep">;
   readonly reporter: Pick<StatusReporter, "reportNodeConfig" | "reportNode">;
   readonly server: Pick<RpcServer, "serve" | "stop">;
@@ -78,6 +80,7 @@ export class Agent {
     const { nodeConfigs, server, logger } = this.parts;
     const unlisten = nodeConfigs.onChange(() => this.#node.ring("nodeConfigs"));
     this.#node.ring("start");
+    this.#collect.ring("start");
     this.#node.ringEvery(DRIFT_MS, { tick: DRIFT, signal });
     this.#sessions.ringEvery(SESSIONS_MS, { tick: "timer", signal });
     this.#collect.ringEvery(COLLECT_MS, { tick: "timer", signal });
@@ -151,7 +154,8 @@ export class Agent {
 
   /** Also writes the deletions that a full disk refused; a sweep works without. */
   async #collectGarbage(): Promise<void> {
-    const { ledger, collector, logger } = this.parts;
+    const { ledger, tombstones, collector, logger } = this.parts;
+    await tombstones.catchUp();
     await ledger.flush().catch((error: unknown) => logger.error("state not written", { error: String(error) }));
     await collector.sweep();
   }

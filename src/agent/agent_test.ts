@@ -27,6 +27,7 @@ function agentOf(more: (done: string[]) => Partial<AgentParts>): { agent: Agent;
     ledger: { flush: note("flush") },
     reconciler: reconcilerOf(note("pass")),
     sessions: { view: { sessions: undefined, everEstablished: false }, read: () => Promise.resolve(false) },
+    tombstones: { catchUp: note("catch up") },
     collector: { sweep: note("sweep") },
     reporter: { reportNodeConfig: note("status"), reportNode: note("condition") },
     server: { serve: () => stopped.promise, stop: () => Promise.resolve(stopped.resolve()) },

@@ -20,10 +20,11 @@ import type { NodeConfigMemory } from "./node_config_memory.ts";
 import { NodeReconciler } from "./node_reconciler.ts";
 import { PodEvents } from "./pod_events.ts";
 import { PodSource } from "./pod_source.ts";
-import { recover, type RecoverDependencies } from "./recover.ts";
+import { recover } from "./recover.ts";
 import type { NodeConfigReading } from "./resolve_node_config.ts";
 import { assertServing } from "./serving_status.ts";
 import { SessionMonitor, type SessionMonitorDependencies } from "./session_monitor.ts";
+import { TombstoneReplay, type TombstoneReplayDependencies } from "./tombstone_replay.ts";
 
 /** Everything of the world that a node's agent touches. */
 export interface NodeDependencies {
@@ -40,7 +41,7 @@ export interface NodeDependencies {
   readonly nodeConfigs: Watched<NodeConfigReading>;
   readonly memory: NodeConfigMemory;
   readonly marker: SessionMonitorDependencies["marker"];
-  readonly tombstones: RecoverDependencies["tombstones"];
+  readonly tombstones: TombstoneReplayDependencies["tombstones"];
   readonly netnsGone: GarbageCollectorDependencies["netnsGone"];
   readonly clock: Clock;
   readonly logger: Logger;
@@ -55,6 +56,7 @@ export interface NodeParts {
   readonly ledger: AllocationLedger;
   readonly reconciler: NodeReconciler;
   readonly sessions: SessionMonitor;
+  readonly tombstones: TombstoneReplay;
   readonly collector: GarbageCollector;
   readonly service: CniService;
   /** To be awaited before anything else is asked of them. */
@@ -76,14 +78,15 @@ export function assembleNode(deps: NodeDependencies): NodeParts {
     terms: () => reconciler.terms(),
   });
   const del = new DelOperation({ ...deps, ledger });
+  const tombstones = new TombstoneReplay({ ...deps, ledger, del, queue });
   const check = new CheckOperation({ ledger, driver, guard });
   const collector = new GarbageCollector({ ...deps, ledger, del, queue });
   return {
-    ...{ ledger, reconciler, sessions, collector },
+    ...{ ledger, reconciler, sessions, tombstones, collector },
     service: new CniService({
       ...{ add, del, check, collector, queue, lateAdds },
       assertServing: () => assertServing({ ...reconciler.serving, sessions: sessions.view }),
     }),
-    recover: () => recover({ ...deps, origin: store.origin, ledger, del }),
+    recover: () => recover({ ...deps, origin: store.origin, ledger, del, tombstones }),
   };
 }

@@ -1,14 +1,14 @@
 import type { Clock } from "../clock/clock.ts";
 import { podMacOf } from "../hash/container_hash.ts";
-import { type Allocation, allocationKey } from "../ipam/allocation.ts";
+import type { Allocation } from "../ipam/allocation.ts";
 import type { AttachmentDriver, FoundAttachment } from "../link/attachment_driver.ts";
 import type { Logger } from "../log/logger.ts";
 import type { PacketGuard } from "../nft/packet_guard.ts";
-import type { LeftTombstone } from "../rpc/tombstone.ts";
 import type { StateOrigin } from "../store/state.ts";
 import type { AllocationLedger } from "./allocation_ledger.ts";
 import { attachmentOf, grantsOf } from "./attachment_state.ts";
 import type { DelOperation } from "./del.ts";
+import type { TombstoneReplay } from "./tombstone_replay.ts";
 
 export interface RecoverDependencies {
   readonly origin: StateOrigin;
@@ -16,7 +16,7 @@ export interface RecoverDependencies {
   readonly driver: AttachmentDriver;
   readonly guard: PacketGuard;
   readonly del: DelOperation;
-  readonly tombstones: { list(): LeftTombstone[]; remove(tombstone: LeftTombstone): void };
+  readonly tombstones: Pick<TombstoneReplay, "replay">;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -33,7 +33,7 @@ export async function recover(deps: RecoverDependencies): Promise<void> {
   }
   await adoptUnrecorded(found, deps);
   await cleanPending(deps);
-  await replayTombstones(deps);
+  await deps.tombstones.replay();
   await ensureGuard(deps);
   const repaired = await deps.driver.repair(ledger.all().map(attachmentOf));
   for (const what of repaired) logger.warn("repaired", { what });
@@ -91,16 +91,6 @@ async function cleanPending({ ledger, del, clock, logger }: RecoverDependencies)
     logger.warn("cleaning up a pending ADD", { container: allocation.containerId });
     const work = del.run({ ...allocation, at: clock.wall() });
     await attempt("clean up", allocation.containerId, { work, logger });
-  }
-}
-
-/** The tombstone's own time counts: an ADD whose plugin started after that DEL is a new attachment. */
-async function replayTombstones({ tombstones, del, ledger, logger }: RecoverDependencies): Promise<void> {
-  for (const tombstone of tombstones.list()) {
-    const known = ledger.get(allocationKey(tombstone)) !== undefined;
-    logger.info("replaying a DEL", { container: tombstone.containerId, known });
-    const done = await attempt("delete", tombstone.containerId, { work: del.run(tombstone), logger });
-    if (done) tombstones.remove(tombstone);
   }
 }
 

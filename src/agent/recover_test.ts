@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { LeftTombstone } from "../rpc/tombstone.ts";
 import { CniError } from "../cnispec/cni_error.ts";
-import { type Fixture, logger, openFixture, request } from "./_agent_fixture.ts";
+import { type Fixture, logger, openFixture, replayOf, request } from "./_agent_fixture.ts";
 import { CONFIRM_MS, GRACE_MS } from "./garbage_collector.ts";
 import { recover } from "./recover.ts";
 
@@ -20,10 +20,10 @@ async function restart(
       driver: kernel,
       guard: again.guard,
       del: again.del,
+      tombstones: replayOf(again, tombstones),
       clock,
       logger,
     },
-    tombstones: { list: () => [...tombstones], remove: (done) => void tombstones.splice(tombstones.indexOf(done), 1) },
   });
   return again;
 }

@@ -144,7 +144,10 @@ export function createLabNode(
 
 async function listens(agent: Daemon, socket: string): Promise<boolean> {
   if (!agent.running) throw new GaveUp(`Cannot start the agent: it ended; ${await agent.readLog()}`);
-  return await Deno.lstat(socket).then((info) => info.isSocket === true, () => false);
+  // The socket's file may be that of an agent that was killed.
+  const connection = await Deno.connect({ transport: "unix", path: socket }).catch(() => undefined);
+  connection?.close();
+  return connection !== undefined;
 }
 
 /** What kubelet reports of a node before any network plugin. */

@@ -1,0 +1,55 @@
+import { allocationKey } from "../ipam/allocation.ts";
+import type { Logger } from "../log/logger.ts";
+import type { LeftTombstone } from "../rpc/tombstone.ts";
+import type { AllocationLedger } from "./allocation_ledger.ts";
+import type { ContainerQueue } from "./container_queue.ts";
+import type { DelOperation } from "./del.ts";
+
+export interface TombstoneReplayDependencies {
+  readonly tombstones: { list(): LeftTombstone[]; remove(tombstone: LeftTombstone): void };
+  readonly ledger: Pick<AllocationLedger, "get">;
+  readonly del: Pick<DelOperation, "run">;
+  readonly queue: ContainerQueue;
+  readonly logger: Logger;
+}
+
+/** Does the DELs that came while no agent listened. One that fails stays and is tried again. */
+export class TombstoneReplay {
+  constructor(private readonly deps: TombstoneReplayDependencies) {}
+
+  /** All of them, before anything is served. The tombstone's own time counts: an ADD that starts after that DEL is a new attachment. */
+  async replay(): Promise<void> {
+    for (const tombstone of this.deps.tombstones.list()) await this.#try(tombstone);
+  }
+
+  /**
+   * While the agent serves: a plugin that was refused just before the socket opened leaves its note when recovery has already read
+   * them. What was added after that DEL stays.
+   */
+  async catchUp(): Promise<void> {
+    const { tombstones, queue } = this.deps;
+    for (const tombstone of tombstones.list()) {
+      await queue.run(tombstone.containerId, async () => {
+        if (this.#outlived(tombstone)) tombstones.remove(tombstone);
+        else await this.#try(tombstone);
+      });
+    }
+  }
+
+  async #try(tombstone: LeftTombstone): Promise<void> {
+    const { tombstones, ledger, del, logger } = this.deps;
+    const container = tombstone.containerId;
+    logger.info("replaying a DEL", { container, known: ledger.get(allocationKey(tombstone)) !== undefined });
+    try {
+      await del.run(tombstone);
+      tombstones.remove(tombstone);
+    } catch (error) {
+      logger.error("DEL not replayed", { container, error: String(error) });
+    }
+  }
+
+  #outlived(tombstone: LeftTombstone): boolean {
+    const allocation = this.deps.ledger.get(allocationKey(tombstone));
+    return allocation !== undefined && allocation.createdAt > tombstone.at;
+  }
+}
