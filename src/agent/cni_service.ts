@@ -1,5 +1,6 @@
 import { CNI_CODE, CniError } from "../cnispec/cni_error.ts";
 import { type CniRequest, parseRpcRequest } from "../cnispec/cni_request.ts";
+import { mergeResult } from "../cnispec/merge_result.ts";
 import { renderResult } from "../cnispec/result.ts";
 import { type Allocation, allocationKey } from "../ipam/allocation.ts";
 import { HOST_MAC } from "../link/host_mac.ts";
@@ -45,7 +46,8 @@ export class CniService {
   async #add(request: Extract<CniRequest, { verb: "ADD" }>, startedAt: number): Promise<unknown> {
     const { queue, add } = this.deps;
     const allocation = await queue.run(request.containerId, () => add.run({ ...request, startedAt }));
-    return renderResult({ ...resultFields(allocation), cniVersion: request.cniVersion });
+    const own = renderResult({ ...resultFields(allocation), cniVersion: request.cniVersion });
+    return request.previous === undefined ? own : mergeResult(request.previous.document, own);
   }
 
   async #del({ containerId, ifname }: Extract<CniRequest, { verb: "DEL" }>): Promise<void> {

@@ -182,7 +182,8 @@ Deno.test("parseRpcRequest() reads prevResult of any version for CHECK, and refu
   };
   const check = parseRpcRequest(request("CHECK", { config: { ...CONFIG, prevResult } }));
   assertEquals(check.verb === "CHECK" ? check.previous : undefined, {
-    interfaces: [{ name: "flock1", mac: "aa" }, { name: "eth0", sandbox: "/run/netns/a" }],
+    document: prevResult,
+    interfaces: [{ name: "flock1", mac: "aa" }, { name: "eth0", sandbox: "/run/netns/a", mtu: 1500 }],
     ips: [{ address: "203.0.113.5/32", interface: 1 }, { address: "2001:db8::5/128" }],
     routes: [{ dst: "::/0", gw: "fe80::1" }, { dst: "0.0.0.0/0" }],
   });

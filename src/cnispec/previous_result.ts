@@ -6,10 +6,14 @@ export interface PreviousInterface {
   readonly name: string;
   readonly mac?: string;
   readonly sandbox?: string;
+  /** Bytes; in results of 1.1.0 only, and of plugins that tell. */
+  readonly mtu?: number;
 }
 
-/** An earlier result, of any version that flock speaks, as CHECK compares it. Addresses and routes are text as given. */
+/** An earlier result, of any version that flock speaks. Addresses and routes are text as given. */
 export interface PreviousResult {
+  /** The result itself, for the plugin that has to pass it on. */
+  readonly document: JsonObject;
   readonly interfaces: readonly PreviousInterface[];
   readonly ips: readonly {
     /** `address/length` */
@@ -31,14 +35,16 @@ export function parsePreviousResult(config: JsonObject): PreviousResult | undefi
   if (raw === undefined || raw === null) return undefined;
   if (!isJsonObject(raw)) throw invalidConfig("prevResult", raw, "must be an object");
   return {
+    document: raw,
     interfaces: listOf(raw, "interfaces").map(([entry, field]) => ({
       name: textOf(entry, "name", field),
       ...optionalText(entry, "mac", field),
       ...optionalText(entry, "sandbox", field),
+      ...optionalCount(entry, "mtu", field),
     })),
     ips: listOf(raw, "ips").map(([entry, field]) => ({
       address: textOf(entry, "address", field),
-      ...optionalIndex(entry, field),
+      ...optionalCount(entry, "interface", field),
     })),
     routes: listOf(raw, "routes").map(([entry, field]) => ({
       dst: textOf(entry, "dst", field),
@@ -71,9 +77,11 @@ function optionalText<K extends string>(entry: JsonObject, key: K, field: string
   return found;
 }
 
-function optionalIndex(entry: JsonObject, field: string): { interface?: number } {
-  const value = ownValue(entry, "interface");
-  if (value === undefined || value === null) return {};
-  if (!Number.isInteger(value)) throw invalidConfig(`${field}.interface`, value, "must be a whole number");
-  return { interface: Number(value) };
+function optionalCount<K extends string>(entry: JsonObject, key: K, field: string): { [key in K]?: number } {
+  const value = ownValue(entry, key);
+  const found: { [key in K]?: number } = {};
+  if (value === undefined || value === null) return found;
+  if (!Number.isInteger(value)) throw invalidConfig(`${field}.${key}`, value, "must be a whole number");
+  found[key] = Number(value);
+  return found;
 }
