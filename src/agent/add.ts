@@ -86,22 +86,28 @@ export class AddOperation {
   }
 
   async #reserve(request: AddRequest): Promise<{ allocation: Allocation; facts: PodFacts }> {
-    const { containerId, ifname, netns, pod } = request;
+    const { network, containerId, ifname, netns, pod } = request;
     const hostLink = hostLinkName(containerId);
-    const holder = this.deps.ledger.holderOf(hostLink);
-    if (holder !== undefined) {
-      // 1 in 2^32, or a second interface for one container; either way a new sandbox gets another name.
-      throw new CniError(
-        CNI_CODE.tryAgainLater,
-        `Cannot add container ${containerId}: link ${hostLink} is ${holder.containerId}'s`,
-      );
-    }
+    this.#refuseTaken(hostLink, request);
     const [terms, facts] = await Promise.all([this.deps.terms(), this.deps.pods.find(pod, request.podAnnotations)]);
     const requests = this.#resolve(request, facts, terms.config);
-    const draft = { containerId, ifname, netns, hostLink, podMac: podMacOf(containerId), mtu: terms.mtu };
+    const draft = { network, containerId, ifname, netns, hostLink, podMac: podMacOf(containerId), mtu: terms.mtu };
     const allocation = await this.#take(pod === undefined ? draft : { ...draft, pod }, requests);
     this.#warnOfHostPort(request, facts, terms.config);
     return { allocation, facts };
+  }
+
+  /** A second interface would need the same host link: names come from the container alone. */
+  #refuseTaken(hostLink: string, { containerId, ifname }: AddRequest): void {
+    const holder = this.deps.ledger.holderOf(hostLink);
+    if (holder === undefined) return;
+    const subject = `Cannot add container ${containerId}`;
+    if (holder.containerId === containerId && holder.ifname !== ifname) {
+      const state = `CNI_IFNAME "${ifname}" would be its second interface, beside "${holder.ifname}"`;
+      throw new CniError(CNI_CODE.invalidEnvironment, `${subject}: ${state}`);
+    }
+    // Another container's, 1 in 2^32, or its own, which cannot be undone: a new sandbox gets another name.
+    throw new CniError(CNI_CODE.tryAgainLater, `${subject}: link ${hostLink} is ${holder.containerId}'s`);
   }
 
   #resolve({ pod }: AddRequest, facts: PodFacts, config: NodeConfig): readonly FamilyRequest[] {

@@ -31,6 +31,20 @@ Deno.test("ADD repeated for the same container gives the same answer and touches
   assertEquals(fixture.kernel.attaches, 1);
 });
 
+Deno.test("ADD of a second interface for one container names CNI_IFNAME, and leaves the first alone", async () => {
+  await using fixture = await openFixture();
+  const first = await fixture.service.handle(request(fixture, "ADD"));
+  const second = (verb: "ADD" | "DEL"): Record<string, unknown> => {
+    const raw = request(fixture, verb);
+    return { ...raw, environment: { ...Object(raw["environment"]), CNI_IFNAME: "eth1" } };
+  };
+  const error = await refused(fixture, second("ADD"));
+  assertEquals(error.code, 4);
+  assertStringIncludes(error.message, 'CNI_IFNAME "eth1"');
+  await fixture.service.handle(second("DEL"));
+  assertEquals(await fixture.service.handle(request(fixture, "ADD")), first);
+});
+
 Deno.test("ADD repeated with the other spelling of its netns is the same ADD", async () => {
   await using fixture = await openFixture();
   const first = await fixture.service.handle(request(fixture, "ADD", { netns: "/run/netns/c1" })).catch(() =>

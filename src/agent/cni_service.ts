@@ -37,7 +37,7 @@ export class CniService {
       case "CHECK":
         return await this.deps.queue.run(request.containerId, () => this.deps.check.run(request));
       case "GC":
-        return await this.deps.collector.collectAllBut(request.validAttachments ?? []);
+        return await this.deps.collector.collectAllBut(request);
       case "STATUS":
         return this.deps.assertServing();
     }

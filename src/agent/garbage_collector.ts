@@ -1,6 +1,6 @@
 import type { Clock } from "../clock/clock.ts";
 import { CNI_CODE, CniError } from "../cnispec/cni_error.ts";
-import type { AttachmentName } from "../cnispec/environment.ts";
+import type { GcRequest } from "../cnispec/cni_request.ts";
 import { type Allocation, allocationKey } from "../ipam/allocation.ts";
 import type { AttachmentDriver } from "../link/attachment_driver.ts";
 import type { Logger } from "../log/logger.ts";
@@ -8,7 +8,7 @@ import type { AllocationLedger } from "./allocation_ledger.ts";
 import type { ContainerQueue } from "./container_queue.ts";
 import type { DelOperation } from "./del.ts";
 
-/** The own sweep never collects an allocation younger than this: its sandbox may still be on its way. */
+/** No allocation younger than this is ever collected: its sandbox may still be on its way. */
 export const GRACE_MS = 60_000;
 /** Two sightings of the same death are at least so far apart. */
 export const CONFIRM_MS = 10_000;
@@ -56,39 +56,42 @@ export class GarbageCollector {
   }
 
   /**
-   * The CNI GC verb. A list that names attachments is believed; an empty one frees only what has no network namespace either,
-   * because freeing everything on one source's word cannot be undone.
+   * The CNI GC verb. A list that names attachments is believed, for allocations of its own network that are past the grace period:
+   * a younger one may have come after the list was made. An empty list, or none, frees only what is dead by our own eyes too,
+   * because freeing everything on one source's word cannot be undone (projectcalico/calico#5044).
    *
    * @throws CniError that names what could not be freed, after all has been tried
    */
-  async collectAllBut(valid: readonly AttachmentName[]): Promise<void> {
-    const known = new Set(valid.map(allocationKey));
-    const stale = this.#collectable().filter((allocation) => !known.has(allocationKey(allocation)));
-    const believed = known.size > 0 ? stale : stale.filter(({ netns }) => this.deps.netnsGone(netns));
-    const failures: string[] = [];
-    for (const allocation of believed) {
-      await this.#collect(allocation).catch((error) => failures.push(`${allocation.containerId}: ${String(error)}`));
-    }
+  async collectAllBut({ network, validAttachments }: GcRequest): Promise<void> {
+    const valid = new Set(validAttachments?.map(allocationKey));
+    const suspects = valid.size > 0 ? this.#collectable() : await this.#dead();
+    const stale = suspects.filter((allocation) =>
+      allocation.network === network && !valid.has(allocationKey(allocation))
+    );
+    const outcomes = await Promise.allSettled(stale.map((allocation) => this.#collect(allocation)));
+    const failures = outcomes.flatMap((outcome, index) =>
+      outcome.status === "rejected" ? [`${stale[index]?.containerId}: ${String(outcome.reason)}`] : []
+    );
     if (failures.length > 0) {
       throw new CniError(CNI_CODE.gcIncomplete, `Cannot free every stale attachment: ${failures.join("; ")}`);
     }
   }
 
   async #dead(): Promise<Allocation[]> {
-    // A clock that went back makes an allocation young, never old.
-    const old = ({ createdAt }: Allocation): boolean => this.deps.clock.wall() - createdAt >= GRACE_MS;
-    const suspects = this.#collectable().filter((allocation) =>
-      old(allocation) && (allocation.netns === "" || this.deps.netnsGone(allocation.netns))
-    );
+    const suspects = this.#collectable().filter(({ netns }) => netns === "" || this.deps.netnsGone(netns));
     if (suspects.length === 0) return [];
     const links = new Set((await this.deps.driver.list()).map(({ hostLink }) => hostLink));
     return suspects.filter(({ hostLink }) => !links.has(hostLink));
   }
 
-  /** What is not being worked on: a pending one among these was left by an ADD that could not be undone. */
+  /**
+   * What is past the grace period and not being worked on: a pending one among these was left by an ADD that could not be undone.
+   * A clock that went back makes an allocation young, never old.
+   */
   #collectable(): Allocation[] {
-    const { ledger, queue } = this.deps;
-    return ledger.all().filter(({ containerId }) => !queue.busy(containerId));
+    const { ledger, queue, clock } = this.deps;
+    const now = clock.wall();
+    return ledger.all().filter(({ containerId, createdAt }) => now - createdAt >= GRACE_MS && !queue.busy(containerId));
   }
 
   /** The decision may be old by the time the queue is ours: what was added anew meanwhile stays (projectcalico/calico#3589). */

@@ -139,24 +139,6 @@ Deno.test("sweep() frees an allocation whose netns and veth are gone, seen twice
   assertEquals(await ids(), ["linked", "named", "alive"]);
 });
 
-Deno.test("GC frees what the runtime's list lacks; null and the empty list free only what has no netns (T-CNI-22)", async () => {
-  await using fixture = await openFixture();
-  for (const id of ["a", "b", "c"]) await fixture.service.handle(request(fixture, "ADD", { id }));
-  const gc = (list: unknown): Promise<unknown> =>
-    fixture.service.handle(request(fixture, "GC", { config: { "cni.dev/valid-attachments": list } }));
-  const ids = (): string[] => fixture.ledger.all().map(({ containerId }) => containerId);
-  await gc(["a", "b"].map((containerID) => ({ containerID, ifname: "eth0" })));
-  assertEquals(ids(), ["a", "b"]);
-  await gc(null);
-  await gc([]);
-  assertEquals(ids(), ["a", "b"]);
-  fixture.kernel.namespaces.delete("/run/netns/a");
-  await gc(null);
-  assertEquals(ids(), ["b"]);
-  await assertRejects(() => fixture.service.handle(request(fixture, "GC")), CniError, "valid-attachments");
-  assertEquals(ids(), ["b"]);
-});
-
 Deno.test("CHECK names what is different, and repairs nothing (T-CNI-20)", async () => {
   await using fixture = await openFixture();
   const prevResult = await fixture.service.handle(request(fixture, "ADD"));

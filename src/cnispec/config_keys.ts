@@ -6,6 +6,8 @@ import { invalidConfig } from "./network_config.ts";
 export const POD_ANNOTATIONS = "io.kubernetes.cri.pod-annotations";
 
 const ATTACHMENTS = "cni.dev/valid-attachments";
+/** What libcni 1.2.0 called it, and newer ones send beside the other (containernetworking/cni#1101). */
+const OLD_ATTACHMENTS = "cni.dev/attachments";
 const OWN_PREFIX = "flock.fritzlab.net/";
 /** What the API server lets an annotation's name be. */
 const OWN_KEY = /^flock\.fritzlab\.net\/[a-zA-Z0-9](?:[\w.-]{0,61}[a-zA-Z0-9])?$/;
@@ -40,16 +42,17 @@ export function parsePodAnnotations(config: JsonObject): ReadonlyMap<string, str
  * @throws CniError 7 when the key is absent or holds something else
  */
 export function parseValidAttachments(config: JsonObject): readonly AttachmentName[] | null {
-  const raw = ownValue(config, ATTACHMENTS);
+  const key = Object.hasOwn(config, ATTACHMENTS) ? ATTACHMENTS : OLD_ATTACHMENTS;
+  const raw = ownValue(config, key);
   if (raw === null) return null;
   if (!Array.isArray(raw)) throw invalidConfig(ATTACHMENTS, raw, "must be a list of containerID and ifname, or null");
-  return raw.flatMap(parseEntry);
+  return raw.flatMap((entry, index) => parseEntry(entry, `${key}[${index}]`));
 }
 
-function parseEntry(entry: unknown, index: number): AttachmentName[] {
+function parseEntry(entry: unknown, field: string): AttachmentName[] {
   const containerId = isJsonObject(entry) ? ownValue(entry, "containerID") : undefined;
   const ifname = isJsonObject(entry) ? ownValue(entry, "ifname") : undefined;
   if (!isContainerId(containerId)) return [];
-  if (!isIfname(ifname)) throw invalidConfig(`${ATTACHMENTS}[${index}].ifname`, ifname, "must name an interface");
+  if (!isIfname(ifname)) throw invalidConfig(`${field}.ifname`, ifname, "must name an interface");
   return [{ containerId, ifname }];
 }

@@ -4,6 +4,8 @@
  */
 export interface Allocation {
   readonly containerId: string;
+  /** Name of the network that it was added to; absent where only the kernel remembers it. */
+  readonly network?: string;
   /** The interface's name inside the pod, `eth0`. */
   readonly ifname: string;
   /** The pod's network namespace, an absolute path. */

@@ -1,0 +1,88 @@
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { CniError } from "../cnispec/cni_error.ts";
+import { type Fixture, openFixture, request } from "./_agent_fixture.ts";
+import { GRACE_MS } from "./garbage_collector.ts";
+
+const NEITHER: readonly unknown[] = [null, []];
+
+function named(...ids: readonly string[]): unknown {
+  return ids.map((containerID) => ({ containerID, ifname: "eth0" }));
+}
+
+async function addAll(fixture: Fixture, ...ids: readonly string[]): Promise<void> {
+  for (const id of ids) await fixture.service.handle(request(fixture, "ADD", { id }));
+  fixture.clock.now += GRACE_MS;
+}
+
+function gc(fixture: Fixture, list: unknown, config: Record<string, unknown> = {}): Promise<unknown> {
+  return fixture.service.handle(request(fixture, "GC", { config: { "cni.dev/valid-attachments": list, ...config } }));
+}
+
+function ids({ ledger }: Fixture): string[] {
+  return ledger.all().map(({ containerId }) => containerId);
+}
+
+/** What a runtime leaves that takes a namespace down: the veth goes with it. */
+function vanish({ kernel, ledger }: Fixture, id: string): void {
+  kernel.namespaces.delete(`/run/netns/${id}`);
+  kernel.links.delete(ledger.get(`${id}/eth0`)?.hostLink ?? "");
+}
+
+Deno.test("GC frees what the runtime's list lacks", async () => {
+  await using fixture = await openFixture();
+  await addAll(fixture, "a", "b", "c");
+  await gc(fixture, named("a", "b", "a", "unknown"));
+  assertEquals([ids(fixture), fixture.kernel.links.size], [["a", "b"], 2]);
+});
+
+Deno.test("GC without a list is refused, and frees nothing", async () => {
+  await using fixture = await openFixture();
+  await addAll(fixture, "a");
+  vanish(fixture, "a");
+  const error = await assertRejects(() => fixture.service.handle(request(fixture, "GC")), CniError);
+  assertEquals([error.code, ids(fixture)], [7, ["a"]]);
+});
+
+Deno.test("GC with null, an empty list or one of nothing but nonsense frees only what has neither netns nor veth", async () => {
+  for (const list of [...NEITHER, [7, {}, { containerID: "../x" }]]) {
+    await using fixture = await openFixture();
+    await addAll(fixture, "a", "b", "c");
+    await gc(fixture, list);
+    assertEquals(ids(fixture), ["a", "b", "c"]);
+    fixture.kernel.namespaces.delete("/run/netns/a");
+    fixture.kernel.links.delete(fixture.ledger.get("b/eth0")?.hostLink ?? "");
+    vanish(fixture, "c");
+    await gc(fixture, list);
+    assertEquals(ids(fixture), ["a", "b"]);
+  }
+});
+
+Deno.test("GC keeps what came after the runtime made its list, and what a clock that went back makes younger than nothing", async () => {
+  await using fixture = await openFixture();
+  await addAll(fixture, "old");
+  await fixture.service.handle(request(fixture, "ADD", { id: "young" }));
+  await gc(fixture, named("other"));
+  assertEquals(ids(fixture), ["young"]);
+  fixture.clock.now -= 10 * GRACE_MS;
+  await gc(fixture, named("other"));
+  assertEquals(ids(fixture), ["young"]);
+});
+
+Deno.test("GC of one network frees nothing of another", async () => {
+  await using fixture = await openFixture();
+  await addAll(fixture, "a");
+  for (const list of [named("b"), null]) await gc(fixture, list, { name: "another" });
+  assertEquals(ids(fixture), ["a"]);
+});
+
+Deno.test("GC goes on over what the kernel keeps, and names it at the end", async () => {
+  await using fixture = await openFixture();
+  await addAll(fixture, "a", "b", "c");
+  const stuck = fixture.ledger.get("a/eth0")?.hostLink ?? "";
+  const detach = fixture.kernel.detach.bind(fixture.kernel);
+  fixture.kernel.detach = (links) =>
+    links.includes(stuck) ? Promise.reject(new Error("the kernel keeps it")) : detach(links);
+  const error = await assertRejects(() => gc(fixture, named("c")), CniError);
+  assertEquals([error.code, ids(fixture).sort()], [111, ["a", "c"]]);
+  assertStringIncludes(error.message, "a: Error: the kernel keeps it");
+});
