@@ -48,6 +48,7 @@ export const CNI_CASES: readonly Case[] = [
     id: "T-CNI-22",
     asks: "GC with every shape of list: only the stale goes, absent is refused, errors at the end",
     decided: "null and the empty list free only what has neither netns nor veth",
+    pending: "under way",
   },
   { id: "T-CNI-23", asks: "GC while an ADD is under way: kept", pending: "under way" },
   {
