@@ -16,7 +16,7 @@ import type { LateAdds } from "./late_adds.ts";
 import type { PodEvents } from "./pod_events.ts";
 import type { PodFacts, PodSource } from "./pod_source.ts";
 
-/** An ADD, and when its plugin started (wall clock, milliseconds since the epoch). */
+/** An ADD, and when its plugin started (monotonic milliseconds, of `LateAdds.startOf`). */
 export type TimedAddRequest = AddRequest & { readonly startedAt: number };
 
 /** What the node offers to a new pod. */

@@ -1,11 +1,10 @@
 import type { Clock } from "../clock/clock.ts";
+import { credibleAge } from "../clock/credible_age.ts";
 import { type Address, parseAddress } from "../ip/address.ts";
 import { type Allocation, allocationKey } from "../ipam/allocation.ts";
 import type { FamilyRequest, Ipam } from "../ipam/ipam.ts";
 import type { RestingAddress, State, StateStore, Tombstone } from "../store/state.ts";
-
-/** How long a deletion is remembered, so that an ADD that started before it undoes itself. Longer than any ADD may take. */
-export const TOMBSTONE_MS = 300_000;
+import { DeletionMemory, TOMBSTONE_MS } from "./deletion_memory.ts";
 
 /** An allocation before it has addresses. */
 export type AllocationDraft = Omit<Allocation, "ipv6" | "ipv4" | "state" | "createdAt">;
@@ -29,8 +28,12 @@ export function addressesOf(allocation: Pick<Allocation, "ipv6" | "ipv4">): read
 export class AllocationLedger {
   /** Addresses of containers that are being deleted -> since when. */
   readonly #dying = new Map<string, number>();
+  /** allocation's key -> monotonic time of its ADD */
+  readonly #createdAt = new Map<string, number>();
+  readonly #deletions: DeletionMemory;
 
   constructor(private readonly store: StateStore, private readonly ipam: Ipam, private readonly clock: Clock) {
+    this.#deletions = new DeletionMemory(clock);
     const state = store.current();
     for (const [cidr, last] of state.cursors) {
       const address = parseAddress(last);
@@ -40,7 +43,11 @@ export class AllocationLedger {
       const address = parseAddress(text);
       if (address !== undefined) ipam.release(address, freedAt);
     }
-    for (const allocation of state.allocations.values()) this.#take(allocation);
+    for (const allocation of state.allocations.values()) addressesOf(allocation).forEach((each) => ipam.take(each));
+    for (const [key, { createdAt }] of state.allocations) {
+      this.#createdAt.set(key, clock.monotonic() - credibleAge(createdAt, clock.wall()));
+    }
+    for (const stone of state.tombstones) this.#deletions.note(allocationKey(stone), stone.until - TOMBSTONE_MS);
   }
 
   get(key: string): Allocation | undefined {
@@ -49,6 +56,12 @@ export class AllocationLedger {
 
   all(): Allocation[] {
     return [...this.store.current().allocations.values()];
+  }
+
+  /** @returns how long ago the allocation was added, in milliseconds, whatever was done to the wall clock; 0 for one that is not recorded */
+  ageOf(allocation: Allocation): number {
+    const now = this.clock.monotonic();
+    return now - (this.#createdAt.get(allocationKey(allocation)) ?? now);
   }
 
   /** @returns the allocation that uses this host link, if any: names are hashes, and hashes collide */
@@ -94,10 +107,29 @@ export class AllocationLedger {
     return committed;
   }
 
-  /** Records an attachment that was found in the kernel without a record. */
-  async adopt(allocation: Allocation): Promise<void> {
-    this.#take(allocation);
-    await this.#put(allocation);
+  /**
+   * Records an attachment that was found in the kernel without a record. An address that another record has stays with that one: a file
+   * in which two have it would be damaged.
+   *
+   * @throws StateWriteFailed; the memory has it all the same, here and in `confirm`
+   */
+  async adopt({ ipv6, ipv4, ...found }: Allocation): Promise<void> {
+    const [free6, free4] = [ipv6, ipv4].map((text) => this.#takeText(text) ? text : undefined);
+    await this.#put({
+      ...found,
+      ...(free6 === undefined ? {} : { ipv6: free6 }),
+      ...(free4 === undefined ? {} : { ipv4: free4 }),
+    });
+  }
+
+  /** Marks an allocation as done whose ADD may have been answered. @throws StateWriteFailed */
+  async confirm(allocation: Allocation): Promise<void> {
+    await this.#put({ ...allocation, state: "committed" });
+  }
+
+  /** Gives none of these to anybody as long as this process lives: somebody uses them of whom nothing else is known. */
+  keepBack(addresses: readonly Address[]): void {
+    for (const address of addresses) this.ipam.take(address);
   }
 
   /**
@@ -119,12 +151,14 @@ export class AllocationLedger {
   async bury(deleted: { containerId: string; ifname: string; at: number; gone: Promise<unknown> }): Promise<void> {
     const { at, gone, ...container } = deleted;
     const stone: Tombstone = { ...container, until: at + TOMBSTONE_MS };
-    const allocation = this.get(allocationKey(container));
+    const key = allocationKey(container);
+    const allocation = this.get(key);
+    this.#deletions.note(key, at);
     const freedAt = this.clock.wall();
     for (const { text } of addressesOf(allocation ?? {})) this.#dying.set(text, freedAt);
     const written = this.#update((state) => ({
-      ...without(state, allocationKey(container)),
-      tombstones: [...state.tombstones, stone],
+      ...without(state, key),
+      tombstones: [...state.tombstones.filter((other) => allocationKey(other) !== key), stone],
     }));
     const [kernel] = await Promise.allSettled([gone, written]);
     if (allocation !== undefined) await this.#settle(allocation, { freedAt, gone: kernel.status === "fulfilled" });
@@ -136,39 +170,38 @@ export class AllocationLedger {
     await this.store.update((state) => state);
   }
 
-  /** @returns when the container was last deleted, wall clock; undefined when it was not, or long ago */
+  /** @returns when the container was last deleted, monotonic milliseconds; undefined when it was not, or long ago */
   deletedAt(key: string): number | undefined {
-    const stones = this.store.current().tombstones.filter((stone) => allocationKey(stone) === key);
-    return stones.length === 0 ? undefined : Math.max(...stones.map((stone) => stone.until)) - TOMBSTONE_MS;
+    return this.#deletions.deletedAt(key);
   }
 
   /** What the kernel has kept is still in use, and recorded again for whoever tries next. */
   async #settle(allocation: Allocation, { freedAt, gone }: { freedAt: number; gone: boolean }): Promise<void> {
     for (const { text } of addressesOf(allocation)) this.#dying.delete(text);
     if (!gone) return await this.#put(allocation);
+    this.#createdAt.delete(allocationKey(allocation));
     for (const address of addressesOf(allocation)) this.ipam.release(address, freedAt);
   }
 
   #put(allocation: Allocation): Promise<void> {
-    return this.#update((state) => ({
-      ...state,
-      allocations: new Map(state.allocations).set(allocationKey(allocation), allocation),
-    }));
+    const key = allocationKey(allocation);
+    if (!this.#createdAt.has(key)) this.#createdAt.set(key, this.clock.monotonic());
+    return this.#update((state) => ({ ...state, allocations: new Map(state.allocations).set(key, allocation) }));
   }
 
   #remove(allocation: Allocation, free: (address: Address) => void): Promise<void> {
     addressesOf(allocation).forEach(free);
+    this.#createdAt.delete(allocationKey(allocation));
     return this.#update((state) => without(state, allocationKey(allocation)));
   }
 
   /** Every write carries what IPAM remembers, and leaves behind the tombstones that nobody needs any more. */
   #update(change: (state: State) => State): Promise<void> {
-    const now = this.clock.wall();
     return this.store.update((state) => {
       const next = change(state);
       return {
         ...next,
-        tombstones: next.tombstones.filter((stone) => stone.until > now),
+        tombstones: next.tombstones.filter((stone) => this.deletedAt(allocationKey(stone)) !== undefined),
         resting: [...this.ipam.resting(), ...this.#restingSoon()],
         cursors: this.ipam.cursors(),
       };
@@ -179,8 +212,9 @@ export class AllocationLedger {
     return Array.from(this.#dying, ([address, freedAt]) => ({ address, freedAt }));
   }
 
-  #take(allocation: Allocation): void {
-    for (const address of addressesOf(allocation)) this.ipam.take(address);
+  #takeText(text: string | undefined): boolean {
+    const address = text === undefined ? undefined : parseAddress(text);
+    return address !== undefined && this.ipam.take(address);
   }
 }
 

@@ -31,7 +31,7 @@ export class CniService {
     const request = parseRpcRequest(raw);
     switch (request.verb) {
       case "ADD":
-        return await this.#add(request, parseStartedAt(raw));
+        return await this.#add(request, this.deps.lateAdds.startOf(parseStartedAt(raw)));
       case "DEL":
         return await this.#del(request);
       case "CHECK":

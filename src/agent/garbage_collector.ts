@@ -84,14 +84,11 @@ export class GarbageCollector {
     return suspects.filter(({ hostLink }) => !links.has(hostLink));
   }
 
-  /**
-   * What is past the grace period and not being worked on: a pending one among these was left by an ADD that could not be undone.
-   * A clock that went back makes an allocation young, never old.
-   */
+  /** What is past the grace period and not being worked on: a pending one among these was left by an ADD that could not be undone. */
   #collectable(): Allocation[] {
-    const { ledger, queue, clock } = this.deps;
-    const now = clock.wall();
-    return ledger.all().filter(({ containerId, createdAt }) => now - createdAt >= GRACE_MS && !queue.busy(containerId));
+    const { ledger, queue } = this.deps;
+    const old = (allocation: Allocation): boolean => ledger.ageOf(allocation) >= GRACE_MS;
+    return ledger.all().filter((allocation) => old(allocation) && !queue.busy(allocation.containerId));
   }
 
   /** The decision may be old by the time the queue is ours: what was added anew meanwhile stays (projectcalico/calico#3589). */

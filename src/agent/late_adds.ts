@@ -1,6 +1,7 @@
 import type { Clock } from "../clock/clock.ts";
 import { CNI_CODE, CniError } from "../cnispec/cni_error.ts";
 import type { AllocationLedger } from "./allocation_ledger.ts";
+import { TOMBSTONE_MS } from "./deletion_memory.ts";
 
 /**
  * Tells an ADD that its container was deleted meanwhile. ADD A starts and hangs, the runtime kills its plugin and sends DEL A: the
@@ -8,26 +9,37 @@ import type { AllocationLedger } from "./allocation_ledger.ts";
  * when its turn comes, finds nothing that could leak (Azure/azure-container-networking#4829).
  */
 export class LateAdds {
-  /** container id/ifname -> wall clock of the newest DEL that still waits for its turn */
-  readonly #deleting = new Map<string, number>();
+  /** container id/ifname -> the newest DEL that still waits for its turn */
+  readonly #deleting = new Map<string, { readonly at: number; readonly monotonic: number }>();
 
   constructor(private readonly ledger: AllocationLedger, private readonly clock: Clock) {}
 
-  /** Notes a DEL as it arrives. @returns when it arrived; give it back to `done` */
+  /** Notes a DEL as it arrives. @returns when it arrived, wall clock; give it back to `done` */
   deleting(key: string): number {
     const at = this.clock.wall();
-    this.#deleting.set(key, at);
+    this.#deleting.set(key, { at, monotonic: this.clock.monotonic() });
     return at;
   }
 
   /** The DEL is answered; from here on the ledger's tombstone speaks. */
   done(key: string, at: number): void {
-    if (this.#deleting.get(key) === at) this.#deleting.delete(key);
+    if (this.#deleting.get(key)?.at === at) this.#deleting.delete(key);
   }
 
-  /** @throws CniError 11 when the container was deleted after this ADD's plugin had started */
+  /**
+   * To be asked when an ADD arrives: later the wall clock may have been set.
+   *
+   * @param wall when its plugin started, wall clock
+   * @returns the same by the monotonic clock; as early as it can have been, when what the plugin says cannot be
+   */
+  startOf(wall: number): number {
+    const age = this.clock.wall() - wall;
+    return this.clock.monotonic() - (age >= 0 && age <= TOMBSTONE_MS ? age : TOMBSTONE_MS);
+  }
+
+  /** @param startedAt of `startOf`. @throws CniError 11 when the container was deleted after this ADD's plugin had started */
   refuse(key: string, startedAt: number): void {
-    const deletedAt = this.#deleting.get(key) ?? this.ledger.deletedAt(key);
+    const deletedAt = this.#deleting.get(key)?.monotonic ?? this.ledger.deletedAt(key);
     if (deletedAt !== undefined && startedAt <= deletedAt) {
       throw new CniError(
         CNI_CODE.tryAgainLater,

@@ -5,7 +5,7 @@ import type { AttachmentDriver, FoundAttachment } from "../link/attachment_drive
 import type { Logger } from "../log/logger.ts";
 import type { PacketGuard } from "../nft/packet_guard.ts";
 import type { StateOrigin } from "../store/state.ts";
-import type { AllocationLedger } from "./allocation_ledger.ts";
+import { addressesOf, type AllocationLedger } from "./allocation_ledger.ts";
 import { attachmentOf, grantsOf } from "./attachment_state.ts";
 import type { DelOperation } from "./del.ts";
 import type { TombstoneReplay } from "./tombstone_replay.ts";
@@ -29,7 +29,9 @@ export async function recover(deps: RecoverDependencies): Promise<void> {
   const { origin, ledger, logger } = deps;
   const found = await deps.driver.list();
   if (origin.found === "damaged") {
-    logger.error("state file damaged, rebuilding from the kernel", { reason: origin.reason, asideAs: origin.asideAs });
+    const { reason, asideAs, rebuiltFrom } = origin;
+    logger.error("state file damaged, rebuilding with the kernel's help", { reason, asideAs, rebuiltFrom });
+    await keepAnswered(found, deps);
   }
   await adoptUnrecorded(found, deps);
   await cleanPending(deps);
@@ -40,20 +42,47 @@ export async function recover(deps: RecoverDependencies): Promise<void> {
   logger.info("recovered", { state: origin.found, allocations: ledger.all().length, repaired: repaired.length });
 }
 
+/** The write before the last may call pending what the last one had committed: a pod that runs. Its link speaks for it. */
+async function keepAnswered(found: readonly FoundAttachment[], { ledger, logger }: RecoverDependencies): Promise<void> {
+  const links = new Set(found.map(({ hostLink }) => hostLink));
+  for (const allocation of ledger.all().filter(({ state, hostLink }) => state === "pending" && links.has(hostLink))) {
+    logger.warn("kept a pending ADD that the kernel has", { container: allocation.containerId });
+    await attempt("confirm", allocation.containerId, { work: ledger.confirm(allocation), logger });
+  }
+}
+
 /**
  * Nothing is freed on one source's word: a veth without a record is kept, and garbage collection judges it. No veth outlives a
  * reboot, so one that is there speaks against a boot id that says so; the pods of a node whose /run/flock was lost live on.
  */
 async function adoptUnrecorded(found: readonly FoundAttachment[], deps: RecoverDependencies): Promise<void> {
-  for (const attachment of found) {
-    if (deps.ledger.holderOf(attachment.hostLink) !== undefined) continue;
-    const allocation = allocationOf(attachment, deps.clock.wall());
+  const { ledger, clock, logger } = deps;
+  const links = new Set(found.map(({ hostLink }) => hostLink));
+  for (const attachment of found.filter(({ hostLink }) => ledger.holderOf(hostLink) === undefined)) {
+    await dropOutdated(attachment, { ...deps, links });
+    const allocation = allocationOf(attachment, clock.wall());
     if (allocation === undefined) {
-      deps.logger.error("link without a readable alias left alone", { link: attachment.hostLink });
+      ledger.keepBack(attachment.addresses);
+      logger.error("link without a readable alias left alone", { link: attachment.hostLink });
       continue;
     }
-    await attempt("adopt", allocation.containerId, { work: deps.ledger.adopt(allocation), logger: deps.logger });
-    deps.logger.warn("adopted from the kernel", { link: attachment.hostLink, container: allocation.containerId });
+    await attempt("adopt", allocation.containerId, { work: ledger.adopt(allocation), logger });
+    logger.warn("adopted from the kernel", { link: attachment.hostLink, container: allocation.containerId });
+  }
+}
+
+/** A record of the write before the last whose address is another link's by now, and whose own link is gone, is out of date. */
+async function dropOutdated(
+  { addresses }: FoundAttachment,
+  { ledger, logger, links }: RecoverDependencies & { links: ReadonlySet<string> },
+): Promise<void> {
+  const taken = new Set(addresses.map(({ text }) => text));
+  const outdated = ledger.all().filter((allocation) =>
+    !links.has(allocation.hostLink) && addressesOf(allocation).some(({ text }) => taken.has(text))
+  );
+  for (const allocation of outdated) {
+    logger.warn("dropped an outdated record", { container: allocation.containerId });
+    await attempt("drop", allocation.containerId, { work: ledger.drop(allocation), logger });
   }
 }
 

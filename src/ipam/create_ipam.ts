@@ -1,5 +1,6 @@
 /** Address management of one node (spec section 4). Keeps what is given out in memory; the caller keeps it durable. */
 import type { Clock } from "../clock/clock.ts";
+import { credibleAge } from "../clock/credible_age.ts";
 import { type Address, addressOf, bitsOf, type Family, type Prefix, sizeOf } from "../ip/address.ts";
 import { AddressRuns } from "./address_runs.ts";
 import { identityRange } from "./identity_range.ts";
@@ -14,8 +15,6 @@ export const REST_MS = 30_000;
 export const RANDOM_TRIES = 16;
 /** IPv6 ranges of up to this many host bits (65 536 addresses) are searched at once. */
 export const SEARCH_BITS = 16;
-/** A freed address whose age is beyond this, or negative, was dated by a clock that was wrong: it counts as freed just now. */
-const MAX_CREDIBLE_AGE_MS = 24 * 3_600_000;
 
 /** @returns an empty address management; `random` chooses IPv6 host bits, the clock times the rest of freed addresses */
 export function createIpam(options: { clock: Clock; random: RandomBits }): Ipam {
@@ -63,9 +62,8 @@ class NodeIpam implements Ipam {
     this.#used[address.family].remove(address.value);
     this.#cutShort.delete(address.text);
     if (this.#rests.has(address)) return;
-    const age = this.clock.wall() - freedAt;
-    const credibleAge = age >= 0 && age <= MAX_CREDIBLE_AGE_MS ? age : 0;
-    this.#rest({ address, freedAt, until: this.clock.monotonic() + REST_MS - credibleAge });
+    const age = credibleAge(freedAt, this.clock.wall());
+    this.#rest({ address, freedAt, until: this.clock.monotonic() + REST_MS - age });
   }
 
   undo(address: Address): void {

@@ -38,6 +38,13 @@ export class MemoryFiles implements StateFiles {
   }
 
   // deno-lint-ignore require-await -- as above
+  async link(path: string, second: string): Promise<void> {
+    if (!this.entries.has(path)) return;
+    this.#expectWritable(second);
+    this.entries.set(second, this.#expectFile(path));
+  }
+
+  // deno-lint-ignore require-await -- as above
   async rename(from: string, to: string): Promise<void> {
     if (this.refusal === "EROFS") this.#expectWritable(from);
     this.entries.set(to, this.#expectFile(from));
@@ -55,7 +62,8 @@ export class MemoryFiles implements StateFiles {
   }
 
   #expectWritable(path: string): void {
-    if (this.refusal !== undefined) throw new Error(`${this.refusal}: ${path}`);
+    const { refusal: code } = this;
+    if (code !== undefined) throw Object.assign(new Error(`${code}: ${path}`), { code });
   }
 
   #expectFile(path: string): Uint8Array<ArrayBuffer> {

@@ -16,6 +16,7 @@ export function createDiskFiles({ owner = 0 }: { owner?: number } = {}): StateFi
     list: (directory) => Array.fromAsync(Deno.readDir(directory), ({ name }) => name),
     read: (path) => Deno.readFile(path),
     create,
+    link,
     rename: (from, to) => Deno.rename(from, to),
     syncDirectory,
     remove,
@@ -33,6 +34,16 @@ async function create(path: string, content: Uint8Array): Promise<void> {
   using file = Deno.openSync(path, { write: true, createNew: true, mode: PRIVATE_FILE });
   for (let written = 0; written < content.length;) written += file.writeSync(content.subarray(written));
   await file.sync();
+}
+
+async function link(path: string, second: string): Promise<void> {
+  try {
+    await presentOnly(Deno.link(path, second));
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+    await remove(second);
+    await Deno.link(path, second);
+  }
 }
 
 async function syncDirectory(path: string): Promise<void> {

@@ -1,16 +1,16 @@
-/** Durable state in one file (spec section 4). Ours is the file at the given path, and `.NAME.tmp-*` and `NAME.corrupt-*` beside it. */
+/**
+ * Durable state in one file (spec section 4). Ours is the file at the given path, and beside it `NAME.prev`, the write before the last,
+ * `.NAME.tmp-*` and `NAME.corrupt-*`.
+ */
 import type { Clock } from "../clock/clock.ts";
 import { quote } from "../fault/invalid_input.ts";
 import type { Logger } from "../log/logger.ts";
 import { STATE_FILE } from "../paths/paths.ts";
-import { type RestingAddress, type State, type StateOrigin, type StateStore, StateWriteFailed } from "./state.ts";
-import { StateDamaged } from "./state_damaged.ts";
-import { parseStateDocument, renderStateDocument, type StateDocument } from "./state_document.ts";
-import type { StateFiles } from "./state_files.ts";
+import { expectOwn, type LoadedState, loadState, previousOf } from "./load_state.ts";
 import { removeLeftovers, replaceFile, splitPath } from "./replace_file.ts";
-
-/** Beyond this a state file is none of flock's: 250 allocations take 100 KB. */
-const MAX_STATE_BYTES = 32 << 20;
+import { type State, type StateOrigin, type StateStore, StateWriteFailed } from "./state.ts";
+import { renderStateDocument, type StateDocument } from "./state_document.ts";
+import type { StateFiles } from "./state_files.ts";
 
 export interface StateStoreOptions {
   /** Default: the fixed path of the state file. */
@@ -39,64 +39,7 @@ export async function openStateStore(options: StateStoreOptions): Promise<StateS
   } catch (error) {
     logger.warn("cannot remove unfinished writes", { error: messageOf(error) });
   }
-  return new FileStateStore({ ...options, path }, await load({ ...options, path }));
-}
-
-/** What opening found; `state` is what is on disk unless the origin says that it is not. */
-interface Loaded {
-  readonly origin: StateOrigin;
-  readonly document: StateDocument;
-}
-
-async function load(options: StateStoreOptions & { path: string }): Promise<Loaded> {
-  const { files, path, bootId, nodeName, clock } = options;
-  const empty = { bootId, nodeName, generation: 0, state: EMPTY, unknownFields: {} };
-  const facts = await expectOwn(files, { path, kind: "file" });
-  if (facts === undefined) return { origin: { found: "absent" }, document: empty };
-  try {
-    const document = await readDocument(options, facts.bytes);
-    if (document.bootId === bootId) return { origin: { found: "loaded" }, document };
-    const state = voidAllocations(document.state, clock.wall());
-    return { origin: { found: "otherBoot" }, document: { ...document, bootId, state } };
-  } catch (error) {
-    if (!(error instanceof StateDamaged)) throw error;
-    const asideAs = await setAside(options);
-    return { origin: { found: "damaged", reason: error.message, asideAs }, document: empty };
-  }
-}
-
-async function readDocument(
-  { files, path, nodeName }: { files: StateFiles; path: string; nodeName: string },
-  bytes: number,
-): Promise<StateDocument> {
-  if (bytes > MAX_STATE_BYTES) throw new StateDamaged(`the file is larger than ${MAX_STATE_BYTES} bytes`);
-  const document = parseStateDocument(await files.read(path));
-  if (document.nodeName === nodeName) return document;
-  throw new StateDamaged(`the file is of node ${quote(document.nodeName)}, this is ${quote(nodeName)}`);
-}
-
-/** Where the disk refuses even the rename, the file stays until the next write replaces it: starting matters more than keeping evidence. */
-async function setAside(options: StateStoreOptions & { path: string }): Promise<string> {
-  const { files, path, clock, logger } = options;
-  const asideAs = `${path}.corrupt-${clock.wall()}`;
-  try {
-    await files.rename(path, asideAs);
-    return asideAs;
-  } catch (error) {
-    logger.warn("cannot set the damaged state file aside", { path, error: messageOf(error) });
-    return path;
-  }
-}
-
-const EMPTY: State = { allocations: new Map(), resting: [], tombstones: [], cursors: new Map() };
-
-/** Peers may still have connections to the addresses of the boot before, so these rest like freed ones; containers are gone for good. */
-function voidAllocations({ allocations, resting, cursors }: State, now: number): State {
-  const freed = [...allocations.values()].flatMap(({ ipv6, ipv4 }) => [ipv6, ipv4])
-    .filter((address) => address !== undefined)
-    .map((address): RestingAddress => ({ address, freedAt: now }));
-  const fresh = new Set(freed.map(({ address }) => address));
-  return { ...EMPTY, resting: [...resting.filter(({ address }) => !fresh.has(address)), ...freed], cursors };
+  return new FileStateStore({ ...options, path }, await loadState({ ...options, path }));
 }
 
 interface Waiter {
@@ -113,7 +56,7 @@ class FileStateStore implements StateStore {
   #waiting: Waiter[] = [];
   #writing = false;
 
-  constructor(options: StateStoreOptions & { path: string }, { origin, document }: Loaded) {
+  constructor(options: StateStoreOptions & { path: string }, { origin, document }: LoadedState) {
     this.origin = origin;
     this.#options = options;
     this.#document = document;
@@ -151,24 +94,17 @@ class FileStateStore implements StateStore {
     const { state } = this.#document;
     try {
       this.#saved = undefined;
-      await replaceFile(files, { path, content: renderStateDocument(this.#document) });
+      await replaceFile(files, {
+        path,
+        content: renderStateDocument(this.#document),
+        previous: previousOf(path),
+      });
       this.#saved = state;
       return undefined;
     } catch (cause) {
       return new StateWriteFailed(`Cannot write state file ${quote(path)}: ${messageOf(cause)}`, { cause });
     }
   }
-}
-
-async function expectOwn(
-  files: StateFiles,
-  { path, kind }: { path: string; kind: "file" | "directory" },
-): Promise<{ bytes: number } | undefined> {
-  const facts = await files.inspect(path);
-  if (facts === undefined) return undefined;
-  if (facts.kind !== kind) throw new Error(`Cannot use state ${kind} ${quote(path)}: it is a ${facts.kind}`);
-  if (!facts.own) throw new Error(`Cannot use state ${kind} ${quote(path)}: it belongs to another user`);
-  return facts;
 }
 
 function messageOf(error: unknown): string {

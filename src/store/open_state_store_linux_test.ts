@@ -2,6 +2,7 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { type Argv, expectSuccess } from "../exec/command_runner.ts";
 import { createSystemRunner } from "../exec/system_runner.ts";
+import { allocationKey } from "../ipam/allocation.ts";
 import { adding, addresses, allocation, open } from "./_store_fixture.ts";
 import { StateWriteFailed } from "./state.ts";
 
@@ -72,4 +73,16 @@ Deno.test("a full disk: forgetting what was on it works, because a write needs l
     }, StateWriteFailed);
     await store.update((state) => ({ ...state, allocations: new Map() }));
     assertEquals(addresses(await open(directory)), []);
+  }));
+
+Deno.test("a disk that others have filled to the last block takes a DEL: the write before the last makes room", () =>
+  withTinyDisk(async (directory) => {
+    const store = await open(directory);
+    for (const n of [0, 1]) await store.update(adding(allocation(n)));
+    await assertRejects(() => Deno.writeFile(`${directory}/ballast`, new Uint8Array(64 << 10)), Error, "No space left");
+    for (const left of [[allocation(1)], []]) {
+      const allocations = new Map(left.map((each) => [allocationKey(each), each]));
+      await store.update((state) => ({ ...state, allocations }));
+      assertEquals(addresses(await open(directory)), left.map(({ ipv4 }) => ipv4));
+    }
   }));

@@ -6,26 +6,49 @@ export function splitPath(path: string): { directory: string; name: string } {
   return { directory: path.slice(0, Math.max(slash, 1)), name: path.slice(slash + 1) };
 }
 
+export interface Replacement {
+  readonly path: string;
+  readonly content: Uint8Array<ArrayBuffer>;
+  /** The name under which the old content stays, if it shall. */
+  readonly previous?: string;
+}
+
 /**
  * Replaces a file so that a crash at any time leaves the old or the new one: a temporary file beside it, fsync, rename, fsync of the
  * directory. On failure the temporary file is removed as far as the disk lets it.
  *
+ * The old content kept beside it is also the reserve of a full disk: it goes when there is no room for the new one.
+ *
  * @throws what the disk says; the new file may then be in place all the same, when only the last fsync failed
  */
-export async function replaceFile(
-  files: StateFiles,
-  { path, content }: { path: string; content: Uint8Array<ArrayBuffer> },
-): Promise<void> {
+export async function replaceFile(files: StateFiles, { path, content, previous }: Replacement): Promise<void> {
   const { directory, name } = splitPath(path);
   const temporary = `${directory}/${temporaryPrefix(name)}${crypto.randomUUID()}`;
   try {
-    await files.create(temporary, content);
+    await createWithReserve(files, { path: temporary, content, ...(previous === undefined ? {} : { previous }) });
+    // What is only a spare fails no write.
+    if (previous !== undefined) await files.link(path, previous).catch(() => undefined);
     await files.rename(temporary, path);
   } catch (error) {
     await files.remove(temporary).catch(() => undefined);
     throw error;
   }
   await files.syncDirectory(directory);
+}
+
+async function createWithReserve(files: StateFiles, { path, content, previous }: Replacement): Promise<void> {
+  try {
+    await files.create(path, content);
+  } catch (error) {
+    if (previous === undefined || !isOutOfRoom(error)) throw error;
+    await files.remove(path);
+    await files.remove(previous);
+    await files.create(path, content);
+  }
+}
+
+function isOutOfRoom(error: unknown): boolean {
+  return error instanceof Error && "code" in error && (error.code === "ENOSPC" || error.code === "EDQUOT");
 }
 
 /** Removes the temporary files that a crash left beside the file. @returns their paths */

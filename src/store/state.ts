@@ -32,10 +32,15 @@ export type StateOrigin =
   /** No file: a first start. */
   | { readonly found: "absent" }
   /**
-   * The file was unreadable, or another node's, and was set aside under `asideAs` (its own path when the disk refused even that); the
-   * state must be rebuilt from the kernel.
+   * The file was unreadable, another node's or gone, and was set aside under `asideAs` (its own path when the disk refused even that).
+   * What there is now is of the write before the last, or nothing: the kernel knows better.
    */
-  | { readonly found: "damaged"; readonly reason: string; readonly asideAs: string }
+  | {
+    readonly found: "damaged";
+    readonly reason: string;
+    readonly asideAs?: string;
+    readonly rebuiltFrom: "previous" | "nothing";
+  }
   /**
    * The file is of an earlier boot: its allocations and tombstones are void, their addresses rest from now on, its cursors and resting
    * addresses are kept. Said at each start until the first write.

@@ -1,4 +1,11 @@
-import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertObjectMatch,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import { adding, addresses, allocation, NOW, open, ownDisk, withDirectory } from "./_store_fixture.ts";
 import { StateDamaged } from "./state_damaged.ts";
 import { parseStateDocument, renderStateDocument } from "./state_document.ts";
@@ -102,8 +109,9 @@ for (const [title, reason, ruin] of RUINS) {
       const store = await open(directory);
       assert(store.origin.found === "damaged");
       assertStringIncludes(store.origin.reason, reason);
-      assertEquals(store.origin.asideAs, `${directory}/state.json.corrupt-${NOW}`);
-      assertEquals(await Deno.readFile(store.origin.asideAs), content);
+      const asideAs = `${directory}/state.json.corrupt-${NOW}`;
+      assertEquals([store.origin.asideAs, store.origin.rebuiltFrom], [asideAs, "nothing"]);
+      assertEquals(await Deno.readFile(asideAs), content);
       assertEquals(store.current().allocations.size, 0);
       await store.update(adding(allocation(1)));
       assertEquals(addresses(await open(directory)), ["10.0.0.1"]);
@@ -138,6 +146,49 @@ Deno.test("a file of 200 MB is set aside unread (T-REL-08)", () =>
     assertStringIncludes(origin.reason, "larger than");
   }));
 
+/** Two writes, so that there is one before the last. */
+async function writtenTwice(directory: string): Promise<void> {
+  const store = await open(directory);
+  for (const n of [1, 2]) await store.update(adding(allocation(n)));
+}
+
+Deno.test("in place of a damaged file comes the write before the last, which is damaged as rarely", () =>
+  withDirectory(async (directory) => {
+    await writtenTwice(directory);
+    await Deno.writeTextFile(`${directory}/state.json`, "{");
+    const store = await open(directory);
+    assertObjectMatch(store.origin, { found: "damaged", rebuiltFrom: "previous" });
+    assertEquals(addresses(store), ["10.0.0.1"]);
+    await store.update(adding(allocation(3)));
+    assertEquals(addresses(await open(directory)), ["10.0.0.1", "10.0.0.3"]);
+  }));
+
+Deno.test("a file that is gone is no first start while the write before the last is there", () =>
+  withDirectory(async (directory) => {
+    await writtenTwice(directory);
+    await Deno.remove(`${directory}/state.json`);
+    const store = await open(directory);
+    const reason = `"${directory}/state.json" is gone`;
+    assertEquals(store.origin, { found: "damaged", reason, rebuiltFrom: "previous" });
+    assertEquals(addresses(store), ["10.0.0.1"]);
+  }));
+
+const WORTHLESS: readonly [string, { text?: string; now?: { bootId?: string; nodeName?: string } }][] = [
+  ["is damaged too", { text: "{" }],
+  ["is another node's", { now: { nodeName: "node-b" } }],
+  ["is of an earlier boot", { now: { bootId: "boot-2" } }],
+];
+for (const [why, { text, now }] of WORTHLESS) {
+  Deno.test(`no allocation comes from a write before the last that ${why}`, () =>
+    withDirectory(async (directory) => {
+      await writtenTwice(directory);
+      await Deno.writeTextFile(`${directory}/state.json`, "{");
+      if (text !== undefined) await Deno.writeTextFile(`${directory}/state.json.prev`, text);
+      const store = await open(directory, now);
+      assertEquals([store.origin.found, addresses(store)], ["damaged", []]);
+    }));
+}
+
 /** A disk whose machine loses power at the given step: that step is done not at all, by half or wholly, and nothing after it. */
 function dyingAt(files: StateFiles, death: { step: number; done: "not" | "half" | "wholly" }): StateFiles {
   let step = 0;
@@ -153,13 +204,14 @@ function dyingAt(files: StateFiles, death: { step: number; done: "not" | "half" 
     ...files,
     create: (path, content) =>
       guard(() => files.create(path, content), () => files.create(path, content.slice(0, content.length / 2))),
+    link: (path, second) => guard(() => files.link(path, second), () => files.remove(second)),
     rename: (from, to) => guard(() => files.rename(from, to), nothing),
     syncDirectory: (path) => guard(() => files.syncDirectory(path), nothing),
     remove: (path) => guard(() => files.remove(path), nothing),
   };
 }
 
-for (const step of [0, 1, 2]) {
+for (const step of [0, 1, 2, 3]) {
   for (const done of ["not", "half", "wholly"] as const) {
     Deno.test(`a crash at step ${step} of a write, ${done} done, leaves the old state or the new (T-REL-02)`, () =>
       withDirectory(async (directory) => {
@@ -169,10 +221,10 @@ for (const step of [0, 1, 2]) {
         await assertRejects(() => dying.update(adding(allocation(2))), Error, "power lost");
         const store = await open(directory);
         assertEquals(store.origin, { found: "loaded" });
-        const renamed = step === 2 || (step === 1 && done === "wholly");
+        const renamed = step === 3 || (step === 2 && done === "wholly");
         assertEquals(addresses(store), renamed ? ["10.0.0.1", "10.0.0.2"] : ["10.0.0.1"]);
         const names = await Array.fromAsync(Deno.readDir(directory), ({ name }) => name);
-        assertEquals(names, ["state.json"]);
+        assertEquals(names.filter((name) => name !== "state.json.prev"), ["state.json"]);
       }));
   }
 }

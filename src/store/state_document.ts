@@ -53,7 +53,7 @@ export function parseStateDocument(bytes: Uint8Array<ArrayBuffer>): StateDocumen
     ...unknownFields
   } = expectRecord(parseJson(text), "the file");
   if (expectWhole(version, "version") !== VERSION) {
-    throw new StateVersionUnknown(`Cannot read state: it is of version ${version}, this release knows ${VERSION}`);
+    throw new StateVersionUnknown(`it is of version ${version}, this release knows ${VERSION}`);
   }
   expectChecksum(text, bytes);
   return {

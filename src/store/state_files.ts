@@ -17,8 +17,17 @@ export interface StateFiles {
   /** @returns the names in a directory, in no order */
   list(directory: string): Promise<readonly string[]>;
   read(path: string): Promise<Uint8Array<ArrayBuffer>>;
-  /** Makes a new file, mode 0600, and resolves when its content is on the disk. On failure a part of it may remain. @throws when the path exists */
+  /**
+   * Makes a new file, mode 0600, and resolves when its content is on the disk. On failure a part of it may remain.
+   *
+   * @throws when the path exists; with the `code` ENOSPC or EDQUOT when there is no room
+   */
   create(path: string, content: Uint8Array<ArrayBuffer>): Promise<void>;
+  /**
+   * Gives a file a second name, in place of what has that name; not atomically: a crash may leave it unused. Does nothing when there is
+   * no such file.
+   */
+  link(path: string, second: string): Promise<void>;
   /** Atomically; replaces what is there. */
   rename(from: string, to: string): Promise<void>;
   /** Resolves when the directory's entries are on the disk. */

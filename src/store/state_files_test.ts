@@ -47,6 +47,18 @@ for (const [disk, run] of DISKS) {
       await assertRejects(() => files.read(`${root}/a`), Deno.errors.NotFound);
     }));
 
+  Deno.test(`${disk}: a second name keeps the content when the first gets another, and gives way to a newer one`, () =>
+    run(async (files, root) => {
+      await files.link(`${root}/a`, `${root}/b`);
+      assertEquals(await files.list(root), []);
+      for (const content of ["one", "two", "three"]) {
+        await files.link(`${root}/a`, `${root}/b`);
+        await files.create(`${root}/c`, bytes(content));
+        await files.rename(`${root}/c`, `${root}/a`);
+      }
+      assertEquals([text(await files.read(`${root}/a`)), text(await files.read(`${root}/b`))], ["three", "two"]);
+    }));
+
   Deno.test(`${disk}: makeDirectory is content with an existing one`, () =>
     run(async (files, root) => {
       await files.makeDirectory(`${root}/d`);
@@ -59,6 +71,15 @@ for (const [disk, run] of DISKS) {
       for (const content of ["old", "new"]) await replaceFile(files, { path: `${root}/a`, content: bytes(content) });
       assertEquals(text(await files.read(`${root}/a`)), "new");
       assertEquals(await files.list(root), ["a"]);
+    }));
+
+  Deno.test(`${disk}: replaceFile() keeps the content before under its own name, where one is wanted`, () =>
+    run(async (files, root) => {
+      for (const content of ["one", "two", "three"]) {
+        await replaceFile(files, { path: `${root}/a`, content: bytes(content), previous: `${root}/b` });
+      }
+      assertEquals([text(await files.read(`${root}/a`)), text(await files.read(`${root}/b`))], ["three", "two"]);
+      assertEquals((await files.list(root)).toSorted(), ["a", "b"]);
     }));
 
   Deno.test(`${disk}: removeLeftovers() removes what crashed writes of this file left, and no more (T-REL-10)`, () =>
