@@ -58,7 +58,7 @@ Deno.test("a full disk: ADDs fail, what is on disk stays whole, and room brings 
     assert(inMemory > 1, "some fitted");
     assertEquals(addresses(await open(directory)).length, inMemory - 1);
     const names = await Array.fromAsync(Deno.readDir(directory), ({ name }) => name);
-    assertEquals(names.toSorted(), ["ballast", "state.json"]);
+    assertEquals(names.toSorted(), ["ballast", "state.json", "state.json.prev"]);
     await Deno.remove(`${directory}/ballast`);
     await store.update((state) => state);
     assertEquals(addresses(await open(directory)).length, inMemory);

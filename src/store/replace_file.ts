@@ -17,7 +17,8 @@ export interface Replacement {
  * Replaces a file so that a crash at any time leaves the old or the new one: a temporary file beside it, fsync, rename, fsync of the
  * directory. On failure the temporary file is removed as far as the disk lets it.
  *
- * The old content kept beside it is also the reserve of a full disk: it goes when there is no room for the new one.
+ * The old content kept beside it is also the reserve of a full disk, for what takes no more room than there is taken now: a DEL. An ADD
+ * that took it would leave nothing for the DELs after it.
  *
  * @throws what the disk says; the new file may then be in place all the same, when only the last fsync failed
  */
@@ -25,7 +26,7 @@ export async function replaceFile(files: StateFiles, { path, content, previous }
   const { directory, name } = splitPath(path);
   const temporary = `${directory}/${temporaryPrefix(name)}${crypto.randomUUID()}`;
   try {
-    await createWithReserve(files, { path: temporary, content, ...(previous === undefined ? {} : { previous }) });
+    await createWithReserve(files, { path, temporary, content, previous });
     // What is only a spare fails no write.
     if (previous !== undefined) await files.link(path, previous).catch(() => undefined);
     await files.rename(temporary, path);
@@ -36,14 +37,21 @@ export async function replaceFile(files: StateFiles, { path, content, previous }
   await files.syncDirectory(directory);
 }
 
-async function createWithReserve(files: StateFiles, { path, content, previous }: Replacement): Promise<void> {
+async function createWithReserve(
+  files: StateFiles,
+  { path, temporary, content, previous }: Omit<Replacement, "previous"> & {
+    temporary: string;
+    previous: string | undefined;
+  },
+): Promise<void> {
   try {
-    await files.create(path, content);
+    await files.create(temporary, content);
   } catch (error) {
-    if (previous === undefined || !isOutOfRoom(error)) throw error;
-    await files.remove(path);
+    const { bytes: taken = 0 } = await files.inspect(path) ?? {};
+    if (previous === undefined || !isOutOfRoom(error) || content.length > taken) throw error;
+    await files.remove(temporary);
     await files.remove(previous);
-    await files.create(path, content);
+    await files.create(temporary, content);
   }
 }
 
