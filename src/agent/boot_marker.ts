@@ -6,7 +6,7 @@ export function createBootMarker(path: string): BootMarker {
   return {
     isSet: () => known ||= exists(path),
     set: () => {
-      Deno.writeTextFileSync(path, "", { mode: 0o600 });
+      Deno.writeTextFileSync(path, "", { createNew: true, mode: 0o600 });
       known = true;
     },
   };

@@ -1,7 +1,9 @@
 import { CNI_CODE, CniError } from "../cnispec/cni_error.ts";
 import { type CniRequest, parseRpcRequest } from "../cnispec/cni_request.ts";
 import { mergeResult } from "../cnispec/merge_result.ts";
+import { undecodable } from "../cnispec/network_config.ts";
 import { renderResult } from "../cnispec/result.ts";
+import { MAX_ORDINARY_REQUEST_BYTES } from "../rpc/rpc.ts";
 import { type Allocation, allocationKey } from "../ipam/allocation.ts";
 import { HOST_MAC } from "../link/host_mac.ts";
 import type { AddOperation } from "./add.ts";
@@ -26,9 +28,14 @@ export interface CniServiceDependencies {
 export class CniService {
   constructor(private readonly deps: CniServiceDependencies) {}
 
-  /** @param raw one request as it came over the socket, checked here again. @throws CniError */
-  async handle(raw: unknown): Promise<unknown> {
+  /**
+   * @param raw one request as it came over the socket, checked here again
+   * @param length of its line, in characters
+   * @throws CniError
+   */
+  async handle(raw: unknown, length = 0): Promise<unknown> {
     const request = parseRpcRequest(raw);
+    if (request.verb !== "GC" && length > MAX_ORDINARY_REQUEST_BYTES) throw undecodable("it is too long");
     switch (request.verb) {
       case "ADD":
         return await this.#add(request, this.deps.lateAdds.startOf(parseStartedAt(raw)));

@@ -1,7 +1,9 @@
 import { createBirdDriver } from "../bird/system_bird_driver.ts";
 import { systemClock } from "../clock/clock.ts";
 import { createSystemRunner } from "../exec/system_runner.ts";
+import { claimDirectory, isLink } from "../file/claim_directory.ts";
 import { writeAtomically } from "../file/write_atomically.ts";
+import { netnsAt } from "../host/netns_at.ts";
 import { netnsGone } from "../host/netns_gone.ts";
 import { createHostDriver } from "../host/system_host_driver.ts";
 import { createIpam } from "../ipam/create_ipam.ts";
@@ -21,7 +23,9 @@ import {
   NFT,
   RUN_DIR,
   SESSION_MARKER,
+  STATE_DIR,
   SYSCTL_DIR,
+  TOMBSTONE_DIR,
 } from "../paths/paths.ts";
 import { parsePod } from "../pod/parse_pod.ts";
 import { readBootId } from "../store/boot_id.ts";
@@ -51,6 +55,7 @@ export async function composeAgent(
   const { nodeName } = options;
   const clock = systemClock;
   const logger = createLogger(writeLinesTo(Deno.stderr), { level: "info", now: () => Date.now() });
+  for (const directory of [RUN_DIR, TOMBSTONE_DIR, STATE_DIR]) claimDirectory(directory);
   await lockOutOthers(RUN_DIR);
 
   const runner = createSystemRunner();
@@ -58,7 +63,7 @@ export async function composeAgent(
   if (sysctls.read("ipv4/ip_forward") === undefined) {
     throw new Error(`Cannot start agent: /proc/sys/net is not mounted at "${SYSCTL_DIR}"`);
   }
-  const driver = createAttachmentDriver({ runner, ip: IP, sysctls, nodePid: Deno.pid });
+  const driver = createAttachmentDriver({ runner, ip: IP, sysctls, nodePid: Deno.pid, netnsAt });
   const guard = createPacketGuard({ runner, nft: NFT });
   const host = createHostDriver({ runner, ip: IP, sysctls });
   const bird = createBirdDriver({ runner, clock, logger });
@@ -87,10 +92,10 @@ export async function composeAgent(
   });
   await node.recover();
   const listener = await listen(AGENT_SOCKET);
-  const server = new RpcServer({ listener, handle: (request) => node.service.handle(request), logger });
+  const server = new RpcServer({ listener, handle: (...request) => node.service.handle(...request), logger });
   const reporter = new StatusReporter({ nodeName, kube, clock, logger });
   const placeConflist = createConflistPlacer({
-    read: () => Deno.readTextFile(CONFLIST),
+    read: async () => isLink(CONFLIST) ? undefined : await Deno.readTextFile(CONFLIST),
     write: async (text) => {
       await Deno.mkdir(CNI_CONFIG_DIR, { recursive: true });
       await writeAtomically(CONFLIST, { text, mode: 0o600 });

@@ -28,7 +28,7 @@ export function renderConflist({ portmap }: Pick<NodeConfig, "portmap">): string
  * @returns a function that writes the conflist when it differs from what is there; called once the node can serve, and again
  */
 export function createConflistPlacer(
-  file: { read(): Promise<string>; write(text: string): Promise<void> },
+  file: { read(): Promise<string | undefined>; write(text: string): Promise<void> },
 ): (config: Pick<NodeConfig, "portmap"> | undefined) => Promise<void> {
   return async (config) => {
     if (config === undefined) return;

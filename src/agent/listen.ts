@@ -1,13 +1,15 @@
+import { isLink } from "../file/claim_directory.ts";
+
 /**
  * Makes sure that this is the only agent: there is one writer of the state (cases-failure 4.2, rule 9). The kernel drops the lock
  * with its holder, so a dead agent blocks nobody.
  *
- * @param directory the socket's; made, for root alone, when it is missing
- * @throws when another agent is alive
+ * @param directory the socket's, for root alone
+ * @throws when another agent is alive, or the lock file is a link
  */
 export async function lockOutOthers(directory: string): Promise<void> {
-  Deno.mkdirSync(directory, { recursive: true, mode: 0o700 });
   const file = `${directory}/agent.lock`;
+  if (isLink(file)) throw new Error(`Cannot start agent: "${file}" is a link`);
   if (!(await lock(file))) throw new Error(`Cannot start agent: another one holds "${file}"`);
 }
 

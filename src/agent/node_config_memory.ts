@@ -1,4 +1,5 @@
 import { InvalidInput } from "../fault/invalid_input.ts";
+import { isLink } from "../file/claim_directory.ts";
 import { writeAtomically } from "../file/write_atomically.ts";
 import type { Logger } from "../log/logger.ts";
 import type { NodeConfig } from "../nodeconfig/node_config.ts";
@@ -17,6 +18,7 @@ export interface NodeConfigMemory {
 export function openNodeConfigMemory({ path, logger }: { path: string; logger: Logger }): NodeConfigMemory {
   return {
     load: () => {
+      if (isLink(path)) return undefined;
       try {
         return parseNodeConfig(JSON.parse(Deno.readTextFileSync(path)));
       } catch (error) {

@@ -13,8 +13,8 @@ const MAX_CONNECTIONS = 512;
 
 export interface RpcServerOptions {
   readonly listener: Pick<Deno.Listener<Deno.UnixConn>, "accept" | "close">;
-  /** Answers one request; what it throws becomes an error answer. */
-  handle(request: unknown): Promise<unknown>;
+  /** Answers one request, whose line had so many characters; what it throws becomes an error answer. */
+  handle(request: unknown, length: number): Promise<unknown>;
   readonly logger: Logger;
   /** How long a client has to take its answer, in milliseconds. Default 5000. */
   readonly answerTimeoutMs?: number;
@@ -68,7 +68,7 @@ export class RpcServer {
 
   async #answer(line: string): Promise<RpcResponse> {
     try {
-      const result = await this.options.handle(parseLine(line));
+      const result = await this.options.handle(parseLine(line), line.length);
       return result === undefined ? { ok: true } : { ok: true, result };
     } catch (error) {
       if (error instanceof CniError) {
@@ -91,9 +91,10 @@ export class RpcServer {
       while (text.length <= MAX_REQUEST_BYTES) {
         const count = await connection.read(buffer);
         if (count === null) return undefined;
-        text += decoder.decode(buffer.subarray(0, count), { stream: true });
-        const end = text.indexOf("\n", text.length - count - 4);
-        if (end >= 0) return text.slice(0, end);
+        const more = decoder.decode(buffer.subarray(0, count), { stream: true });
+        const end = more.indexOf("\n"); // not in the whole: that would copy it once for every piece
+        if (end >= 0) return text + more.slice(0, end);
+        text += more;
       }
       throw new Error(`Cannot read request: longer than ${MAX_REQUEST_BYTES} bytes`);
     } finally {

@@ -1,4 +1,7 @@
+import { isLink } from "../file/claim_directory.ts";
 import { syncDirectory, writeDurably } from "../file/write_atomically.ts";
+
+const MODE = 0o640;
 
 /**
  * BIRD's configuration file, replaced as a whole: a reader finds the old text or the new one, after a power cut too. One writer.
@@ -14,14 +17,16 @@ export class ConfigFile {
     this.staged = `${this.#directory}/.${path.slice(slash + 1)}.new`;
   }
 
-  /** @returns the text in place; undefined when there is none */
+  /** @returns the text in place; undefined when there is none, or a link, which the next commit replaces */
   async read(): Promise<string | undefined> {
-    return await orNone(Deno.readTextFile(this.path));
+    return isLink(this.path) ? undefined : await orNone(Deno.readTextFile(this.path));
   }
 
   /** Writes the text beside the file, durably. Readable by owner and group: BIRD may run as a user of its own. */
   async stage(text: string): Promise<void> {
-    await writeDurably(this.staged, { text, mode: 0o640 });
+    await this.discard();
+    await writeDurably(this.staged, { text, mode: MODE });
+    await Deno.chmod(this.staged, MODE); // a umask may have taken the group's bit
   }
 
   /** Puts the staged text in place, durably. */

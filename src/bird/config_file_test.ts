@@ -61,3 +61,20 @@ Deno.test("ConfigFile: read() of what is no file says so", async () => {
     await assertRejects(() => file.read(), Deno.errors.IsADirectory);
   });
 });
+
+Deno.test("ConfigFile: links planted at its paths are replaced, never read or written through", async () => {
+  await withFile(async (file, directory) => {
+    await Deno.writeTextFile(`${directory}/target`, "precious");
+    for (const path of [file.path, file.staged]) await Deno.symlink(`${directory}/target`, path);
+    assertEquals(await file.read(), undefined);
+    const umask = Deno.umask(0o077);
+    try {
+      await file.stage("one\n");
+    } finally {
+      Deno.umask(umask);
+    }
+    await file.commit();
+    assertEquals([await file.read(), await Deno.readTextFile(`${directory}/target`)], ["one\n", "precious"]);
+    assertEquals((Deno.lstatSync(file.path).mode ?? 0) & 0o777, 0o640);
+  });
+});

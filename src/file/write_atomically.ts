@@ -19,9 +19,13 @@ export async function writeAtomically(path: string, { text, mode }: { text: stri
   await syncDirectory(directory);
 }
 
-/** Writes a whole file, new or not, and resolves when its content is on the disk. */
+/**
+ * Writes a new file and resolves when its content is on the disk.
+ *
+ * @throws when there is anything at the path: a link planted there would lead the write to a file of somebody's choice
+ */
 export async function writeDurably(path: string, { text, mode }: { text: string; mode: number }): Promise<void> {
-  using file = await Deno.open(path, { create: true, truncate: true, write: true, mode });
+  using file = await Deno.open(path, { createNew: true, write: true, mode });
   let rest = new TextEncoder().encode(text);
   while (rest.length > 0) rest = rest.subarray(await file.write(rest));
   await file.sync();

@@ -2,6 +2,7 @@
 import { assert, assertEquals, assertLess, assertRejects } from "@std/assert";
 import { type CommandRunner, expectSuccess } from "../exec/command_runner.ts";
 import { createSystemRunner } from "../exec/system_runner.ts";
+import { netnsAt } from "../host/netns_at.ts";
 import { hostLinkName, podMacOf } from "../hash/container_hash.ts";
 import { parseAddress } from "../ip/address.ts";
 import { IP, SYSCTL_DIR } from "../paths/paths.ts";
@@ -15,10 +16,14 @@ expectOwnNamespace();
 const system = createSystemRunner();
 let spawns = 0;
 let deletions = 0;
+/** What others do while the driver works. */
+let afterRun: (argv: readonly string[]) => Promise<void> = async () => {};
 const runner: CommandRunner = {
-  run: (argv, options) => {
+  run: async (argv, options) => {
     spawns++;
-    return system.run(argv, options);
+    const result = await system.run(argv, options);
+    await afterRun(argv);
+    return result;
   },
   converse: (protocol) => {
     const conversation = system.converse(protocol);
@@ -38,7 +43,8 @@ async function sh(command: string): Promise<string> {
 }
 
 async function withDriver(test: (driver: AttachmentDriver) => Promise<void>): Promise<void> {
-  const driver = createAttachmentDriver({ runner, ip: IP, sysctls: createSysctlTree(SYSCTL_DIR), nodePid: Deno.pid });
+  const sysctls = createSysctlTree(SYSCTL_DIR);
+  const driver = createAttachmentDriver({ runner, ip: IP, sysctls, nodePid: Deno.pid, netnsAt });
   try {
     await test(driver);
   } finally {
@@ -107,6 +113,25 @@ Deno.test("attach() refuses the node's own namespace before it configures anythi
     }
     assertEquals(await sh("ip -br link; ip route; ip -6 route; ip -br address"), before);
     await sh("ip link del dum0; ip link del eth0");
+  });
+});
+
+Deno.test("attach() follows no link, and leaves nothing where the namespace is swapped for another meanwhile", async () => {
+  await withDriver(async (driver) => {
+    const swapped = await pod("swapped", 3);
+    await sh("ln -s swapped /run/netns/link");
+    assertEquals(await fault(driver.attach({ ...swapped, netns: "/run/netns/link" })), "netnsMissing");
+    await sh("touch /run/netns/kept && mount --bind /run/netns/swapped /run/netns/kept"); // so that the link lives on
+    for (const meanwhile of ["ip netns del swapped && ip netns add swapped", "ip netns del swapped"]) {
+      afterRun = async (argv) => void (argv.includes("-batch") && await sh(meanwhile));
+      await assertRejects(() => driver.attach(swapped), AttachFailed, "went away or was replaced");
+      afterRun = async () => {};
+      assertEquals(await driver.list(), []);
+    }
+    await sh("ip netns add swapped");
+    await driver.attach(swapped);
+    await driver.detach([swapped.hostLink]);
+    await sh("rm /run/netns/link; ip netns del kept; ip netns del swapped");
   });
 });
 

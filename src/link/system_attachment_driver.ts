@@ -26,6 +26,8 @@ export interface AttachmentDriverOptions {
   readonly sysctls: { read(name: string): string | undefined; write(name: string, value: string): void };
   /** A process in the node's network namespace, in the pid namespace of the tools: this one. */
   readonly nodePid: number;
+  /** What is at the path of a network namespace; undefined when nothing is, or when that cannot be told. */
+  netnsAt(path: string): { readonly isLink: boolean; readonly id: string } | undefined;
 }
 
 /** A host end that is there, and not as it should be. */
@@ -64,10 +66,14 @@ class SystemAttachmentDriver implements AttachmentDriver {
   async attach(attachment: Attachment): Promise<void> {
     checkWords(attachment);
     await this.#markNode(attachment);
+    const netns = this.#identifyNetns(attachment);
     try {
       await this.#setUpPodEnd(attachment);
       for (const [name, value] of planSysctls(attachment)) this.#options.sysctls.write(name, value);
       await this.#setUpHostEnd(attachment);
+      if (this.#options.netnsAt(attachment.netns)?.id !== netns) {
+        throw failed(attachment, "its network namespace went away or was replaced meanwhile");
+      }
     } catch (error) {
       if (isHarmless(error)) throw error;
       await this.detach([attachment.hostLink]);
@@ -122,6 +128,18 @@ class SystemAttachmentDriver implements AttachmentDriver {
 
   async close(): Promise<void> {
     await Promise.all([this.#batch.close(), this.#undertaker.close()]);
+  }
+
+  /**
+   * One process opens the path, once, for all of the pod's end. What is there before and after is compared, because a path is but a
+   * name: by it the runtime may find another namespace than the one that was set up.
+   *
+   * @throws AttachFailed when the path is a link
+   */
+  #identifyNetns({ hostLink, netns }: Attachment): string | undefined {
+    const found = this.#options.netnsAt(netns);
+    if (found?.isLink !== true) return found?.id;
+    throw new AttachFailed("netnsMissing", `Cannot attach ${hostLink}: "${netns}" is a link, no network namespace`);
   }
 
   /** Once; after a failure the next call tries again. @throws AttachFailed */

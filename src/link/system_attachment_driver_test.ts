@@ -27,7 +27,10 @@ function driverWith(...marks: (string | Error)[]): { driver: AttachmentDriver; t
     converse: () => ({ send, close: () => Promise.resolve() }),
   };
   const sysctls = { read: () => undefined, write: () => {} };
-  return { driver: createAttachmentDriver({ runner, ip: "/ip", sysctls, nodePid: 1 }), tries: () => tries };
+  return {
+    driver: createAttachmentDriver({ runner, ip: "/ip", sysctls, nodePid: 1, netnsAt: () => undefined }),
+    tries: () => tries,
+  };
 }
 
 Deno.test("attach() marks the node once, and a mark that is there is fine", async () => {

@@ -30,5 +30,8 @@ export type RpcResponse =
   | { readonly ok: true; readonly result?: unknown }
   | { readonly ok: false; readonly code: number; readonly msg: string; readonly details: string };
 
+/** Longest request in bytes of every verb but GC: a configuration of at most 256 KiB, some longer when written anew, and the environment. */
+export const MAX_ORDINARY_REQUEST_BYTES = 1 << 20;
+
 /** Longest request line in bytes: GC lists every attachment of a node, in a configuration of at most 4 MiB. */
 export const MAX_REQUEST_BYTES = 5 << 20;
