@@ -3,6 +3,9 @@ import type { Clock } from "../clock/clock.ts";
 import type { Logger } from "../log/logger.ts";
 import type { Connection } from "./connection.ts";
 
+/** The collection that is followed. */
+export const PODS = "/api/v1/pods";
+
 /** What arrived. */
 export interface Heard {
   readonly method: string;
@@ -38,7 +41,7 @@ export class ScriptedApi {
 
   /** @returns the lists asked for so far */
   listQueries(): Heard["query"][] {
-    return this.heard.filter(({ query }) => query["limit"] !== undefined).map(({ query }) => query);
+    return this.heard.filter(isList).map(({ query }) => query);
   }
 
   async close(): Promise<void> {
@@ -51,17 +54,21 @@ export class ScriptedApi {
     const { method, headers } = request;
     const heard = { method, path: url.pathname, query, headers, body: await request.text() };
     this.heard.push(heard);
-    return await this.#script(query)(heard);
+    return await this.#script(heard)(heard);
   }
 
-  #script(query: Heard["query"]): Answer {
-    const scripts = query["watch"] === "true" ? this.watches : query["limit"] === undefined ? [] : this.lists;
+  #script(heard: Heard): Answer {
+    const scripts = heard.query["watch"] === "true" ? this.watches : isList(heard) ? this.lists : [];
     const next = scripts.length > 1 ? scripts.shift() : scripts[0];
     return next ?? this.other;
   }
 }
 
-/** A watch that the test speaks through. */
+function isList({ path, query }: Heard): boolean {
+  return path === PODS && query["watch"] === undefined;
+}
+
+/** An answer that the test speaks through: a watch, or a list that comes in pieces. */
 export class Stream {
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
 

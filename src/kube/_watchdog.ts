@@ -4,16 +4,16 @@ import type { Clock } from "../clock/clock.ts";
 export interface Watchdog {
   /** Falls after the silence, or with the outer signal. */
   readonly signal: AbortSignal;
-  /** There was a sign of life: the silence starts anew. */
-  feed(): void;
+  /** There was a sign of life: the silence starts anew, and may from now on last `silenceMs`, if named. */
+  feed(silenceMs?: number): void;
   /** It is over; nothing falls any more. */
   end(): void;
 }
 
 export interface WatchdogOptions {
   readonly silenceMs: number;
-  /** The reason that the signal carries. */
-  readonly reason: string;
+  /** @returns the message of the signal's reason */
+  reason(silenceMs: number): string;
   readonly outer: AbortSignal;
 }
 
@@ -21,12 +21,12 @@ export interface WatchdogOptions {
 export function startWatchdog(clock: Clock, { silenceMs, reason, outer }: WatchdogOptions): Watchdog {
   const cut = new AbortController();
   const over = new AbortController();
-  let last = clock.monotonic();
+  let [last, allowed] = [clock.monotonic(), silenceMs];
   const guard = async (): Promise<void> => {
-    for (let left = silenceMs; left > 0; left = last + silenceMs - clock.monotonic()) {
+    for (let left = allowed; left > 0; left = last + allowed - clock.monotonic()) {
       await clock.sleep(left, over.signal);
     }
-    cut.abort(new Error(reason));
+    cut.abort(new Error(reason(allowed)));
   };
   guard().catch(() => undefined);
   // Not AbortSignal.any: the outer signal lives as long as the agent and would keep every signal derived from it.
@@ -35,8 +35,8 @@ export function startWatchdog(clock: Clock, { silenceMs, reason, outer }: Watchd
   outer.addEventListener("abort", fall, { once: true });
   return {
     signal: cut.signal,
-    feed: (): void => {
-      last = clock.monotonic();
+    feed: (from = allowed): void => {
+      [last, allowed] = [clock.monotonic(), from];
     },
     end: (): void => {
       outer.removeEventListener("abort", fall);

@@ -3,7 +3,9 @@ import "./_sealed_environment.ts";
 import type { RequestOptions } from "node:https";
 import type { ConnectionOptions } from "node:tls";
 import { KubeConfig } from "@kubernetes/client-node";
+import { load } from "js-yaml";
 import { quote } from "../fault/invalid_input.ts";
+import { isObject, textField } from "./collection.ts";
 
 /** Where Kubernetes mounts the pod's token and the cluster's authority. */
 export const SERVICE_ACCOUNT_DIR = "/var/run/secrets/kubernetes.io/serviceaccount";
@@ -22,11 +24,11 @@ export interface Connection {
   /** `https://host:port`, without a slash at its end; an IPv6 host in brackets. */
   readonly server: string;
   /**
-   * Authority, client certificate and token as the files hold them now; a token file is read again after at most 60 s
-   * (tokens rotate hourly). @throws when a file cannot be read
+   * Authority, client certificate and token as the files hold them now: tokens rotate hourly, authorities without a word.
+   * What stands in the kubeconfig itself is as it was last read. @throws when a file cannot be read
    */
   credentials(): Promise<Credentials>;
-  /** Makes the next `credentials` read every file again: called after a 401 or 403. */
+  /** Makes the next `credentials` read the kubeconfig again too: called after a 401, a 403, and when no answer came at all. */
   forget(): void;
 }
 
@@ -39,19 +41,26 @@ export interface ConnectionSource {
   readonly serviceAccountDir?: string;
 }
 
+/** What was read of a kubeconfig, or stands for one. */
+interface Source {
+  readonly config: KubeConfig;
+  /** Read for every request. Not left to the client, which keeps a token for a minute of a wall clock that may stand still. */
+  readonly tokenFile?: string;
+}
+
 /** @returns the connection, its files read once to see that they are there. @throws Error that names the file or the variable */
 export function loadConnection(options: ConnectionSource): Connection {
-  const load = options.kubeconfigFile === undefined
-    ? (): KubeConfig => loadServiceAccount(options)
-    : (): KubeConfig => loadKubeconfig(options.kubeconfigFile ?? "");
-  let config = load();
+  const read = options.kubeconfigFile === undefined
+    ? (): Source => loadServiceAccount(options)
+    : (): Source => loadKubeconfig(options.kubeconfigFile ?? "");
+  let source = read();
   let stale = false;
   return {
-    server: serverOf(config),
+    server: serverOf(source.config),
     async credentials(): Promise<Credentials> {
-      if (stale) config = load();
+      if (stale) source = read();
       stale = false;
-      return await readCredentials(config);
+      return await readCredentials(source);
     },
     forget(): void {
       stale = true;
@@ -59,10 +68,12 @@ export function loadConnection(options: ConnectionSource): Connection {
   };
 }
 
-function loadKubeconfig(file: string): KubeConfig {
+function loadKubeconfig(file: string): Source {
   const config = new KubeConfig();
+  let tokenFile: string | undefined;
   try {
     config.loadFromFile(file);
+    tokenFile = findTokenFile(Deno.readTextFileSync(file), config.getCurrentUser()?.name);
   } catch (error) {
     throw new Error(`Cannot read kubeconfig ${quote(file)}: ${textOf(error)}`, { cause: error });
   }
@@ -71,7 +82,19 @@ function loadKubeconfig(file: string): KubeConfig {
   if (rule !== undefined || cluster === null) throw new Error(`Cannot use kubeconfig ${quote(file)}: ${rule}`);
   // The client refuses http unless told to verify no certificate; plain http has none.
   if (cluster.server.startsWith("http:")) config.clusters = [{ ...cluster, skipTLSVerify: true }];
-  return config;
+  return tokenFile === undefined ? { config } : { config, tokenFile: besides(file, tokenFile) };
+}
+
+/** The client knows no `tokenFile` of a user; where there is one it has the last word (clientcmd/api/v1, AuthInfo). */
+function findTokenFile(kubeconfig: string, userName: string | undefined): string | undefined {
+  const document: unknown = load(kubeconfig);
+  const users = isObject(document) && Array.isArray(document["users"]) ? document["users"] : [];
+  const named = users.find((user: unknown) => textField(user, "name") === userName);
+  return isObject(named) ? textField(named["user"], "tokenFile") : undefined;
+}
+
+function besides(file: string, path: string): string {
+  return path.startsWith("/") ? path : file.replace(/[^/]*$/, path);
 }
 
 function faultIn(server: string | undefined, user: ReturnType<KubeConfig["getCurrentUser"]>): string | undefined {
@@ -85,11 +108,11 @@ function faultIn(server: string | undefined, user: ReturnType<KubeConfig["getCur
 }
 
 // KubeConfig.loadFromCluster reads the process's environment, which is sealed, and takes no other directory: the same shape by hand.
-function loadServiceAccount({ env, serviceAccountDir = SERVICE_ACCOUNT_DIR }: ConnectionSource): KubeConfig {
+function loadServiceAccount({ env, serviceAccountDir = SERVICE_ACCOUNT_DIR }: ConnectionSource): Source {
   const host = required(env, "KUBERNETES_SERVICE_HOST");
   const port = required(env, "KUBERNETES_SERVICE_PORT");
   const [caFile, tokenFile] = [`${serviceAccountDir}/ca.crt`, `${serviceAccountDir}/token`];
-  for (const file of [caFile, tokenFile]) expectReadable(file);
+  for (const file of [caFile, tokenFile]) readFilled(file);
   const config = new KubeConfig();
   config.loadFromClusterAndUser(
     {
@@ -98,9 +121,9 @@ function loadServiceAccount({ env, serviceAccountDir = SERVICE_ACCOUNT_DIR }: Co
       caFile,
       skipTLSVerify: false,
     },
-    { name: "serviceAccount", authProvider: { name: "tokenFile", config: { tokenFile } } },
+    { name: "serviceAccount" },
   );
-  return config;
+  return { config, tokenFile };
 }
 
 function required(env: ConnectionSource["env"], name: string): string {
@@ -109,25 +132,29 @@ function required(env: ConnectionSource["env"], name: string): string {
   throw new Error(`Cannot find the API server: ${name} is not set; outside a pod name a kubeconfig file`);
 }
 
-function expectReadable(file: string): void {
+/** @returns the file's text, trimmed. @throws also when there is none */
+function readFilled(file: string): string {
   try {
-    if (Deno.readTextFileSync(file).trim() === "") throw new Error("it is empty");
+    const text = Deno.readTextFileSync(file).trim();
+    if (text !== "") return text;
   } catch (error) {
-    throw new Error(`Cannot read service account file ${quote(file)}: ${textOf(error)}`, { cause: error });
+    throw new Error(`Cannot read ${quote(file)}: ${textOf(error)}`, { cause: error });
   }
+  throw new Error(`Cannot read ${quote(file)}: it is empty`);
 }
 
 function serverOf(config: KubeConfig): string {
   return (config.getCurrentCluster()?.server ?? "").replace(/\/+$/, "");
 }
 
-async function readCredentials(config: KubeConfig): Promise<Credentials> {
+async function readCredentials({ config, tokenFile }: Source): Promise<Credentials> {
   const options: RequestOptions = {};
   await config.applyToHTTPSOptions(options);
   const { ca, cert, key, rejectUnauthorized, servername } = options;
   const tls = { ca, cert, key, rejectUnauthorized, servername };
+  const token = tokenFile === undefined ? {} : { Authorization: `Bearer ${readFilled(tokenFile)}` };
   return {
-    headers: headersOf(options),
+    headers: { ...headersOf(options), ...token },
     tls: Object.fromEntries(Object.entries(tls).filter(([, v]) => v !== undefined)),
   };
 }

@@ -32,15 +32,42 @@ for (const [host, server] of [["10.96.0.1", "https://10.96.0.1:443"], ["fd00::1"
     }));
 }
 
-Deno.test("loadConnection() reads a rotated token once told to forget (T-API-03)", () =>
+Deno.test("loadConnection() has the token and the authority of now, for each request", () =>
   withDir(async (dir) => {
     writeServiceAccount(dir);
     const connection = loadConnection({ env: inPod("10.96.0.1"), serviceAccountDir: dir });
     await connection.credentials();
     Deno.writeTextFileSync(`${dir}/token`, "second");
+    Deno.writeTextFileSync(`${dir}/ca.crt`, "another authority");
+    const { headers, tls } = await connection.credentials();
+    assertEquals([headers, String(tls.ca)], [{ Authorization: "Bearer second" }, "another authority"]);
+  }));
+
+Deno.test("loadConnection() reads the token file that a kubeconfig names for each request, a token in it or not", () =>
+  withDir(async (dir) => {
+    for (const [tokenFile, user] of [["t", {}], [`${dir}/t`, { token: "stale" }]] as const) {
+      Deno.writeTextFileSync(`${dir}/config`, kubeconfig({ server: "https://a" }, { ...user, tokenFile }));
+      Deno.writeTextFileSync(`${dir}/t`, "first\n");
+      const connection = loadConnection({ kubeconfigFile: `${dir}/config`, env: nothing });
+      assertEquals((await connection.credentials()).headers, { Authorization: "Bearer first" });
+      Deno.writeTextFileSync(`${dir}/t`, "second");
+      assertEquals((await connection.credentials()).headers, { Authorization: "Bearer second" });
+    }
+  }));
+
+Deno.test("loadConnection() reads a kubeconfig that was written anew once told to forget", () =>
+  withDir(async (dir) => {
+    const write = (token: string, authority: string): void => {
+      const cluster = { server: "https://a", "certificate-authority-data": btoa(authority) };
+      Deno.writeTextFileSync(`${dir}/config`, kubeconfig(cluster, { token }));
+    };
+    write("first", "one");
+    const connection = loadConnection({ kubeconfigFile: `${dir}/config`, env: nothing });
+    write("second", "two");
     assertEquals((await connection.credentials()).headers, { Authorization: "Bearer first" });
     connection.forget();
-    assertEquals((await connection.credentials()).headers, { Authorization: "Bearer second" });
+    const { headers, tls } = await connection.credentials();
+    assertEquals([headers, String(tls.ca)], [{ Authorization: "Bearer second" }, "two"]);
   }));
 
 Deno.test("loadConnection() recovers when files were missing for a moment after forget", () =>
@@ -49,7 +76,7 @@ Deno.test("loadConnection() recovers when files were missing for a moment after 
     const connection = loadConnection({ env: inPod("10.96.0.1"), serviceAccountDir: dir });
     Deno.removeSync(`${dir}/token`);
     connection.forget();
-    await assertRejects(() => connection.credentials(), Error, "Cannot read service account file");
+    await assertRejects(() => connection.credentials(), Error, "Cannot read");
     Deno.writeTextFileSync(`${dir}/token`, "third");
     assertEquals((await connection.credentials()).headers, { Authorization: "Bearer third" });
   }));

@@ -77,7 +77,8 @@ class Caller {
   // The body is read in any case: one left unread holds its connection.
   async #call(wanted: Omit<ApiRequest, "signal">, timeoutMs: number): Promise<string> {
     const { clock, outer } = this.options;
-    const deadline = startWatchdog(clock, { silenceMs: timeoutMs, reason: `more than ${timeoutMs} ms`, outer });
+    const reason = (ms: number): string => `more than ${ms} ms`;
+    const deadline = startWatchdog(clock, { silenceMs: timeoutMs, reason, outer });
     try {
       return await readText(await this.transport.send({ ...wanted, signal: deadline.signal }), MAX_OBJECT_BYTES);
     } catch (error) {

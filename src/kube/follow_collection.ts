@@ -4,19 +4,26 @@ import type { Logger } from "../log/logger.ts";
 import { type Backoff, createBackoff } from "./backoff.ts";
 import { Collection, isObject, textField } from "./collection.ts";
 import { KubeError, type KubeObject, type Watched, type WatchTarget } from "./kube_client.ts";
-import { listCollection, withQuery } from "./list_collection.ts";
+import { listCollection, type Listed, withQuery } from "./list_collection.ts";
 import { noAnswer, RetryLater, type Transport } from "./transport.ts";
 import { readLines } from "./_read_lines.ts";
 import { startWatchdog } from "./_watchdog.ts";
 
+/**
+ * The head of an answer comes at once. Whoever takes a watch and then is silent may have lost it: that must not hold up the next
+ * attempt, for a server that is back is to be found within 30 s (T-API-02).
+ */
+const OPENING_MS = 10_000;
 /** Bookmarks come about once a minute: after 90 s without a byte the connection is half-open. */
 const SILENCE_MS = 90_000;
-/** A watch that ends sooner and brought nothing counts as failed, so that a server that closes at once is not asked in a loop. */
+/** A watch that ends sooner and brought nothing counts as failed; one that brought something is not followed by the next before. */
 const SHORT_WATCH_MS = 1000;
 /** History that is gone so soon after a list is no reason to list again at once. */
 const RECENT_LIST_MS = 10_000;
 /** A server may ask for this much patience. */
 const MAX_RETRY_AFTER_MS = 60_000;
+/** Before a list that is hard to believe is asked for again. */
+const DOUBT_MS = 1000;
 
 export interface FollowOptions {
   readonly transport: Transport;
@@ -43,7 +50,10 @@ class Follower<T> implements Watched<T> {
   readonly #stop = new AbortController();
   /** undefined: a list is due. */
   #resourceVersion: string | undefined;
+  /** The last one that there was. */
+  #newest: string | undefined;
   #listedAt = -Infinity;
+  #doubting = false;
 
   constructor(readonly target: WatchTarget<T>, readonly options: FollowOptions) {
     this.#collection = new Collection(target.decode);
@@ -85,9 +95,30 @@ class Follower<T> implements Watched<T> {
     const { transport, clock } = this.options;
     const onContact = (): void => void this.#hear();
     const listed = await listCollection(this.target, { transport, clock, signal: this.#stop.signal, onContact });
-    this.#resourceVersion = listed.resourceVersion;
+    this.#doubt(listed);
+    this.#follow(listed.resourceVersion);
     this.#listedAt = clock.monotonic();
     this.#collection.replace(listed.items);
+  }
+
+  /**
+   * An etcd restored from a backup and a cluster that was emptied give a list that is older than what we know, or that takes
+   * everything away; so does a server that is behind, or looks into the wrong etcd. Believed is what two lists say.
+   *
+   * @throws RetryLater the first time
+   */
+  #doubt({ items, resourceVersion }: Listed<T>): void {
+    const older = isLower(resourceVersion, this.#newest);
+    const emptied = items.size === 0 && this.items.size > 0;
+    this.#doubting = (older || emptied) && !this.#doubting;
+    if (!this.#doubting) return;
+    const state = older ? `it is of version ${resourceVersion}, after ${this.#newest}` : "nothing is left";
+    throw new RetryLater(`Cannot believe the list of ${this.target.path}: ${state}`, undefined, DOUBT_MS);
+  }
+
+  #follow(version: string): void {
+    this.#resourceVersion = version;
+    this.#newest = version;
   }
 
   async #watch(resourceVersion: string | undefined): Promise<void> {
@@ -95,28 +126,32 @@ class Follower<T> implements Watched<T> {
     const { path, fieldSelector } = this.target;
     const timeoutSeconds = String(300 + Math.floor(random() * 300));
     const query = { watch: "true", allowWatchBookmarks: "true", resourceVersion, timeoutSeconds, fieldSelector };
-    const reason = `silent for ${SILENCE_MS / 1000} s`;
-    const watchdog = startWatchdog(clock, { silenceMs: SILENCE_MS, reason, outer: this.#stop.signal });
+    const reason = (ms: number): string => `silent for ${ms / 1000} s`;
+    const watchdog = startWatchdog(clock, { silenceMs: OPENING_MS, reason, outer: this.#stop.signal });
     const wanted = { method: "GET" as const, path: withQuery(path, query), signal: watchdog.signal };
     let [events, openedAt] = [0, Infinity];
     try {
       const body = await transport.send(wanted);
       openedAt = this.#hear();
+      watchdog.feed(SILENCE_MS);
       for await (const lines of readLines(body)) {
         watchdog.feed();
         this.#hear();
         events += this.#take(lines);
       }
     } catch (error) {
+      // Not even a bookmark: the server may hold everything back until a version that is far ahead, from before its etcd was
+      // restored. A list finds out.
+      if (watchdog.signal.aborted && openedAt < Infinity && events === 0) this.#resourceVersion = undefined;
       throw error instanceof KubeError ? error : noAnswer(wanted, error);
     } finally {
       watchdog.end();
       if (clock.monotonic() - openedAt >= SHORT_WATCH_MS) this.#backoff.reset();
     }
     const lasted = clock.monotonic() - openedAt;
-    if (events === 0 && lasted < SHORT_WATCH_MS) {
-      throw noAnswer(wanted, `the watch ended after ${Math.round(lasted)} ms`);
-    }
+    if (lasted >= SHORT_WATCH_MS) return;
+    if (events === 0) throw noAnswer(wanted, `the watch ended after ${Math.round(lasted)} ms`);
+    await clock.sleep(SHORT_WATCH_MS - lasted, this.#stop.signal);
   }
 
   /** One bell for all lines of a chunk, rung also when one of them ends the watch. @returns how many events there were */
@@ -127,7 +162,6 @@ class Follower<T> implements Watched<T> {
     } finally {
       if (changed) this.#collection.ring();
     }
-    if (lines.length > 0) this.#backoff.reset();
     return lines.length;
   }
 
@@ -154,7 +188,7 @@ class Follower<T> implements Watched<T> {
         410,
       );
     }
-    this.#resourceVersion = version;
+    this.#follow(version);
   }
 
   #hear(): number {
@@ -166,10 +200,11 @@ class Follower<T> implements Watched<T> {
     if (this.#stop.signal.aborted) return;
     const { clock, logger } = this.options;
     const status = error instanceof KubeError ? error.status : undefined;
+    const wasWatching = this.#resourceVersion !== undefined;
     if (status !== undefined) this.#hear();
     if (status === 410 || status === 400 || status === 404) this.#resourceVersion = undefined;
     const message = error instanceof Error ? error.message : String(error);
-    if (status === 410 && clock.monotonic() - this.#listedAt > RECENT_LIST_MS) {
+    if (status === 410 && wasWatching && clock.monotonic() - this.#listedAt > RECENT_LIST_MS) {
       return logger.info("listing again", { path: this.target.path, reason: message });
     }
     const waitMs = waitFor(error, this.#backoff.next());
@@ -178,8 +213,9 @@ class Follower<T> implements Watched<T> {
   }
 }
 
+// The back-off comes on top of what the server asks for: all nodes were refused at once, and must not come back at once.
 function waitFor(error: unknown, backoffMs: number): number {
-  return error instanceof RetryLater ? Math.max(backoffMs, Math.min(error.afterMs, MAX_RETRY_AFTER_MS)) : backoffMs;
+  return error instanceof RetryLater ? Math.min(error.afterMs, MAX_RETRY_AFTER_MS) + backoffMs : backoffMs;
 }
 
 // Any ERROR event ends trust in our version: 410 (expired) as well as 504 "too large resource version" (etcd restored).

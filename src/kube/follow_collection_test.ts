@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
-import { type Answer, list, ScriptedApi, silentLogger, status, StillClock, Stream } from "./_api_fixture.ts";
+import { type Answer, list, PODS, ScriptedApi, silentLogger, status, StillClock, Stream } from "./_api_fixture.ts";
 import { thing, tokenConnection, until } from "./_api_fixture.ts";
 import { createKubeClient } from "./create_kube_client.ts";
 import type { KubeObject, Watched } from "./kube_client.ts";
@@ -27,7 +27,7 @@ function scene(subject: string, script: Script, play: (scene: Scene) => Promise<
     const connection = tokenConnection(api.url, files);
     const client = createKubeClient({ connection, clock, logger: silentLogger, random: () => 0.5 });
     const decode = (object: KubeObject): unknown => object["value"];
-    const watched = client.watch({ path: "/api/v1/pods", fieldSelector: "spec.nodeName=a", decode });
+    const watched = client.watch({ path: PODS, fieldSelector: "spec.nodeName=a", decode });
     const stage = { api, clock, files, watched, bells: 0 };
     watched.onChange(() => stage.bells++);
     try {
@@ -86,7 +86,7 @@ const gone = { type: "ERROR", object: { kind: "Status", code: 410, reason: "Expi
     await until(() => first.opened);
     first.send({ type: "BOOKMARK", object: { metadata: { resourceVersion: "40" } } });
     first.end();
-    await until(() => second.opened);
+    await later(s.clock, () => second.opened);
     assertEquals(s.api.watchQueries().map((query) => query["resourceVersion"]), ["9", "40"]);
     assertEquals(s.api.listQueries().length, 1);
   });
@@ -101,7 +101,7 @@ const gone = { type: "ERROR", object: { kind: "Status", code: 410, reason: "Expi
     first.send({ type: "ADDED", object: thing("a", 10) });
     first.sendText('{"type":"ADDED","object":{"metadata":{"name":"b"');
     first.end();
-    await until(() => second.opened);
+    await later(s.clock, () => second.opened);
     assertEquals([names(s), s.api.watchQueries()[1]?.["resourceVersion"]], [["shop/a"], "10"]);
   });
 }
@@ -115,7 +115,6 @@ for (const [how, answer] of [["an event", undefined], ["an HTTP status", status(
   scene(`lists anew, at one stroke, when 410 Gone comes as ${how}`, script, async (s) => {
     await until(() => before.opened);
     s.clock.advance(60_000);
-    before.send({ type: "BOOKMARK", object: thing("a", 9) }); // a watch that said something ended well, however short it was
     before.end();
     await until(() => answer !== undefined || told.opened);
     told.send(gone);
@@ -129,14 +128,45 @@ for (const [how, answer] of [["an event", undefined], ["an HTTP status", status(
   const stream = new Stream();
   const lists = [list([thing("a", 1)], 9, "stale"), status(410), list([thing("b", 2)], 20)];
   scene(
-    "starts the list over when its continue token expired (T-API-04)",
+    "asks for everything at once when its continue token expired (T-API-04)",
     { lists, watches: [stream.answer] },
     async (s) => {
       await until(() => stream.opened);
       assertEquals([names(s), s.bells], [["shop/b"], 1]);
-      assertEquals(s.api.listQueries().map(({ continue: token }) => token), [undefined, "stale", undefined]);
+      const asked = s.api.listQueries().map(({ continue: token, limit }) => [token, limit]);
+      assertEquals(asked, [[undefined, "500"], ["stale", "500"], [undefined, undefined]]);
     },
   );
+}
+
+{
+  const stream = new Stream();
+  scene(
+    "backs off where even a list is answered 410",
+    { lists: [status(410)], watches: [stream.answer] },
+    async (s) => {
+      await until(() => s.api.listQueries().length === 2);
+      for (let step = 0; step < 300; step++) await tick(s.clock, 100);
+      assertLess(s.api.listQueries().length, 30);
+    },
+  );
+}
+
+for (const code of [429, 503]) {
+  const [stream, next] = [new Stream(), new Stream()];
+  const refused = status(code, { "Retry-After": "5" });
+  const script = { lists: [list([thing("a", 1)], 9)], watches: [stream.answer, refused, next.answer] };
+  scene(`keeps its version through a ${code}, and waits as long as Retry-After says`, script, async (s) => {
+    await until(() => stream.opened);
+    s.clock.advance(1000);
+    stream.end();
+    await until(() => s.api.watchQueries().length === 2);
+    for (let step = 0; step < 49; step++) await tick(s.clock, 100);
+    assertEquals(s.api.watchQueries().length, 2);
+    await later(s.clock, () => next.opened);
+    assertEquals([names(s), s.api.listQueries().length], [["shop/a"], 1]);
+    assertEquals(s.api.watchQueries()[2]?.["resourceVersion"], "9");
+  });
 }
 
 {
@@ -147,10 +177,7 @@ for (const [how, answer] of [["an event", undefined], ["an HTTP status", status(
     await until(() => s.api.heard.length >= 2);
     assert(!s.watched.synced);
     s.files.token = "new";
-    await until(() => {
-      s.clock.advance(100);
-      return s.watched.synced;
-    });
+    await later(s.clock, () => s.watched.synced);
   });
 }
 
@@ -161,10 +188,7 @@ for (const [how, answer] of [["an event", undefined], ["an HTTP status", status(
     await until(() => s.api.heard.length === 1);
     for (let step = 0; step < 69; step++) await tick(s.clock, 100);
     assertEquals(s.api.heard.length, 1);
-    await until(() => {
-      s.clock.advance(100);
-      return s.watched.synced;
-    });
+    await later(s.clock, () => s.watched.synced);
   });
 }
 
@@ -198,11 +222,57 @@ for (const [how, answer] of [["an event", undefined], ["an HTTP status", status(
     await tick(s.clock, 0);
     assertEquals([silent.cancelled, s.api.watchQueries().length], [false, 1]);
     s.clock.advance(10_000);
-    await until(() => {
-      s.clock.advance(100);
-      return next.opened;
-    });
+    await later(s.clock, () => next.opened);
     assertEquals([silent.cancelled, names(s), s.api.watchQueries()[1]?.["resourceVersion"]], [true, ["shop/a"], "10"]);
+  });
+}
+
+{
+  const [mute, next] = [new Stream(), new Stream()];
+  const script = {
+    lists: [list([thing("a", 1)], 900), list([thing("b", 2)], 901)],
+    watches: [mute.answer, next.answer],
+  };
+  scene("lists anew when a watch opens and never says a word: its version may be of the future", script, async (s) => {
+    await until(() => mute.opened);
+    mute.sendText("\n"); // the head of the answer goes out with its first byte
+    await until(() => s.watched.lastContact === s.clock.monotonic());
+    s.clock.advance(90_000);
+    await later(s.clock, () => next.opened);
+    assertEquals([mute.cancelled, names(s), s.api.listQueries().length], [true, ["shop/b"], 2]);
+  });
+}
+
+{
+  const next = new Stream();
+  const hanging: Answer = () => new Promise((resolve) => setTimeout(() => resolve(new Response("")), 300));
+  const script = { lists: [list([thing("a", 1)], 9)], watches: [hanging, next.answer] };
+  scene("gives a watch up after 10 s whose answer does not begin", script, async (s) => {
+    await until(() => s.api.watchQueries().length === 1);
+    s.clock.advance(9000);
+    await tick(s.clock, 0);
+    assertEquals(s.api.watchQueries().length, 1);
+    s.clock.advance(1000);
+    await later(s.clock, () => next.opened);
+    assertEquals([s.api.listQueries().length, s.api.watchQueries()[1]?.["resourceVersion"]], [1, "9"]);
+  });
+}
+
+{
+  let opened = 0;
+  const bookmark = `${JSON.stringify({ type: "BOOKMARK", object: { metadata: { resourceVersion: "10" } } })}\n`;
+  const hasty: Answer = () => {
+    opened++;
+    return new Response(bookmark);
+  };
+  scene("opens no more than one watch a second where each brings something and ends", {
+    lists: [list([], 9)],
+    watches: [hasty],
+  }, async (s) => {
+    await until(() => opened === 1);
+    for (let step = 0; step < 100; step++) await tick(s.clock, 100);
+    assertLess(opened, 12);
+    assert(opened > 7, `only ${opened} watches in 10 s`);
   });
 }
 
@@ -210,29 +280,48 @@ for (const [how, answer] of [["an event", undefined], ["an HTTP status", status(
   const stream = new Stream();
   const hanging: Answer = () => new Promise((resolve) => setTimeout(() => resolve(new Response("{}")), 300));
   const script = { lists: [hanging, list([thing("a", 1)], 9)], watches: [stream.answer] };
-  scene("gives a list up after 60 s", script, async (s) => {
+  scene("gives a list up after 70 s without a byte", script, async (s) => {
     await until(() => s.api.heard.length === 1);
-    s.clock.advance(59_000);
+    s.clock.advance(69_000);
     await tick(s.clock, 0);
     assertEquals(s.api.heard.length, 1);
     s.clock.advance(1000);
-    await until(() => {
-      s.clock.advance(100);
-      return s.watched.synced;
-    });
+    await later(s.clock, () => s.watched.synced);
     assertEquals(s.api.listQueries().length, 2);
+  });
+}
+
+{
+  const slow = new Stream();
+  const stream = new Stream();
+  scene("waits for a list that takes its time, as long as it comes", {
+    lists: [slow.answer],
+    watches: [stream.answer],
+  }, async (s) => {
+    await until(() => slow.opened);
+    for (const part of ['{"items":', '[],"metadata"', ':{"resourceVersion":"9"}}']) {
+      slow.sendText(part);
+      await until(() => s.watched.lastContact === s.clock.monotonic());
+      s.clock.advance(60_000);
+    }
+    slow.end();
+    await until(() => s.watched.synced);
+    assertEquals(s.api.listQueries().length, 1);
   });
 }
 
 {
   const [before, after] = [new Stream(), new Stream()];
   const script = { lists: [list([thing("a", 1)], 9), list([], 90)], watches: [before.answer, after.answer] };
-  scene("believes an empty list", script, async (s) => {
+  scene("believes an empty list when it is said twice, a second apart", script, async (s) => {
     await until(() => before.opened);
     s.clock.advance(60_000);
     before.send(gone);
-    await until(() => after.opened);
-    assertEquals([names(s), s.bells], [[], 2]);
+    await until(() => s.api.listQueries().length === 2);
+    for (let step = 0; step < 9; step++) await tick(s.clock, 100);
+    assertEquals([names(s), s.api.listQueries().length], [["shop/a"], 2]);
+    await later(s.clock, () => after.opened);
+    assertEquals([names(s), s.bells, s.api.listQueries().length], [[], 2, 3]);
   });
 }
 
@@ -246,8 +335,26 @@ for (const [how, answer] of [["an event", undefined], ["an HTTP status", status(
     await until(() => before.opened);
     s.clock.advance(60_000);
     before.send({ type: "ADDED", object: thing("b", 12) });
-    await until(() => after.opened);
-    assertEquals(names(s), ["shop/b"]);
+    await later(s.clock, () => after.opened);
+    assertEquals([names(s), s.api.listQueries().length], [["shop/b"], 3]);
+  });
+}
+
+{
+  const [before, after] = [new Stream(), new Stream()];
+  const script = {
+    lists: [list([thing("a", 1)], 900), list([], 15), list([thing("a", 1), thing("b", 2)], 950)],
+    watches: [before.answer, after.answer],
+  };
+  scene("never shows what a server that is behind lists, when the next list is whole again", script, async (s) => {
+    await until(() => before.opened);
+    s.clock.advance(60_000);
+    before.send(gone);
+    await later(s.clock, () => {
+      assert(s.watched.items.has("shop/a"));
+      return after.opened;
+    });
+    assertEquals([names(s), s.bells, s.api.listQueries().length], [["shop/a", "shop/b"], 2, 3]);
   });
 }
 
@@ -296,11 +403,19 @@ Deno.test("followCollection() finds a server that was not there at the start", a
   const clock = new StillClock();
   const connection = tokenConnection(url, { token: "t" });
   const client = createKubeClient({ connection, clock, logger: silentLogger, random: () => 0.5 });
-  const watched = client.watch({ path: "/api/v1/pods", decode: (object) => object });
+  const watched = client.watch({ path: PODS, decode: (object) => object });
   for (let step = 0; step < 20; step++) await tick(clock, 100);
   assertEquals([watched.synced, watched.lastContact], [false, undefined]);
   client.stop();
 });
+
+/** Moves the clock on, a tenth of a second a look, until it is so. */
+async function later(clock: StillClock, look: () => boolean): Promise<void> {
+  await until(() => {
+    clock.advance(100);
+    return look();
+  });
+}
 
 /** Moves the clock and lets the sockets have their turn. */
 async function tick(clock: StillClock, ms: number): Promise<void> {

@@ -6,8 +6,8 @@ import { noAnswer, readText, type Transport } from "./transport.ts";
 import { startWatchdog } from "./_watchdog.ts";
 
 const PAGE_SIZE = 500;
-/** For one page, whole. */
-const LIST_TIMEOUT_MS = 60_000;
+/** The server gives itself a minute (kube-apiserver --request-timeout); after that nothing will come. A slow page may take longer. */
+const LIST_SILENCE_MS = 70_000;
 /** 500 objects of the most that etcd takes would be more; a page of such is no page that flock can hold. */
 const MAX_PAGE_BYTES = 128 * 1024 * 1024;
 
@@ -34,13 +34,14 @@ interface Page {
 /**
  * Lists a collection in pages, each object cut down at once. Asks for no resource version: such a list is read through to etcd,
  * so it never shows a state older than one seen before, as `resourceVersion=0` from a lagging cache does
- * (kubernetes/kubernetes#59848). A continue token that expired on the way (410) starts over, once.
+ * (kubernetes/kubernetes#59848). Where a continue token expired on the way (410), everything is asked for at once, as client-go does:
+ * whose pages take longer than the server remembers would else never end.
  *
- * @throws KubeError, 410 when the second try expired too
+ * @throws KubeError
  */
 export async function listCollection<T>(target: WatchTarget<T>, options: ListOptions): Promise<Listed<T>> {
   try {
-    return await listPages(target, options);
+    return await listPages(target, { ...options, limit: PAGE_SIZE });
   } catch (error) {
     if (!(error instanceof KubeError) || error.status !== 410) throw error;
     return await listPages(target, options);
@@ -54,7 +55,10 @@ export function withQuery(path: string, query: Readonly<Record<string, string | 
   return search.size === 0 ? path : `${path}?${search}`;
 }
 
-async function listPages<T>(target: WatchTarget<T>, options: ListOptions): Promise<Listed<T>> {
+/** How much to ask for at once; absent: everything. */
+type PageOptions = ListOptions & { readonly limit?: number };
+
+async function listPages<T>(target: WatchTarget<T>, options: PageOptions): Promise<Listed<T>> {
   const items = new Map<string, T>();
   let page: Page | undefined;
   do {
@@ -66,22 +70,26 @@ async function listPages<T>(target: WatchTarget<T>, options: ListOptions): Promi
 
 async function fetchPage(
   { path, fieldSelector }: Pick<WatchTarget<unknown>, "path" | "fieldSelector">,
-  { transport, clock, signal, onContact, next }: ListOptions & { next: string | undefined },
+  { transport, clock, signal, onContact, limit, next }: PageOptions & { next: string | undefined },
 ): Promise<Page> {
-  const reason = `the list took more than ${LIST_TIMEOUT_MS / 1000} s`;
-  const deadline = startWatchdog(clock, { silenceMs: LIST_TIMEOUT_MS, reason, outer: signal });
+  const reason = (ms: number): string => `the list was silent for ${ms / 1000} s`;
+  const watchdog = startWatchdog(clock, { silenceMs: LIST_SILENCE_MS, reason, outer: signal });
   const wanted = {
     method: "GET" as const,
-    path: withQuery(path, { fieldSelector, limit: String(PAGE_SIZE), continue: next }),
-    signal: deadline.signal,
+    path: withQuery(path, { fieldSelector, limit: limit?.toString(), continue: next }),
+    signal: watchdog.signal,
+  };
+  const hear = (): void => {
+    watchdog.feed();
+    onContact();
   };
   try {
     const body = await transport.send(wanted);
-    return parsePage(path, JSON.parse(await readText(heard(body, onContact), MAX_PAGE_BYTES)));
+    return parsePage(path, JSON.parse(await readText(heard(body, hear), MAX_PAGE_BYTES)));
   } catch (error) {
     throw error instanceof KubeError ? error : noAnswer(wanted, error);
   } finally {
-    deadline.end();
+    watchdog.end();
   }
 }
 

@@ -29,9 +29,9 @@ export interface ApiRequest {
   readonly signal: AbortSignal;
 }
 
-/** The server refused for now and said for how long. */
+/** Not now, and for how long not. */
 export class RetryLater extends KubeError {
-  constructor(message: string, status: number, readonly afterMs: number) {
+  constructor(message: string, status: number | undefined, readonly afterMs: number) {
     super(message, status);
   }
 }
@@ -78,7 +78,8 @@ export function createTransport(connection: Connection, clock: Clock): Transport
         return await send(wanted);
       } catch (error) {
         const status = error instanceof KubeError ? error.status : undefined;
-        if (status === 401 || status === 403) connection.forget();
+        // No answer may mean an authority that has changed: a kubeconfig that holds it is worth another look.
+        if (status === undefined || status === 401 || status === 403) connection.forget();
         if (status !== 401) throw error;
         return await send(wanted);
       }
