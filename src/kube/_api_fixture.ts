@@ -23,6 +23,9 @@ export class ScriptedApi {
   lists: Answer[] = [];
   watches: Answer[] = [];
   other: Answer = () => new Response("{}");
+  /** No answer, as long as the server lives: the request is lost on the way. */
+  readonly swallow: Answer = () => this.#closing.promise.then(() => new Response(""));
+  readonly #closing = Promise.withResolvers<void>();
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
 
   constructor() {
@@ -45,6 +48,7 @@ export class ScriptedApi {
   }
 
   async close(): Promise<void> {
+    this.#closing.resolve();
     await this.#server.shutdown();
   }
 

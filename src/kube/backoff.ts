@@ -4,7 +4,7 @@
 const FIRST_MS = 200;
 /**
  * The last ceiling. 20 s and not the usual 30: a server that comes back right after an attempt was given up must be
- * found again within 30 s (T-API-02), and the attempt itself may take up to 10 s.
+ * found again within 30 s (T-API-02), and the attempt itself may take some, too.
  */
 const LAST_MS = 20_000;
 
