@@ -23,7 +23,7 @@ const CONFIG = "/etc/containerd/config.toml";
 
 /**
  * Root and state lie on the place's tmpfs. Several labs share the machine's cgroups, so sandboxes name their cgroup themselves.
- * AppArmor and OOM scores are the machine's matter.
+ * AppArmor and OOM scores are the machine's matter. Debian 13's containerd looks for plugins in /usr/lib/cni unless it is told.
  */
 const CONFIG_TEXT = `version = 2
 disabled_plugins = [
@@ -35,6 +35,9 @@ disabled_plugins = [
   sandbox_image = "${PAUSE_IMAGE}"
   disable_apparmor = true
   restrict_oom_score_adj = true
+  [plugins."io.containerd.grpc.v1.cri".cni]
+    bin_dir = "/opt/cni/bin"
+    conf_dir = "/etc/cni/net.d"
   [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
     runtime_type = "io.containerd.runc.v2"
     [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
