@@ -1,7 +1,7 @@
 /**
  * Which labs there are on this machine, and the end of those whose owner died. A lab is a directory below /run/flock-lab, made before
- * anything else of it. Its name tells its owner (pid and start time, so that a reused pid is no owner), and all that a lab makes
- * outside that directory carries this name: the init processes of its places in their command lines, and one cgroup.
+ * anything else of it. Its name tells its owner (pid, start time, since pids are used again, and PID namespace), and all that a lab
+ * makes outside that directory carries this name: the init processes of its places in their command lines, and one cgroup.
  */
 import { exists } from "./until.ts";
 
@@ -12,12 +12,12 @@ const KEPT = "kept";
 /** What the first word of an init's command line is while it comes up and ever after. */
 const HOLDER_STAGES = /^(.*\/)?(setsid|unshare|bash|flock-lab-.*)$/;
 
-const MARKER = /^flock-lab-(\d+-\d+-[0-9a-z]+)-[a-z-]+$/;
+const MARKER = /^flock-lab-(\d+-\d+-\d+-[0-9a-z]+)-[a-z-]+$/;
 
 /** @returns the new lab's directory, which is also its id's home; its last part is the id */
 export async function registerLab(): Promise<{ id: string; dir: string }> {
   const unique = crypto.getRandomValues(new Uint32Array(1))[0];
-  const id = `${Deno.pid}-${await startTimeOf(Deno.pid)}-${unique?.toString(36)}`;
+  const id = `${Deno.pid}-${await startTimeOf(Deno.pid)}-${pidNamespace()}-${unique?.toString(36)}`;
   const dir = `${LABS_DIR}/${id}`;
   await Deno.mkdir(`${dir}/logs`, { recursive: true });
   return { id, dir };
@@ -73,9 +73,15 @@ async function listLabs(): Promise<string[]> {
   return [...new Set([...names, ...(await listInits()).map(({ id }) => id)])];
 }
 
+/** In doubt it lives: the pids of another namespace, of a container beside us say, mean nothing here. */
 async function ownerLives(id: string): Promise<boolean> {
-  const [pid, startTime] = id.split("-");
-  return await startTimeOf(Number(pid)) === startTime;
+  const [pid, startTime, namespace] = id.split("-");
+  return namespace !== pidNamespace() || await startTimeOf(Number(pid)) === startTime;
+}
+
+/** @returns the inode of our PID namespace */
+function pidNamespace(): string {
+  return /\d+/.exec(Deno.readLinkSync("/proc/self/ns/pid"))?.[0] ?? "";
 }
 
 /** @returns when the process started, in clock ticks since boot (proc(5), field 22 of stat); undefined: there is none */
