@@ -14,14 +14,22 @@ export interface SandboxConfig {
   readonly cgroupParent: string;
 }
 
-export interface SandboxStatus {
-  readonly id: string;
-  readonly name: string;
-  readonly ready: boolean;
+export interface SandboxStatus extends ListedSandbox {
   /** What the CNI result said, the primary one first. */
   readonly addresses: readonly string[];
   /** Its network namespace, a path on the node; empty once it was stopped. */
   readonly netns: string;
+  /** Of the process that holds it, as the node counts; 0 once it was stopped. */
+  readonly pid: number;
+}
+
+/** A sandbox as a list of all has it. */
+export interface ListedSandbox {
+  readonly id: string;
+  readonly name: string;
+  /** Of the pod. */
+  readonly uid: string;
+  readonly ready: boolean;
 }
 
 /** One runtime. Every call rejects with what the runtime said, and after `timeoutMs`. */
@@ -33,7 +41,7 @@ export interface CriClient extends Disposable {
   stopSandbox(id: string): Promise<void>;
   removeSandbox(id: string): Promise<void>;
   sandboxStatus(id: string): Promise<SandboxStatus>;
-  listSandboxes(): Promise<readonly { readonly id: string; readonly name: string; readonly ready: boolean }[]>;
+  listSandboxes(): Promise<readonly ListedSandbox[]>;
 }
 
 /** Kubelet looks at these two; a runtime may add others, e.g. on deprecated settings. */
@@ -120,13 +128,16 @@ function parseStatus({ status, info }: Message): SandboxStatus {
     ...parseSandbox(record(status)),
     addresses: addresses.map(String).filter((address) => address !== ""),
     netns: String(namespaces.find(({ type }) => type === "network")?.["path"] ?? ""),
+    pid: Number(report["pid"] ?? 0),
   };
 }
 
-function parseSandbox(sandbox: Message): { id: string; name: string; ready: boolean } {
+function parseSandbox(sandbox: Message): ListedSandbox {
+  const { name, uid } = record(sandbox["metadata"]);
   return {
     id: String(sandbox["id"]),
-    name: String(record(sandbox["metadata"])["name"]),
+    name: String(name),
+    uid: String(uid),
     ready: sandbox["state"] === "SANDBOX_READY",
   };
 }

@@ -124,6 +124,7 @@ function placeOf({ name, labDir, runner, env: placeEnv }: PlaceOptions, { pid, e
     },
     read: (path) => Deno.readTextFile(outside(path)),
     [Symbol.asyncDispose]: async () => {
+      for (const daemon of daemons) daemon.signal("SIGKILL");
       await end();
       await Promise.all(daemons.map(({ ended }) => ended));
     },

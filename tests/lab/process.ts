@@ -19,7 +19,7 @@ export interface Daemon {
   readonly running: boolean;
   /** @returns all that it has written so far */
   readLog(): Promise<string>;
-  /** Sends a signal; does nothing when the process has ended. */
+  /** Sends a signal; does nothing when the process has ended. One that was stopped can be ended only after SIGCONT, or by SIGKILL. */
   signal(signal: Deno.Signal): void;
   /** Signals (default SIGTERM), waits, and kills what is still there after `graceMs` (default 5000). Idempotent. */
   stop(signal?: Deno.Signal, graceMs?: number): Promise<DaemonEnd>;
@@ -49,19 +49,23 @@ export async function spawnDaemon(argv: readonly string[], options: SpawnOptions
     return signal === null ? { code } : { code, signal };
   });
   const pid = await entrantOf(child.pid, () => state.running);
-  return daemonOf({ pid, ended, state, ...options });
+  return daemonOf({ pid, nsenterPid: child.pid, ended, state, ...options });
 }
 
 function daemonOf(
   parts: SpawnOptions & {
     pid: number;
+    nsenterPid: number;
     ended: Promise<DaemonEnd>;
     state: { readonly running: boolean };
   },
 ): Daemon {
-  const { name, logPath, pid, ended, state } = parts;
+  const { name, logPath, pid, nsenterPid, ended, state } = parts;
+  // nsenter stops itself when its child is stopped, and would never see the child's end nor let its pid namespace go.
   const signal = (signal: Deno.Signal): void => {
-    if (state.running) kill(pid, signal);
+    if (!state.running) return;
+    kill(pid, signal);
+    if (signal !== "SIGSTOP") kill(nsenterPid, "SIGCONT");
   };
   return {
     name,
