@@ -52,7 +52,7 @@ Deno.test("the packet path asks nobody, lets nobody spoof, and comes back when i
   await using lab = await startCluster({ nodes: 1, api: "embedded", containerd: false });
   const node = lab.node("node-a");
   const pod = await addSandbox(node);
-  await t.step("both ends know each other for good, and nobody asks (T-REL-32)", async () => {
+  await t.step("both ends know each other for good, and nobody asks", async () => {
     await using asked = await capture(node, "arp or icmp6[0] = 135 or icmp6[0] = 136", { link: pod.hostLink });
     for (const family of [4, 6] as const) await expectPing(lab.client, pod.address(family));
     assertEquals(await asked.packets(0), []);

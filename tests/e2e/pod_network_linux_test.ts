@@ -24,7 +24,7 @@ Deno.test("pods of two nodes, the outside and the router reach each other over b
     lab.node("node-a").runPod({ name: "a" }),
     lab.node("node-b").runPod({ name: "b" }),
   ]);
-  await t.step("the first packet after ADD is answered, both ways (T-REL-29, T-REL-30)", async () => {
+  await t.step("the first packet after ADD is answered, both ways (T-REL-29)", async () => {
     for (const family of [4, 6] as const) {
       await expectPing(podA, podB.address(family));
       await expectPing(lab.client, podA.address(family));
