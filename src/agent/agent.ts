@@ -2,6 +2,7 @@ import type { Clock } from "../clock/clock.ts";
 import type { KubeClient, Watched } from "../kube/kube_client.ts";
 import type { Logger } from "../log/logger.ts";
 import type { AllocationLedger } from "./allocation_ledger.ts";
+import type { DriftListener } from "./drift_watch.ts";
 import type { GarbageCollector } from "./garbage_collector.ts";
 import type { NodeReconciler } from "./node_reconciler.ts";
 import { ReconcileLoop, type Tick } from "./reconcile_loop.ts";
@@ -11,8 +12,7 @@ import type { SessionMonitor } from "./session_monitor.ts";
 import { isReportable, type StatusReporter, viewWithoutConfig } from "./status_reporter.ts";
 import type { TombstoneReplay } from "./tombstone_replay.ts";
 
-/** Milliseconds between passes that look for drift, sweeps of the garbage collector, and looks at BIRD. */
-const DRIFT_MS = 10_000;
+/** Milliseconds between sweeps of the garbage collector, and looks at BIRD. */
 const COLLECT_MS = 10_000;
 const SESSIONS_MS = 2_000;
 /** The Node's condition is a heartbeat (spec section 10). */
@@ -24,14 +24,18 @@ const RETRY_MS = 2_000;
 const STOP_MS = { requests: 2_000, loops: 2_000, drivers: 1_000 };
 
 const ADDRESSES: Tick = "addresses";
-const DRIFT: Tick = "drift";
+/** Ticks that are less than a pass. */
+const PARTS: readonly Tick[] = [ADDRESSES, "links", "guard"];
 
 export interface AgentParts {
   readonly nodeName: string;
   readonly nodeConfigs: Watched<NodeConfigReading>;
   readonly kube: Pick<KubeClient, "stop">;
   readonly ledger: Pick<AllocationLedger, "flush">;
-  readonly reconciler: Pick<NodeReconciler, "ready" | "view" | "resolution" | "announce" | "pass">;
+  readonly reconciler: Pick<
+    NodeReconciler,
+    "ready" | "view" | "resolution" | "announce" | "pass" | "repairLinks" | "repairGuard"
+  >;
   readonly sessions: Pick<SessionMonitor, "view" | "read">;
   readonly tombstones: Pick<TombstoneReplay, "catchUp">;
   readonly collector: Pick<GarbageCollector, "sweep">;
@@ -41,6 +45,8 @@ export interface AgentParts {
   readonly logger: Logger;
   /** Writes the conflist; called when the node can serve and whenever the NodeConfig in force may say something new. */
   placeConflist(): Promise<void>;
+  /** Tells when the kernel has to be looked at. Resolves after the signal, when its processes have ended; never rejects. */
+  watchDrift(listener: DriftListener): Promise<void>;
   /** Ends the persistent processes of the drivers. */
   close(): Promise<void>;
 }
@@ -54,6 +60,8 @@ export class Agent {
   readonly #sessions: ReconcileLoop;
   readonly #collect: ReconcileLoop;
   readonly #stopped = Promise.withResolvers<void>();
+  /** Ticks of passes that failed, and have to be made good. */
+  readonly #owed = new Set<Tick>();
   #sawReady = false;
 
   constructor(private readonly parts: AgentParts) {
@@ -72,7 +80,7 @@ export class Agent {
 
   /** Somebody else changed the kernel. */
   drifted(): void {
-    this.#node.ring(DRIFT);
+    this.#node.ring("drift");
   }
 
   /** Serves until the signal is aborted, then stops cleanly; nothing is withdrawn from the kernel or from BIRD. */
@@ -81,17 +89,17 @@ export class Agent {
     const unlisten = nodeConfigs.onChange(() => this.#node.ring("nodeConfigs"));
     this.#node.ring("start");
     this.#collect.ring("start");
-    this.#node.ringEvery(DRIFT_MS, { tick: DRIFT, signal });
-    this.#sessions.ringEvery(SESSIONS_MS, { tick: "timer", signal });
-    this.#collect.ringEvery(COLLECT_MS, { tick: "timer", signal });
-    this.#condition.ringEvery(NODE_CONDITION_MS, { tick: "heartbeat", signal });
-    signal.addEventListener("abort", () => void this.#stop(unlisten), { once: true });
+    const watched = this.parts.watchDrift({ signal, ring: (tick) => this.#node.ring(tick) });
+    void this.#sessions.ringEvery(SESSIONS_MS, { tick: "timer", signal });
+    void this.#collect.ringEvery(COLLECT_MS, { tick: "timer", signal });
+    void this.#condition.ringEvery(NODE_CONDITION_MS, { tick: "heartbeat", signal });
+    signal.addEventListener("abort", () => void this.#stop({ unlisten, watched }), { once: true });
     logger.info("serving", { node: this.parts.nodeName });
     await Promise.race([server.serve(), this.#stopped.promise]);
     await this.#stopped.promise;
   }
 
-  async #stop(unlisten: () => void): Promise<void> {
+  async #stop({ unlisten, watched }: { unlisten: () => void; watched: Promise<void> }): Promise<void> {
     const { server, kube, logger } = this.parts;
     logger.info("stopping");
     unlisten();
@@ -101,7 +109,7 @@ export class Agent {
       kube.stop(); // first: a pass that waits for the API server ends now
       await Promise.all(loops.map((loop) => loop.stop()));
     });
-    await this.#end("drivers", () => this.parts.close());
+    await this.#end("drivers", async () => void await Promise.all([this.parts.close(), watched]));
     this.#stopped.resolve();
   }
 
@@ -119,13 +127,23 @@ export class Agent {
   }
 
   async #reconcileNode(ticks: readonly Tick[]): Promise<void> {
-    const { reconciler } = this.parts;
+    for (const tick of ticks) this.#owed.add(tick);
     try {
-      if (ticks.every((tick) => tick === ADDRESSES)) await reconciler.announce();
-      else await reconciler.pass({ full: ticks.includes(DRIFT) });
+      await this.#pass(this.#owed);
+      this.#owed.clear();
     } finally {
       this.#tellOthers();
     }
+  }
+
+  async #pass(ticks: ReadonlySet<Tick>): Promise<void> {
+    const { reconciler } = this.parts;
+    const full = ticks.has("drift");
+    if ([...ticks].some((tick) => !PARTS.includes(tick))) await reconciler.pass({ full });
+    else if (ticks.has(ADDRESSES)) await reconciler.announce();
+    if (full) return;
+    if (ticks.has("links") || ticks.has("settings")) await reconciler.repairLinks();
+    if (ticks.has("guard")) await reconciler.repairGuard();
   }
 
   /** After a failed pass too: the node may serve pods while BIRD's file, say, cannot be written. */

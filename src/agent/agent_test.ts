@@ -7,6 +7,9 @@ import type { SessionView } from "./session_monitor.ts";
 
 const AWAY: BirdOutcome = { applied: false, reason: "unreachable", message: "no answer" };
 
+/** So many times faster than the machine's is the agent's clock. */
+const FASTER = 100;
+
 /** An agent of parts that do nothing, save what a test says; `done` names what happened, in order. */
 function agentOf(more: (done: string[]) => Partial<AgentParts>): { agent: Agent; done: string[] } {
   const done: string[] = [];
@@ -31,9 +34,10 @@ function agentOf(more: (done: string[]) => Partial<AgentParts>): { agent: Agent;
     collector: { sweep: note("sweep") },
     reporter: { reportNodeConfig: note("status"), reportNode: note("condition") },
     server: { serve: () => stopped.promise, stop: () => Promise.resolve(stopped.resolve()) },
-    clock: { ...systemClock, sleep: (ms, signal) => systemClock.sleep(ms / 100, signal) },
+    clock: { ...systemClock, sleep: (ms, signal) => systemClock.sleep(ms / FASTER, signal) },
     logger,
     placeConflist: note("conflist"),
+    watchDrift: () => Promise.resolve(),
     close: note("closed"),
     ...more(done),
   });
@@ -43,7 +47,8 @@ function agentOf(more: (done: string[]) => Partial<AgentParts>): { agent: Agent;
 function reconcilerOf(pass: () => Promise<void>, bird: BirdOutcome = { applied: true }): AgentParts["reconciler"] {
   const verdict = { reason: "Accepted", message: "in force" } as const;
   const resolution = { inForce: CONFIG, verdict, warnings: [] };
-  return { ready: true, resolution, view: { resolution, advertised: [], bird }, announce: pass, pass };
+  const view = { resolution, advertised: [], bird };
+  return { ready: true, resolution, view, announce: pass, pass, repairLinks: pass, repairGuard: pass };
 }
 
 async function runFor(agent: Agent, ms: number): Promise<void> {
@@ -81,7 +86,7 @@ Deno.test("a stop ends in time though a request and a driver never do, and API r
 
 Deno.test("the collector sweeps though the state cannot be written", async () => {
   const { agent, done } = agentOf(() => ({ ledger: { flush: () => Promise.reject(new Error("No space left")) } }));
-  await runFor(agent, 10_300);
+  await runFor(agent, 12_000 / FASTER);
   assert(done.includes("sweep"));
 });
 
@@ -100,10 +105,10 @@ Deno.test("no pass runs for a BIRD that is away, and one does when it answers ag
   const passes = (): number => done.filter((what) => what === "pass").length;
   const stop = new AbortController();
   const ran = agent.run(stop.signal);
-  await systemClock.sleep(2_300);
+  await systemClock.sleep(3_000 / FASTER);
   assertEquals(passes(), 1);
   view = { sessions: [], everEstablished: false };
-  await systemClock.sleep(2_000);
+  await systemClock.sleep(3_000 / FASTER);
   assertEquals(passes(), 2);
   stop.abort();
   await ran;

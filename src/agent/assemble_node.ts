@@ -16,6 +16,7 @@ import { ContainerQueue } from "./container_queue.ts";
 import { DelOperation } from "./del.ts";
 import { GarbageCollector, type GarbageCollectorDependencies } from "./garbage_collector.ts";
 import { LateAdds } from "./late_adds.ts";
+import { LinkRestorer } from "./link_restorer.ts";
 import type { NodeConfigMemory } from "./node_config_memory.ts";
 import { NodeReconciler } from "./node_reconciler.ts";
 import { PodEvents } from "./pod_events.ts";
@@ -67,9 +68,10 @@ export interface NodeParts {
 export function assembleNode(deps: NodeDependencies): NodeParts {
   const { store, driver, guard, clock, logger } = deps;
   const ledger = new AllocationLedger(store, deps.ipam, clock);
-  const reconciler = new NodeReconciler({ ...deps, ledger });
-  const sessions = new SessionMonitor(deps);
   const queue = new ContainerQueue();
+  const restorer = new LinkRestorer({ ...deps, ledger, queue });
+  const reconciler = new NodeReconciler({ ...deps, ledger, restorer });
+  const sessions = new SessionMonitor(deps);
   const lateAdds = new LateAdds(ledger, clock);
   const add = new AddOperation({
     ...{ ...deps, ledger, lateAdds },

@@ -14,6 +14,7 @@ import { createAttachmentDriver } from "../link/system_attachment_driver.ts";
 import { createLogger } from "../log/logger.ts";
 import { writeLinesTo } from "../log/write_lines.ts";
 import { createPacketGuard } from "../nft/system_packet_guard.ts";
+import { TransactionMark } from "../nft/transaction_mark.ts";
 import {
   AGENT_SOCKET,
   CNI_CONFIG_DIR,
@@ -37,11 +38,13 @@ import { Agent } from "./agent.ts";
 import { assembleNode } from "./assemble_node.ts";
 import { createBootMarker } from "./boot_marker.ts";
 import { createConflistPlacer } from "./conflist.ts";
+import { watchDrift } from "./drift_watch.ts";
 import { listen, lockOutOthers } from "./listen.ts";
 import { openNodeConfigMemory } from "./node_config_memory.ts";
 import type { AgentOptions } from "./parse_agent_args.ts";
 import { decodeNodeConfig } from "./resolve_node_config.ts";
 import { RpcServer } from "./rpc_server.ts";
+import { SettingWatch } from "./setting_watch.ts";
 import { StatusReporter } from "./status_reporter.ts";
 
 /**
@@ -64,7 +67,8 @@ export async function composeAgent(
     throw new Error(`Cannot start agent: /proc/sys/net is not mounted at "${SYSCTL_DIR}"`);
   }
   const driver = createAttachmentDriver({ runner, ip: IP, sysctls, nodePid: Deno.pid, netnsAt });
-  const guard = createPacketGuard({ runner, nft: NFT });
+  const mark = new TransactionMark(crypto.randomUUID().slice(0, 8));
+  const guard = createPacketGuard({ runner, nft: NFT, mark });
   const host = createHostDriver({ runner, ip: IP, sysctls });
   const bird = createBirdDriver({ runner, clock, logger });
   const { kubeconfig } = options;
@@ -91,6 +95,10 @@ export async function composeAgent(
     drifted: () => agent?.drifted(),
   });
   await node.recover();
+  const { ledger, reconciler } = node;
+  const read = sysctls.read.bind(sysctls);
+  const settings = new SettingWatch({ ledger, node: () => reconciler.host, read, clock });
+  const drift = { ip: IP, nft: NFT, source: runner, network: () => reconciler.host?.network };
   const listener = await listen(AGENT_SOCKET);
   const server = new RpcServer({ listener, handle: (...request) => node.service.handle(...request), logger });
   const reporter = new StatusReporter({ nodeName, kube, clock, logger });
@@ -103,7 +111,8 @@ export async function composeAgent(
   });
   agent = new Agent({
     ...{ ...node, nodeName, nodeConfigs, kube, reporter, server, clock, logger },
-    placeConflist: () => placeConflist(node.reconciler.config),
+    placeConflist: () => placeConflist(reconciler.config),
+    watchDrift: (listener) => watchDrift({ ...drift, guard, mark, settings, ledger, clock, logger }, listener),
     close: async () => {
       await Promise.all([driver.close(), guard.close()]);
       bird.close();

@@ -4,17 +4,18 @@ import type { BirdDriver, BirdOutcome } from "../bird/bird_driver.ts";
 import { CNI_CODE, CniError } from "../cnispec/cni_error.ts";
 import type { Clock } from "../clock/clock.ts";
 import { InvalidInput } from "../fault/invalid_input.ts";
-import type { HostDriver, HostNetwork } from "../host/host_driver.ts";
+import type { HostDriver, HostNetwork, HostState } from "../host/host_driver.ts";
 import { compareIp, type Prefix } from "../ip/address.ts";
 import type { Watched } from "../kube/kube_client.ts";
 import type { AttachmentDriver } from "../link/attachment_driver.ts";
 import type { Logger } from "../log/logger.ts";
-import type { PacketGuard } from "../nft/packet_guard.ts";
+import type { GuardState, PacketGuard } from "../nft/packet_guard.ts";
 import type { NodeConfig } from "../nodeconfig/node_config.ts";
 import type { NodeTerms } from "./add.ts";
 import { addressesOf, type AllocationLedger } from "./allocation_ledger.ts";
 import { attachmentOf, grantsOf } from "./attachment_state.ts";
 import { chooseMtu } from "./choose_mtu.ts";
+import type { LinkRestorer } from "./link_restorer.ts";
 import type { NodeConfigMemory } from "./node_config_memory.ts";
 import { type NodeConfigReading, type NodeConfigResolution, resolveNodeConfig } from "./resolve_node_config.ts";
 
@@ -31,6 +32,7 @@ export interface NodeReconcilerDependencies {
   readonly driver: AttachmentDriver;
   readonly guard: PacketGuard;
   readonly bird: BirdDriver;
+  readonly restorer: Pick<LinkRestorer, "restore">;
   /** The NodeConfig in force, over restarts of the agent. */
   readonly memory: NodeConfigMemory;
   readonly clock: Clock;
@@ -59,6 +61,7 @@ export class NodeReconciler {
   #guarded: string | undefined;
   #view: NodeView | undefined;
   #basis: Basis | undefined;
+  #host: { readonly state: HostState; readonly network: HostNetwork } | undefined;
   /** node name -> prefixes of its pods, as far as known */
   readonly #prefixesOf = new Map<string, readonly Prefix[]>();
   /** The last NodeConfig that was in force, over restarts of the agent. */
@@ -78,6 +81,11 @@ export class NodeReconciler {
 
   get ready(): boolean {
     return this.#terms !== undefined;
+  }
+
+  /** What the node as a whole should be, and its network as last read. */
+  get host(): { readonly state: HostState; readonly network: HostNetwork } | undefined {
+    return this.#host;
   }
 
   /** What STATUS is answered from. */
@@ -115,8 +123,9 @@ export class NodeReconciler {
     if (config === undefined) return;
     await this.#remember(config);
     await this.#applyHost(config, network);
-    await this.#applyGuard(options);
-    if (options.full) await this.#repair();
+    await this.#applyGuard();
+    if (options.full) await this.repairGuard();
+    if (options.full) await this.repairLinks();
     this.#terms = { config, mtu: chooseMtu(config, network) };
     this.#termsKnown.resolve();
     await this.#applyBird({ resolution, config, network });
@@ -126,6 +135,24 @@ export class NodeReconciler {
   /** The part of a pass that a pod's coming and going can change: what is advertised. Costs no process. */
   async announce(): Promise<void> {
     if (this.#basis !== undefined) await this.#applyBird(this.#basis);
+  }
+
+  /** Puts back what others changed of the pods' packet paths. */
+  async repairLinks(): Promise<void> {
+    const { driver, ledger, restorer, logger } = this.deps;
+    await restorer.restore();
+    const committed = ledger.all().filter(({ state }) => state === "committed");
+    for (const what of await driver.repair(committed.map(attachmentOf))) logger.warn("repaired", { what });
+  }
+
+  /** Puts back what others changed of the packet guard's tables. Before the cluster's prefixes are known, only tables that are gone. */
+  async repairGuard(): Promise<void> {
+    const { guard, logger } = this.deps;
+    const drift = await this.#guardDrift();
+    if (drift === undefined) logger.warn("repaired", { what: "table inet flock or table arp flock is gone" });
+    else if (drift.length === 0 || this.#guarded === undefined) return;
+    for (const what of drift ?? []) logger.warn("repaired", { what });
+    await guard.replace(this.#guardState());
   }
 
   /** A disk that refuses is no reason not to serve: the memory of this process holds. */
@@ -151,35 +178,35 @@ export class NodeReconciler {
   async #applyHost(config: NodeConfig, network: HostNetwork): Promise<void> {
     const blackholes = [...config.cidr6, ...config.cidr4];
     const families = [...new Set(blackholes.map(({ family }) => family))];
-    for (const what of await this.deps.host.apply({ blackholes, families }, network)) {
+    this.#host = { state: { blackholes, families }, network };
+    for (const what of await this.deps.host.apply(this.#host.state, network)) {
       this.deps.logger.info("node changed", { what });
     }
   }
 
-  /** The whole table only when the cluster's prefixes changed, or when somebody else changed it. */
-  async #applyGuard({ full }: { full: boolean }): Promise<void> {
-    const { guard, ledger, logger } = this.deps;
-    const podPrefixes = this.#podPrefixes();
-    const wanted = podPrefixes.map(({ text }) => text).join(" ");
-    const state = (): Parameters<PacketGuard["replace"]>[0] => ({
-      grants: ledger.all().flatMap(grantsOf),
-      podPrefixes,
-    });
-    if (this.#guarded === wanted) {
-      const drift = full ? await this.#guardDrift(state) : [];
-      if (drift.length === 0) return;
-      for (const what of drift) logger.warn("repaired", { what });
-    }
-    await guard.replace(state());
+  /** The whole table only when the cluster's prefixes changed. */
+  async #applyGuard(): Promise<void> {
+    const state = this.#guardState();
+    const wanted = state.podPrefixes.map(({ text }) => text).join(" ");
+    if (this.#guarded === wanted) return;
+    await this.deps.guard.replace(state);
     this.#guarded = wanted;
   }
 
-  /** Two looks: an ADD or DEL under way is in one of the ledger and the table, not yet in the other. */
-  async #guardDrift(state: () => Parameters<PacketGuard["replace"]>[0]): Promise<readonly string[]> {
-    const first = await this.deps.guard.drift(state());
+  #guardState(): GuardState {
+    return { grants: this.deps.ledger.all().flatMap(grantsOf), podPrefixes: this.#podPrefixes() };
+  }
+
+  /**
+   * Two looks: an ADD or DEL under way is in one of the ledger and the table, not yet in the other.
+   *
+   * @returns undefined when a table is gone
+   */
+  async #guardDrift(): Promise<readonly string[] | undefined> {
+    const first = await this.deps.guard.drift(this.#guardState());
     if (first?.length === 0) return [];
-    const second = await this.deps.guard.drift(state());
-    if (first === undefined || second === undefined) return ["table inet flock or table arp flock is gone"];
+    const second = await this.deps.guard.drift(this.#guardState());
+    if (first === undefined || second === undefined) return undefined;
     return second.filter((what) => first.includes(what));
   }
 
@@ -197,12 +224,6 @@ export class NodeReconciler {
     const own = this.#resolution?.inForce;
     const prefixes = [...this.#prefixesOf.values(), own?.cidr6 ?? [], own?.cidr4 ?? []].flat();
     return [...new Map(prefixes.map((prefix) => [prefix.text, prefix])).values()].sort(compareIp);
-  }
-
-  async #repair(): Promise<void> {
-    const { driver, ledger, logger } = this.deps;
-    const committed = ledger.all().filter(({ state }) => state === "committed");
-    for (const what of await driver.repair(committed.map(attachmentOf))) logger.warn("repaired", { what });
   }
 
   async #applyBird({ resolution, config, network }: Basis): Promise<void> {

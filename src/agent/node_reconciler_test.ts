@@ -51,6 +51,7 @@ async function openReconciler(remembered?: NodeConfig): Promise<Opened> {
   const reconciler = new NodeReconciler({
     ...{ nodeName: "node-a", nodeConfigs, host, bird, logger },
     ...{ ledger: fixture.ledger, driver: fixture.kernel, guard: fixture.guard, clock: fixture.clock },
+    restorer: { restore: () => Promise.resolve() },
     memory: { load: () => remembered, save: (config) => Promise.resolve(void saved.push(config)) },
   });
   return { fixture, items, know, reconciler, saved, guarded };

@@ -31,9 +31,8 @@ export class ReconcileLoop {
   }
 
   /** Rings at a fixed interval until the signal is aborted. */
-  ringEvery(ms: number, options: { tick: Tick; signal: AbortSignal }): void {
-    const timer = setInterval(() => this.ring(options.tick), ms);
-    options.signal.addEventListener("abort", () => clearInterval(timer), { once: true });
+  async ringEvery(ms: number, { tick, signal }: { tick: Tick; signal: AbortSignal }): Promise<void> {
+    while (await this.options.clock.sleep(ms, signal).then(() => true, () => false)) this.ring(tick);
   }
 
   /** Waits for the pass that is running, and those already asked for. */

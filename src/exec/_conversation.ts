@@ -54,6 +54,7 @@ class TalkingProcess {
 
   constructor(readonly protocol: ConversationProtocol, readonly maxBytes: number) {
     this.#child = spawnChild(protocol.argv, { stdin: "piped", stdout: "null", stderr: "piped" });
+    protocol.started?.();
     this.#input = this.#child.stdin.getWriter();
     this.#stderrReader = this.#child.stderr.getReader();
     this.#reaped = this.#follow();

@@ -38,6 +38,27 @@ export interface ConversationProtocol {
   markerText(sequence: number, line: number): string;
   /** Milliseconds for one answer. */
   readonly timeoutMs: number;
+  /** Called whenever a process is started, before it hears anything. Must not throw. */
+  started?(): void;
+}
+
+/** What becomes of a process that is followed. */
+export interface Hearing {
+  /** Ends the process. */
+  readonly signal: AbortSignal;
+  /** Gets each line that the process prints, to either output, without its newline. Must not throw. */
+  hear(line: string): void;
+}
+
+/** The way to processes that print for as long as they live. */
+export interface LineSource {
+  /**
+   * Runs a process until it ends by itself or the signal is aborted; then it is killed. Reaped when this resolves.
+   *
+   * @returns how it ended, for a reader
+   * @throws when it cannot be started
+   */
+  follow(argv: Argv, hearing: Hearing): Promise<string>;
 }
 
 /** The only way to a process. Everybody who needs one is handed this. Environment of a child: `LC_ALL=C`, `HOME=/dev/null` and nothing else. */

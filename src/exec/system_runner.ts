@@ -1,7 +1,8 @@
 /** The machine's own processes. */
-import type { Argv, CommandResult, CommandRunner, RunOptions } from "./command_runner.ts";
+import type { Argv, CommandResult, CommandRunner, LineSource, RunOptions } from "./command_runner.ts";
 import { killChild, spawnChild } from "./_child.ts";
 import { ProcessConversation } from "./_conversation.ts";
+import { followProcess } from "./_following.ts";
 import { Slots } from "./_slots.ts";
 
 export interface SystemRunnerOptions {
@@ -15,13 +16,14 @@ const DEFAULT_MAX_PROCESSES = 16;
 const DEFAULT_MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
 const DEFAULT_TIMEOUT_MS = 10_000;
 
-/** @returns a runner that starts real processes; a conversation is not counted among the one-shot ones */
-export function createSystemRunner(options: SystemRunnerOptions = {}): CommandRunner {
+/** @returns a runner that starts real processes; conversations and followed ones are not counted among the one-shot ones */
+export function createSystemRunner(options: SystemRunnerOptions = {}): CommandRunner & LineSource {
   const slots = new Slots(options.maxProcesses ?? DEFAULT_MAX_PROCESSES);
   const maxBytes = options.maxOutputBytes ?? DEFAULT_MAX_OUTPUT_BYTES;
   return {
     run: (argv, runOptions = {}) => slots.use(() => runToEnd(argv, { ...runOptions, maxBytes })),
     converse: (protocol) => new ProcessConversation(protocol, maxBytes),
+    follow: followProcess,
   };
 }
 

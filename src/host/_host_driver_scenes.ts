@@ -73,7 +73,11 @@ Deno.test("a default route from RA outlives forwarding, and is lost without acce
   const network = await driver.read();
   assertEquals(network.defaultRoutes.map(({ link, family }) => `${link} ${family}`).toSorted(), ["lost0 6", "up0 6"]);
   assert(network.defaultRoutes.every((route) => route.fromRouterAdvertisement));
-  const known = { ...network, defaultRoutes: network.defaultRoutes.filter(({ link }) => link === "up0") };
+  const known = {
+    ...network,
+    defaultRoutes: network.defaultRoutes.filter(({ link }) => link === "up0"),
+    mtus: new Map([["up0", 1500]]),
+  };
   await driver.apply({ blackholes: [], families: [6] }, known);
   assertEquals(sysctls.read("ipv6/conf/all/forwarding"), "1");
   assertStringIncludes(await sh("ip -6 route show default dev up0"), "proto ra");

@@ -59,7 +59,11 @@ Deno.test("forwarding leaves a node its router where accept_ra is 2, and takes i
       });
     }
     const network = await driver.read();
-    const known = { ...network, defaultRoutes: network.defaultRoutes.filter(({ link }) => link === "kept") };
+    const known = {
+      ...network,
+      defaultRoutes: network.defaultRoutes.filter(({ link }) => link === "kept"),
+      mtus: new Map([["kept", 1500]]),
+    };
     assertEquals(known.defaultRoutes, [{ family: 6, link: "kept", fromRouterAdvertisement: true }]);
     assertEquals(
       network.addresses.filter(({ scope, permanent }) => scope === "global" && permanent),

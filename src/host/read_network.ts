@@ -6,7 +6,14 @@ import type { DefaultRoute, HostAddress, HostNetwork } from "./host_driver.ts";
 type Raw = Readonly<Record<string, unknown>>;
 
 /** Marks of an address that may go at any time, or is not (any more) to be used. */
-const FLEETING = ["dynamic", "temporary", "tentative", "deprecated", "dadfailed", "mngtmpaddr"];
+export const FLEETING: readonly string[] = [
+  "dynamic",
+  "temporary",
+  "tentative",
+  "deprecated",
+  "dadfailed",
+  "mngtmpaddr",
+];
 
 /** @param links `ip -j address show`; @param routes `ip -j route show default` of each family */
 export function parseNetwork(links: unknown, routes: { readonly 4: unknown; readonly 6: unknown }): HostNetwork {

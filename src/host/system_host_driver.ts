@@ -7,10 +7,9 @@ import { type IpObject, readIpJson } from "../exec/read_ip_json.ts";
 import { parsePrefix } from "../ip/address.ts";
 import { POD_ROUTE_METRIC, ROUTE_PROTOCOL } from "../route_protocol/route_protocol.ts";
 import type { HostDriver, HostNetwork, HostState } from "./host_driver.ts";
+import { NEXT_HOP } from "./next_hop.ts";
+import { planSettings, type Setting } from "./plan_settings.ts";
 import { listOf, parseNetwork } from "./read_network.ts";
-
-/** The pods' IPv4 next hop: on `lo`, so that it is answered for on every veth, default route or not. */
-const NEXT_HOP = "169.254.1.1";
 
 export interface HostDriverOptions {
   readonly runner: Pick<CommandRunner, "run">;
@@ -38,31 +37,29 @@ class SystemHostDriver implements HostDriver {
   }
 
   async apply(state: HostState, network: HostNetwork): Promise<readonly string[]> {
-    const sysctls = planSysctls(state, network).filter(([name, value]) => this.#set(name, value));
+    const settings = this.#setAll(state, network);
     const lines = [...await this.#planNextHop(state), ...await this.#planBlackholes(state)];
     if (lines.length > 0) await this.#batch(lines);
-    return [...sysctls.map(([name, value]) => `sysctl ${name} = ${value}`), ...lines];
+    return [...settings.map(([name, value]) => `sysctl ${name} = ${value}`), ...lines];
   }
 
-  /** @returns whether anything had to be written */
-  #set(name: string, value: string): boolean {
+  #setAll(state: HostState, network: HostNetwork): readonly Setting[] {
     const { sysctls } = this.options;
-    const present = sysctls.read(name);
-    if (present === value) return false;
-    const ofLink = name.endsWith("/accept_ra");
-    // A link may have gone since it was read; a kernel that cannot forward is a fault to be told.
-    if (ofLink && present === undefined) return false;
-    // 0: somebody else than the kernel listens to router advertisements (systemd-networkd does), and goes on doing so.
-    if (ofLink && present === "0") return false;
-    sysctls.write(name, value);
-    return true;
+    const settings = planSettings(state, { network, read: (name) => sysctls.read(name) });
+    for (const [name, value] of settings) sysctls.write(name, value);
+    return settings;
   }
 
   async #planNextHop({ families }: HostState): Promise<string[]> {
     if (!families.includes(4)) return [];
     const [lo] = await this.#json("-4", "address", "show", "dev", "lo");
-    const there = listOf(lo?.["addr_info"] ?? []).some(({ local }) => local === NEXT_HOP);
-    return there ? [] : [`address add ${NEXT_HOP}/32 dev lo scope host`, "link set dev lo up"];
+    const present = listOf(lo?.["addr_info"] ?? []).filter(({ local }) => local === NEXT_HOP);
+    const isWanted = ({ scope, prefixlen }: IpObject): boolean => scope === "host" && prefixlen === 32;
+    if (present.some(isWanted)) return [];
+    return [
+      ...present.map(({ prefixlen }) => `address delete ${NEXT_HOP}/${prefixlen} dev lo`),
+      ...[`address add ${NEXT_HOP}/32 dev lo scope host`, "link set dev lo up"],
+    ];
   }
 
   async #planBlackholes({ blackholes }: HostState): Promise<string[]> {
@@ -88,21 +85,6 @@ class SystemHostDriver implements HostDriver {
     const argv: Argv = [this.options.ip, "-force", "-batch", "-"];
     expectSuccess(argv, await this.options.runner.run(argv, { stdin: `${lines.join("\n")}\n` }));
   }
-}
-
-/**
- * In this order: a node whose default route comes from router advertisements stops listening to them when forwarding goes on, unless
- * `accept_ra` is 2 by then (Documentation/networking/ip-sysctl.rst).
- */
-function planSysctls({ families }: HostState, { defaultRoutes }: HostNetwork): [name: string, value: string][] {
-  const advertised = new Set(defaultRoutes.filter((route) => route.fromRouterAdvertisement).map(({ link }) => link));
-  const ipv6: [string, string][] = [
-    ...[...advertised].map((link): [string, string] => [`ipv6/conf/${link}/accept_ra`, "2"]),
-    ["ipv6/conf/all/forwarding", "1"],
-    ["ipv6/fib_multipath_hash_policy", "1"],
-  ];
-  const ipv4: [string, string][] = [["ipv4/ip_forward", "1"], ["ipv4/fib_multipath_hash_policy", "1"]];
-  return [...(families.includes(6) ? ipv6 : []), ...(families.includes(4) ? ipv4 : [])];
 }
 
 /** ip prints a prefix of one address without its length. */

@@ -11,11 +11,20 @@ import { compileGuard, grantElement, grantSet, GUARD_FAMILIES } from "./guard_mo
 import type { GuardState, PacketGuard, SourceGrant } from "./packet_guard.ts";
 import { parseGuard } from "./read_guard.ts";
 import { renderChanges, renderGuard, type SetChange } from "./render_guard.ts";
+import type { TransactionMark } from "./transaction_mark.ts";
 
 export interface PacketGuardOptions {
   readonly runner: CommandRunner;
   /** Absolute path of nft. */
   readonly nft: string;
+  /** Signs what is changed, for whoever reads `nft monitor`; absent: nobody does. */
+  readonly mark?: TransactionMark;
+}
+
+/** A guard whose transactions can be told from others'. */
+export interface SignedPacketGuard extends PacketGuard {
+  /** Signs the persistent process once more, for a monitor that was not listening when it was started. Changes nothing. */
+  sign(): Promise<void>;
 }
 
 const TIMEOUT_MS = 10_000;
@@ -23,7 +32,7 @@ const TIMEOUT_MS = 10_000;
 const LINES_PER_PROCESS = 5000;
 
 /** @returns the guard; nothing is started or written before its first call */
-export function createPacketGuard(options: PacketGuardOptions): PacketGuard {
+export function createPacketGuard(options: PacketGuardOptions): SignedPacketGuard {
   return new SystemPacketGuard(options);
 }
 
@@ -34,9 +43,12 @@ interface Batch {
   readonly done: Promise<void>;
 }
 
-class SystemPacketGuard implements PacketGuard {
+class SystemPacketGuard implements SignedPacketGuard {
   readonly #runner: CommandRunner;
   readonly #nft: string;
+  readonly #mark: TransactionMark | undefined;
+  /** Whether the persistent process that runs has been signed. */
+  #signed = false;
   #conversation: Conversation;
   #linesSent = 0;
   #last: Promise<unknown> = Promise.resolve();
@@ -44,14 +56,15 @@ class SystemPacketGuard implements PacketGuard {
   /** The tables' objects as our own last transaction left them. */
   #objects: ReadonlyMap<string, string> | undefined;
 
-  constructor({ runner, nft }: PacketGuardOptions) {
+  constructor({ runner, nft, mark }: PacketGuardOptions) {
     this.#runner = runner;
     this.#nft = nft;
+    this.#mark = mark;
     this.#conversation = this.#converse();
   }
 
   async replace(state: GuardState): Promise<void> {
-    const text = renderGuard(compileGuard(state));
+    const text = `${renderGuard(compileGuard(state))}${this.#mark?.once ?? ""}`;
     // A grant that comes later must not slip into a batch that this replacement then overwrites.
     this.#openBatch = undefined;
     await this.#inTurn(async () => {
@@ -79,6 +92,10 @@ class SystemPacketGuard implements PacketGuard {
       if (this.#objects === undefined) return ["the tables flock are not what this process wrote"];
       return diffGuard(parseGuard(lists), { model, objects: this.#objects });
     });
+  }
+
+  async sign(): Promise<void> {
+    await this.#inTurn(() => this.#sign());
   }
 
   async close(): Promise<void> {
@@ -109,6 +126,7 @@ class SystemPacketGuard implements PacketGuard {
       // The line after the echo holds a caret below the end of the word.
       markerText: (sequence) => `${mark(sequence)}\n${" ".repeat(mark(sequence).length)}^\n`,
       timeoutMs: TIMEOUT_MS,
+      started: () => (this.#signed = false),
     });
   }
 
@@ -141,11 +159,22 @@ class SystemPacketGuard implements PacketGuard {
       await this.#conversation.close();
       this.#conversation = this.#converse();
     }
-    const answer = await this.#conversation.send([line]);
-    // The last line is the marker's own complaint.
-    const complaints = answer.split("\n").slice(0, -2).join("\n");
+    const complaints = await this.#tell(line);
     if (complaints !== "") {
       throw new Error(`Cannot change the tables flock: nft wrote ${JSON.stringify(complaints.slice(0, 500))}`);
     }
+    // After, not before: which process it is shows only now. Without a signature a monitor looks once too often, no more.
+    if (!this.#signed) await this.#sign().catch(() => {});
+  }
+
+  async #sign(): Promise<void> {
+    if (this.#mark !== undefined) this.#signed = await this.#tell(this.#mark.process) === "";
+  }
+
+  /** @returns what nft complained of; empty when all went well */
+  async #tell(line: string): Promise<string> {
+    const answer = await this.#conversation.send([line]);
+    // The last line is the marker's own complaint.
+    return answer.split("\n").slice(0, -2).join("\n");
   }
 }

@@ -1,0 +1,118 @@
+import type { Clock } from "../clock/clock.ts";
+import type { LineSource } from "../exec/command_runner.ts";
+import { keepFollowing } from "../exec/keep_following.ts";
+import { IP_MONITOR, isLoss, parseIpEvent } from "../exec/parse_ip_event.ts";
+import type { HostNetwork } from "../host/host_driver.ts";
+import { isNews } from "../host/is_news.ts";
+import { PathTracker } from "../link/path_tracker.ts";
+import type { Logger } from "../log/logger.ts";
+import type { SignedPacketGuard } from "../nft/system_packet_guard.ts";
+import type { TransactionMark } from "../nft/transaction_mark.ts";
+import { TransactionTracker } from "../nft/transaction_tracker.ts";
+import type { AllocationLedger } from "./allocation_ledger.ts";
+import { attachmentOf } from "./attachment_state.ts";
+import type { SettingWatch } from "./setting_watch.ts";
+import { Throttle } from "./throttle.ts";
+
+/**
+ * What somebody else may have changed: pods' paths (`links`), the packet guard's tables (`guard`), sysctls (`settings`), the node's own
+ * network and what flock has in it (`network`); `drift` is any of them.
+ */
+export type DriftTick = "links" | "guard" | "settings" | "network" | "drift";
+
+/** Changes are looked at this long after the first of a burst, and at most so often, in milliseconds. */
+const BURST = { delayMs: 100, everyMs: 500 };
+/** A foreign table's owner may write every second (kube-proxy does); its transactions alone do not lead to a look. */
+const GUARD_BURST = { delayMs: 50, everyMs: 1000 };
+/** nft monitor remembers some 200 bytes of each line. */
+const MAX_LINES = 50_000;
+/**
+ * Everything is looked at this often, whatever was heard: some changes are told by no message (a link's alias while it is down), and
+ * nobody can prove that the kernel, iproute2 and nft tell of all others.
+ */
+const SAFETY_MS = 600_000;
+
+export interface DriftWatchDependencies {
+  readonly source: LineSource;
+  /** Absolute paths of the tools. */
+  readonly ip: string;
+  readonly nft: string;
+  readonly guard: Pick<SignedPacketGuard, "sign">;
+  /** The guard's. */
+  readonly mark: TransactionMark;
+  readonly settings: SettingWatch;
+  readonly ledger: Pick<AllocationLedger, "all">;
+  /** As last read; undefined until then, and nothing of it matters before. */
+  network(): HostNetwork | undefined;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+export interface DriftListener {
+  readonly signal: AbortSignal;
+  /** Something has to be looked at. */
+  ring(tick: DriftTick): void;
+}
+
+/** Watches the kernel by one `ip monitor` and one `nft monitor`, until the signal is aborted and both are reaped. Never rejects. */
+export async function watchDrift(deps: DriftWatchDependencies, listener: DriftListener): Promise<void> {
+  const { ring, signal } = listener;
+  await Promise.all([
+    watchIp(deps, listener),
+    watchNft(deps, listener),
+    deps.settings.run({ changed: () => ring("settings"), signal }),
+    ringNowAndThen(deps, listener),
+  ]);
+}
+
+async function watchIp(deps: DriftWatchDependencies, { signal, ring }: DriftListener): Promise<void> {
+  const { clock, ledger, ip } = deps;
+  const paths = new PathTracker();
+  const everything = new Throttle(() => ring("drift"), { ...BURST, clock, signal });
+  const network = new Throttle(() => ring("network"), { ...BURST, clock, signal });
+  const links = new Throttle(() => {
+    const broken = paths.broken(ledger.all().map((each) => ({ ...attachmentOf(each), state: each.state })));
+    // An ADD under way is judged once it has ended.
+    if (broken.some(({ state }) => state === "pending")) links.ring();
+    if (!broken.some(({ state }) => state === "committed")) return;
+    paths.reset();
+    ring("links");
+  }, { ...BURST, clock, signal });
+  await keepFollowing({
+    ...{ ...deps, signal, maxLines: Infinity },
+    argv: [ip, ...IP_MONITOR],
+    listening: () => everything.ring(),
+    hear: (line) => {
+      if (isLoss(line)) everything.ring();
+      const event = parseIpEvent(line);
+      if (event === undefined) return;
+      if (paths.hear(event)) links.ring();
+      const known = deps.network();
+      if (known !== undefined && isNews(event, known)) network.ring();
+    },
+  });
+}
+
+async function watchNft(deps: DriftWatchDependencies, { signal, ring }: DriftListener): Promise<void> {
+  const { clock, guard, mark, nft } = deps;
+  const transactions = new TransactionTracker(mark);
+  const judge = (): void => {
+    if (transactions.changedByOthers()) ring("guard");
+  };
+  const tables = new Throttle(judge, { ...GUARD_BURST, clock, signal });
+  await keepFollowing({
+    ...{ ...deps, signal, maxLines: MAX_LINES },
+    argv: [nft, "monitor"],
+    listening: () => {
+      guard.sign().catch(() => {}); // its next change signs again
+      ring("guard");
+    },
+    hear: (line) => {
+      if (transactions.hear(line)) tables.ring();
+    },
+  });
+}
+
+async function ringNowAndThen({ clock }: DriftWatchDependencies, { signal, ring }: DriftListener): Promise<void> {
+  while (await clock.sleep(SAFETY_MS, signal).then(() => true, () => false)) ring("drift");
+}

@@ -1,0 +1,54 @@
+import { type Allocation, allocationKey } from "../ipam/allocation.ts";
+import type { AttachmentDriver } from "../link/attachment_driver.ts";
+import type { Logger } from "../log/logger.ts";
+import type { AllocationLedger } from "./allocation_ledger.ts";
+import { attachmentOf } from "./attachment_state.ts";
+import type { ContainerQueue } from "./container_queue.ts";
+
+export interface LinkRestorerDependencies {
+  readonly ledger: AllocationLedger;
+  readonly driver: AttachmentDriver;
+  readonly queue: ContainerQueue;
+  readonly logger: Logger;
+  /** Whether there is no such network namespace; false when that cannot be told. */
+  netnsGone(path: string): boolean;
+}
+
+/** Makes a pod's link anew, with its old addresses, where somebody removed it (and with it the pod's end) and the pod lives on. */
+export class LinkRestorer {
+  // key -> why it could not be made, so that it is said once
+  readonly #failures = new Map<string, string>();
+
+  constructor(private readonly deps: LinkRestorerDependencies) {}
+
+  /** One look. A sandbox whose namespace is gone has ended, and one whose ADD or DEL runs is being looked after. Never throws for one pod. */
+  async restore(): Promise<void> {
+    const { ledger, driver, queue } = this.deps;
+    const candidates = ledger.all().filter(({ state }) => state === "committed");
+    if (candidates.length === 0) return;
+    const links = new Set((await driver.list()).map(({ hostLink }) => hostLink));
+    const lost = candidates.filter((each) => !links.has(each.hostLink) && this.#lives(each));
+    await Promise.all(lost.map((each) => queue.run(each.containerId, () => this.#attach(each))));
+  }
+
+  #lives({ netns, containerId }: Allocation): boolean {
+    return netns !== "" && !this.deps.netnsGone(netns) && !this.deps.queue.busy(containerId);
+  }
+
+  /** The look is old by the time the queue is ours: what was deleted or added anew meanwhile is another allocation. */
+  async #attach(allocation: Allocation): Promise<void> {
+    const { ledger, driver, logger, netnsGone } = this.deps;
+    const key = allocationKey(allocation);
+    if (ledger.get(key) !== allocation || netnsGone(allocation.netns)) return;
+    const { hostLink } = allocation;
+    try {
+      await driver.attach(attachmentOf(allocation));
+      this.#failures.delete(key);
+      logger.warn("repaired", { what: `host link ${hostLink} was missing` });
+    } catch (error) {
+      if (this.#failures.get(key) === String(error)) return;
+      this.#failures.set(key, String(error));
+      logger.warn("link not made anew", { link: hostLink, error: String(error) });
+    }
+  }
+}

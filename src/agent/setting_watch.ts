@@ -1,0 +1,77 @@
+import type { Clock } from "../clock/clock.ts";
+import type { HostNetwork, HostState } from "../host/host_driver.ts";
+import { planSettings, type ReadSetting } from "../host/plan_settings.ts";
+import { diffSysctls } from "../link/diff_attachment.ts";
+import type { AllocationLedger } from "./allocation_ledger.ts";
+import { attachmentOf } from "./attachment_state.ts";
+
+const LOOK_MS = 1000;
+/** So many links are looked at in one go; each costs some 80 us. */
+const SLICE = 25;
+
+export interface SettingWatchDependencies {
+  readonly ledger: Pick<AllocationLedger, "all">;
+  /** What the node as a whole should be; undefined until that is known. */
+  node(): { readonly state: HostState; readonly network: HostNetwork } | undefined;
+  readonly read: ReadSetting;
+  readonly clock: Clock;
+}
+
+/** Looks at the sysctls every second: the kernel tells nobody when they change. Starts no process, and changes nothing. */
+export class SettingWatch {
+  constructor(private readonly deps: SettingWatchDependencies) {}
+
+  /**
+   * Runs until the signal is aborted; never rejects.
+   *
+   * @param options `changed` is called when something differs; for what stays so at ever longer intervals, for nobody may
+   *   be able to mend it
+   */
+  async run({ changed, signal }: { changed: () => void; signal: AbortSignal }): Promise<void> {
+    let before = new Set<string>();
+    let looks = 0;
+    while (await this.#sleep(signal)) {
+      const now = new Set(await this.differences());
+      looks = now.isSubsetOf(before) ? looks + 1 : 1;
+      before = now;
+      if (now.size > 0 && isPowerOfTwo(looks)) changed();
+    }
+  }
+
+  /** @returns what is not as it should be, one phrase each; also links that are gone, whose sysctls are gone with them */
+  async differences(): Promise<readonly string[]> {
+    const { ledger, clock } = this.deps;
+    const found = this.#ofNode();
+    const committed = ledger.all().filter(({ state }) => state === "committed");
+    for (let at = 0; at < committed.length; at += SLICE) {
+      if (at > 0) await clock.sleep(0);
+      // In the same turn as the look at the ledger: what a DEL takes away meanwhile is not missing.
+      const current = new Set(ledger.all());
+      found.push(
+        ...committed.slice(at, at + SLICE).filter((each) => current.has(each)).flatMap((each) => this.#of(each)),
+      );
+    }
+    return found;
+  }
+
+  #ofNode(): string[] {
+    const node = this.deps.node();
+    if (node === undefined) return [];
+    return planSettings(node.state, { network: node.network, read: this.deps.read }).map(([name]) => name);
+  }
+
+  #of(allocation: Parameters<typeof attachmentOf>[0]): readonly string[] {
+    const { hostLink } = allocation;
+    if (this.deps.read(`ipv4/conf/${hostLink}/forwarding`) === undefined) return [`host link ${hostLink} is missing`];
+    return diffSysctls(attachmentOf(allocation), this.deps.read);
+  }
+
+  /** @returns false once the signal is aborted */
+  async #sleep(signal: AbortSignal): Promise<boolean> {
+    return await this.deps.clock.sleep(LOOK_MS, signal).then(() => true, () => false);
+  }
+}
+
+function isPowerOfTwo(n: number): boolean {
+  return Number.isInteger(Math.log2(n));
+}

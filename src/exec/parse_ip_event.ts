@@ -1,0 +1,121 @@
+/** What `ip -o monitor label ...` prints, one line for each message of the kernel (ip-monitor(8)). Pure. */
+
+export interface LinkEvent {
+  readonly kind: "link";
+  readonly gone: boolean;
+  /** The kernel's number of the link, which outlives a new name. */
+  readonly index: number;
+  readonly link: string;
+  readonly up: boolean;
+  /** Bytes. */
+  readonly mtu: number;
+  /** Empty where the link has none. */
+  readonly mac: string;
+}
+
+export interface AddressEvent {
+  readonly kind: "address";
+  readonly gone: boolean;
+  readonly link: string;
+  readonly address: string;
+  readonly length: number;
+  /** Everything that follows the address: scope, flags, lifetimes. */
+  readonly words: readonly string[];
+}
+
+export interface RouteEvent {
+  readonly kind: "route";
+  readonly gone: boolean;
+  readonly family: 4 | 6;
+  /** `unicast` where ip says nothing; `blackhole`, `local` and so on. */
+  readonly type: string;
+  /** As ip prints it: `default`, a prefix, or an address for a prefix of one address. */
+  readonly destination: string;
+  /** Absent for types that lead nowhere, and for several next hops. */
+  readonly link?: string;
+  readonly protocol?: string;
+  readonly metric?: string;
+  /** Absent: main. */
+  readonly table?: string;
+}
+
+export interface NeighborEvent {
+  readonly kind: "neighbor";
+  readonly gone: boolean;
+  readonly link: string;
+  readonly address: string;
+  /** Empty where it is not known. */
+  readonly mac: string;
+  readonly permanent: boolean;
+}
+
+export type IpEvent = LinkEvent | AddressEvent | RouteEvent | NeighborEvent;
+
+/** The words behind `ip` that make it print what this file reads, for as long as it lives. */
+export const IP_MONITOR = ["-o", "monitor", "label", "link", "address", "route", "neigh"] as const;
+
+const LABEL = /^\[(LINK|ADDR|ROUTE|NEIGH)\](Deleted )?(.*)$/;
+const LINK = /^(\d+): ([^\s@:]+)(?:@[^\s:]+)?: <([^>]*)> mtu (\d+) (?:.*?link\/\S+ ([0-9a-f:]{17})\b)?/;
+const ADDRESS = /^\d+: (\S+)\s+inet6? ([0-9a-f.:]+)(?: peer \S+?)?\/(\d+) (.*)$/;
+const TYPES = new Set(["local", "broadcast", "multicast", "anycast", "blackhole", "unreachable", "prohibit", "throw"]);
+
+/** What ip prints when messages were lost (its socket overran): nothing is known any more. */
+export function isLoss(line: string): boolean {
+  return line.startsWith("netlink receive error");
+}
+
+/** @returns undefined for a line of another kind */
+export function parseIpEvent(line: string): IpEvent | undefined {
+  const [, label, deleted, text = ""] = LABEL.exec(line) ?? [];
+  const gone = deleted !== undefined;
+  switch (label) {
+    case "LINK":
+      return parseLink(text, gone);
+    case "ADDR":
+      return parseAddress(text, gone);
+    case "ROUTE":
+      return parseRoute(text, gone);
+    case "NEIGH":
+      return parseNeighbor(text, gone);
+    default:
+      return undefined;
+  }
+}
+
+function parseLink(text: string, gone: boolean): LinkEvent | undefined {
+  const [, index, link, flags, mtu, mac = ""] = LINK.exec(text) ?? [];
+  if (link === undefined || flags === undefined) return undefined;
+  return { kind: "link", gone, index: Number(index), link, up: flags.split(",").includes("UP"), mtu: Number(mtu), mac };
+}
+
+function parseAddress(text: string, gone: boolean): AddressEvent | undefined {
+  const [, link, address, length, rest] = ADDRESS.exec(text) ?? [];
+  if (link === undefined || address === undefined || rest === undefined) return undefined;
+  return { kind: "address", gone, link, address, length: Number(length), words: rest.split(/\s+/) };
+}
+
+function parseRoute(text: string, gone: boolean): RouteEvent {
+  const words = text.split(/\s+/);
+  const type = TYPES.has(words[0] ?? "") ? words.shift() ?? "" : "unicast";
+  const after = (word: string): string | undefined => {
+    const at = words.indexOf(word);
+    return at < 0 ? undefined : words[at + 1];
+  };
+  const [link, protocol, metric, table] = ["dev", "proto", "metric", "table"].map(after);
+  return {
+    ...{ kind: "route", gone, type, destination: words[0] ?? "", family: /:| pref /.test(text) ? 6 : 4 },
+    ...(link === undefined ? {} : { link }),
+    ...(protocol === undefined ? {} : { protocol }),
+    ...(metric === undefined ? {} : { metric }),
+    ...(table === undefined ? {} : { table }),
+  };
+}
+
+function parseNeighbor(text: string, gone: boolean): NeighborEvent | undefined {
+  const words = text.split(/\s+/);
+  const [address, dev, link] = words;
+  if (address === undefined || dev !== "dev" || link === undefined) return undefined;
+  const at = words.indexOf("lladdr");
+  const mac = at < 0 ? "" : words[at + 1] ?? "";
+  return { kind: "neighbor", gone, link, address, mac, permanent: words.includes("PERMANENT") };
+}

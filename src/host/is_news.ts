@@ -1,0 +1,53 @@
+/** Whether a message of the kernel says something about the node's own network that was not known. Pure. */
+import type { AddressEvent, IpEvent, LinkEvent, RouteEvent } from "../exec/parse_ip_event.ts";
+import { HOST_LINK } from "../hash/container_hash.ts";
+import { parseAddress } from "../ip/address.ts";
+import { ROUTE_PROTOCOL } from "../route_protocol/route_protocol.ts";
+import type { HostNetwork } from "./host_driver.ts";
+import { FLEETING } from "./read_network.ts";
+import { NEXT_HOP } from "./next_hop.ts";
+
+/**
+ * What repeats the known is none: a router advertisement mentions each of its addresses again, every few seconds.
+ *
+ * @param network as it was last read
+ */
+export function isNews(event: IpEvent, network: HostNetwork): boolean {
+  switch (event.kind) {
+    case "link":
+      return !HOST_LINK.test(event.link) && isNewsOfLink(event, network);
+    case "address":
+      return !HOST_LINK.test(event.link) && isNewsOfAddress(event, network);
+    case "route":
+      return isNewsOfRoute(event, network);
+    case "neighbor":
+      return false;
+  }
+}
+
+/** A link that is new matters once it has addresses, which are told. One that goes down takes its IPv4 routes without a word. */
+function isNewsOfLink({ link, gone, up, mtu }: LinkEvent, { mtus, defaultRoutes }: HostNetwork): boolean {
+  const known = mtus.get(link);
+  if (known === undefined) return false;
+  return gone || mtu !== known || (!up && defaultRoutes.some((route) => route.link === link));
+}
+
+function isNewsOfAddress({ link, address, length, gone, words }: AddressEvent, { addresses }: HostNetwork): boolean {
+  const text = parseAddress(address)?.text;
+  if (words.includes("host")) return gone && link === "lo" && text === NEXT_HOP;
+  const permanent = !FLEETING.some((mark) => words.includes(mark));
+  const known = addresses.find((each) => each.link === link && each.address.text === text && each.length === length);
+  return gone ? known !== undefined : known?.permanent !== permanent;
+}
+
+/** Of flock's own blackholes only the loss: they are added by nobody else. */
+function isNewsOfRoute(event: RouteEvent, { defaultRoutes }: HostNetwork): boolean {
+  const { type, destination, link, protocol, table, gone, family } = event;
+  if (table !== undefined) return false;
+  if (type === "blackhole") return gone && protocol === String(ROUTE_PROTOCOL);
+  if (type !== "unicast" || destination !== "default") return false;
+  const known = defaultRoutes.some((route) =>
+    route.link === link && route.family === family && route.fromRouterAdvertisement === (protocol === "ra")
+  );
+  return gone === known || link === undefined;
+}

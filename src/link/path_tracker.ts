@@ -1,0 +1,117 @@
+import type { IpEvent, LinkEvent, RouteEvent } from "../exec/parse_ip_event.ts";
+import { HOST_LINK } from "../hash/container_hash.ts";
+import { parseAddress } from "../ip/address.ts";
+import { POD_ROUTE_METRIC, ROUTE_PROTOCOL } from "../route_protocol/route_protocol.ts";
+import type { Attachment } from "./attachment_driver.ts";
+import { HOST_MAC } from "./host_mac.ts";
+import { GATEWAY } from "./plan_attachment.ts";
+
+const GONE = "gone";
+const THERE = "there";
+
+/**
+ * What the kernel's messages say of the pods' host ends, against what should be: only where the two differ is it worth looking at
+ * the kernel. Knows nothing but what it heard since the last `reset`; what was not mentioned counts as it should be.
+ *
+ * An ADD or DEL of our own ends in the wanted state too, so it needs no list of expected messages: whoever asks a moment later
+ * finds no difference. An end that goes down loses its IPv4 routes without a message (fib_sync_down_dev()), so everything on it
+ * counts as lost until it is mentioned again; for an end that is being made this is so from the start.
+ */
+export class PathTracker {
+  // "route 192.0.2.7" -> what the kernel last said of it
+  readonly #facts = new Map<string, string>();
+  /** Ends that were down or away. */
+  readonly #lost = new Set<string>();
+  readonly #names = new Map<number, string>();
+
+  /** @returns whether it may be about a path */
+  hear(event: IpEvent): boolean {
+    if (event.kind === "link") return this.#hearLink(event);
+    if (event.kind === "route") return this.#hearRoute(event);
+    if (!HOST_LINK.test(event.link)) return false;
+    const address = parseAddress(event.address)?.text ?? event.address;
+    if (event.kind === "address") {
+      this.#facts.set(`address ${event.link} ${address}/${event.length}`, event.gone ? GONE : THERE);
+    } else {
+      this.#facts.set(`neighbor ${event.link} ${address}`, event.gone || !event.permanent ? GONE : event.mac);
+    }
+    return true;
+  }
+
+  /** @param attachments all there should be; what was heard of others is forgotten. @returns those that are not as they should be */
+  broken<T extends Attachment>(attachments: readonly T[]): T[] {
+    this.#forgetAllBut(attachments);
+    return attachments.filter((attachment) => factsOf(attachment).some((fact) => this.#contradicts(attachment, fact)));
+  }
+
+  /** To be called before the kernel is looked at. */
+  reset(): void {
+    this.#facts.clear();
+    this.#lost.clear();
+  }
+
+  #hearLink({ gone, index, link, up, mtu, mac }: LinkEvent): boolean {
+    const before = this.#names.get(index);
+    const renamed = before !== undefined && before !== link;
+    if (renamed) this.#lose(before, GONE);
+    if (gone || renamed) this.#names.delete(index);
+    if (!HOST_LINK.test(link)) return renamed;
+    if (!gone) this.#names.set(index, link);
+    const state = gone ? GONE : linkState({ up, mtu, mac });
+    if (gone || !up) this.#lose(link, state);
+    this.#facts.set(`link ${link}`, state);
+    return true;
+  }
+
+  /** By destination alone: a route of the same metric over another link takes the place of ours without a message about ours. */
+  #hearRoute({ gone, type, destination, link = "", protocol, metric, table }: RouteEvent): boolean {
+    if (type !== "unicast" || table !== undefined || metric !== String(POD_ROUTE_METRIC)) return false;
+    const address = parseAddress(destination);
+    if (address === undefined) return false;
+    this.#facts.set(`route ${address.text}`, gone ? GONE : routeState(link, protocol));
+    return true;
+  }
+
+  #lose(link: string, state: string): void {
+    this.#lost.add(link);
+    for (const [key, value] of this.#facts) {
+      const ofLink = key.startsWith(`address ${link} `) || key.startsWith(`neighbor ${link} `);
+      if (ofLink || value.startsWith(`${link} `)) this.#facts.delete(key);
+    }
+    this.#facts.set(`link ${link}`, state);
+  }
+
+  #contradicts({ hostLink }: Attachment, [key, wanted]: Fact): boolean {
+    const heard = this.#facts.get(key);
+    return heard === undefined ? this.#lost.has(hostLink) : heard !== wanted;
+  }
+
+  #forgetAllBut(attachments: readonly Attachment[]): void {
+    const wanted = new Set(attachments.flatMap(factsOf).map(([key]) => key));
+    const links = new Set(attachments.map(({ hostLink }) => hostLink));
+    for (const key of this.#facts.keys()) if (!wanted.has(key)) this.#facts.delete(key);
+    for (const link of this.#lost) if (!links.has(link)) this.#lost.delete(link);
+  }
+}
+
+type Fact = readonly [key: string, value: string];
+
+function factsOf({ hostLink, mtu, podMac, addresses }: Attachment): Fact[] {
+  const hasIpv6 = addresses.some(({ family }) => family === 6);
+  return [
+    [`link ${hostLink}`, linkState({ up: true, mtu, mac: HOST_MAC })],
+    ...(hasIpv6 ? [[`address ${hostLink} ${GATEWAY[6]}/64`, THERE] as const] : []),
+    ...addresses.flatMap(({ text }): Fact[] => [
+      [`route ${text}`, routeState(hostLink, String(ROUTE_PROTOCOL))],
+      [`neighbor ${hostLink} ${text}`, podMac],
+    ]),
+  ];
+}
+
+function linkState({ up, mtu, mac }: { up: boolean; mtu: number; mac: string }): string {
+  return `${up ? "up" : "down"} ${mtu} ${mac}`;
+}
+
+function routeState(link: string, protocol = ""): string {
+  return `${link} ${protocol}`;
+}

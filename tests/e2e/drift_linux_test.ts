@@ -1,0 +1,204 @@
+/** What others remove or alter of flock's is back within two seconds; nothing of theirs is touched, and a quiet node starts no process. */
+import { assert, assertEquals, assertGreater } from "@std/assert";
+import type { Lab } from "../lab/lab.ts";
+import type { LabNode } from "../lab/node.ts";
+import { until } from "../lab/until.ts";
+import { expectPing, startCluster, untilLogged } from "./_cluster.ts";
+import { addSandbox, type Sandbox } from "./_sandbox.ts";
+
+/** What the issue promises, in milliseconds. */
+const REPAIR_MS = 2000;
+const QUIET_MS = 5000;
+const PAIRS = 3;
+/** So many messages overrun the socket of a monitor that does not read. */
+const FLOOD = 4000;
+const SYSCTLS = "/run/flock/sys";
+
+/** What somebody else does, and words of the line that the agent logs about it. */
+type Damage = readonly [command: string, ...logged: string[]];
+
+/** Everything that flock has in the kernel of a node, less handles and counts. */
+const OURS = `
+for l in $(ip -br link | grep -o '^flock[0-9a-f]*' | sort); do
+  ip -o link show dev $l | grep -o '<.*> mtu [0-9]*\\|ether [0-9a-f:]*'
+  ip -o address show dev $l | cut -d: -f2-
+  ip neigh show dev $l nud permanent | sort
+  cd ${SYSCTLS}; for s in ipv4/conf/$l/rp_filter ipv4/conf/$l/route_localnet ipv6/conf/$l/accept_ra; do cat $s; done
+done
+ip -o address show dev lo to 169.254.1.1
+ip -4 route show proto 70 | sort
+ip -6 route show proto 70 | sort
+nft -s list table inet flock
+nft -s list table arp flock
+cd ${SYSCTLS}; cat ipv4/ip_forward ipv6/conf/all/forwarding ipv4/fib_multipath_hash_policy ipv6/fib_multipath_hash_policy
+`;
+
+/** Things of others, alike flock's where that may mislead, and tables that nft of another version or hand may have made. */
+const FOREIGN = `
+ip link add flocking type veth peer name flock0foreign; ip link set flocking up
+ip address add 198.51.100.7/32 dev lo; ip address add fe80::1/64 dev flocking nodad
+ip route add 198.51.100.77 dev flocking metric 20; ip -6 route add 2001:db8:77::7 dev flocking proto 71 metric 20
+ip route add blackhole 198.51.100.128/25; ip neigh add 198.51.100.77 lladdr 02:00:00:00:00:77 dev flocking nud permanent
+nft -f - <<END
+table ip flock { chain c { type filter hook output priority 0; policy accept; ip daddr 198.51.100.99 counter drop comment "delete table inet flock"
+}
+}
+table inet flock-other { map m { type ipv4_addr : verdict; flags interval; elements = { 10.0.0.0/8 : accept }
+}
+set s { typeof meta l4proto . th dport; flags dynamic,timeout; timeout 1h; elements = { tcp . 80 }
+}
+quota q { over 10 mbytes }
+limit l { rate 5/second }
+chain c { type nat hook postrouting priority 100; oifname "none" masquerade
+}
+}
+table bridge flock { chain c { ether type arp accept
+}
+}
+END`;
+
+const FOREIGN_NOW = `
+ip link show dev flocking | grep -o '<.*> mtu [0-9]*'; ip -o address show dev flocking; ip -o address show dev lo to 198.51.100.7
+ip route show dev flocking; ip -6 route show dev flocking; ip route show type blackhole proto boot; ip neigh show dev flocking nud permanent
+nft -s list table ip flock; nft -s list table inet flock-other; nft -s list table bridge flock`;
+
+Deno.test("what others change of flock's is back within two seconds, and nothing of theirs changes", async (t) => {
+  await using lab = await startCluster({ nodes: 1, api: "embedded", containerd: false });
+  const node = lab.node("node-a");
+  const pod = await addSandbox(node);
+  await addSandbox(node);
+  const { hostLink: link } = pod;
+  const [four, six] = [pod.address(4), pod.address(6)];
+  await t.step(
+    "an agent at rest starts no process; an ADD starts one, and its changes are known as its own",
+    async () => {
+      await (await addSandbox(node)).remove(); // starts what stays
+      await using trace = await traceStarts(node);
+      await new Promise((resolve) => setTimeout(resolve, QUIET_MS));
+      assertEquals(await trace.started(), []);
+      for (let pair = 0; pair < PAIRS; pair++) await (await addSandbox(node)).remove();
+      await new Promise((resolve) => setTimeout(resolve, REPAIR_MS));
+      assertEquals((await trace.started()).length, PAIRS, (await trace.started()).join("\n"));
+      await node.output(["ip", "route", "delete", four]);
+      await until("the damage is looked at", async () => (await trace.started()).length > PAIRS);
+    },
+  );
+  await node.output(["sh", "-ec", FOREIGN]);
+  const foreign = await node.output(["sh", "-c", FOREIGN_NOW]);
+  const repair = repairs(node, await intact(node));
+  await t.step("routes, neighbours, addresses and links, one by one (T-REL-28)", async () => {
+    await repair([`ip route delete ${four}`, `host route ${four}`]);
+    await repair([`ip -6 route delete ${six}`, `host route ${six}`]);
+    await repair([`ip route replace ${four} dev up0 metric 20`, `host route ${four}`]);
+    await repair([`ip neigh delete ${four} dev ${link}`, `permanent neighbour ${four}`]);
+    await repair([`ip neigh replace ${six} lladdr 02:00:00:00:00:99 dev ${link} nud permanent`, `neighbour ${six}`]);
+    await repair([`ip address delete fe80::1/64 dev ${link}`, "address fe80::1"]);
+    await repair([`ip link set ${link} down`, `link ${link} is down`]);
+    await repair([`ip link set ${link} down; ip link set ${link} up`, `host route ${four}`]);
+    await repair([`ip link set ${link} mtu 1400`, "has MTU 1400"]);
+    await repair([`ip link del ${link}`, `host link ${link} was missing`]);
+    for (const family of [4, 6] as const) await expectPing(lab.client, pod.address(family));
+  });
+  await t.step("a MAC that is rewritten as udev does (T-REL-27)", async () => {
+    await repair([`ip link set ${link} address 02:00:00:00:00:01`, "has MAC 02:00:00:00:00:01"]);
+    await expectPing(lab.client, four);
+  });
+  await t.step("what belongs to the node: next hop, blackholes (T-REL-35), sysctls", async () => {
+    await repair(["ip address delete 169.254.1.1/32 dev lo", "169.254.1.1/32"]);
+    await repair(["ip address delete 169.254.1.1/32 dev lo; ip address add 169.254.1.1/32 dev lo", "169.254.1.1/32"]);
+    await repair([`ip route delete blackhole ${node.spec.cidr4}`, `blackhole ${node.spec.cidr4}`]);
+    await repair([`ip -6 route delete blackhole ${node.spec.cidr6}`, `blackhole ${node.spec.cidr6}`]);
+    await repair([
+      `cd ${SYSCTLS}; echo 0 >ipv4/ip_forward; echo 0 >ipv6/conf/all/forwarding; echo 2 >ipv4/conf/${link}/rp_filter`,
+      "rp_filter is 2",
+    ]);
+    await untilLogged(node, ["node changed", "ipv6/conf/all/forwarding"]);
+    await repair([`cd ${SYSCTLS}; echo 1 >ipv6/conf/${link}/accept_ra`, "accept_ra is 1"]);
+  });
+  await t.step(
+    "tables, chains, rules and elements, beside tables of any kind (T-REL-51, T-REL-52, T-REL-54)",
+    async () => {
+      await repair([`nft 'delete element inet flock own4 { "${link}" . ${four} }'`, `lacks`, four]);
+      await repair([`nft 'add element arp flock own4 { "${link}" . 192.0.2.99 }'`, "192.0.2.99", "not ours"]);
+      await repair(["nft flush chain inet flock from_pod", "rule"]);
+      await repair(["nft 'add chain inet flock input { policy drop; }'", "input was changed"]);
+      await repair(["nft delete table arp flock", "is gone"]);
+      await repair(["nft list ruleset >/run/foreign.nft; nft flush ruleset", "is gone"]);
+      await expectPing(lab.client, six);
+      assertEquals(await node.output(["sh", "-c", "nft -s list tables | grep -v ' flock$'; true"]), "");
+    },
+  );
+  await t.step("what happens while a monitor is dead, or cannot keep up", async () => {
+    await repair([`pkill -KILL -f '^/usr/sbin/ip -o monitor'; ip route delete ${four}`, `host route ${four}`]);
+    await repair(["pkill -KILL -f '^/usr/sbin/nft monitor'; nft delete table inet flock", "is gone"]);
+    await node.output([
+      "sh",
+      "-ec",
+      `pkill -STOP -f '^/usr/sbin/ip -o monitor'\n${flood()}; ip -6 route delete ${six}`,
+    ]);
+    await repair(["pkill -CONT -f '^/usr/sbin/ip -o monitor'", `host route ${six}`]);
+  });
+  assertEquals(
+    await node.output(["sh", "-c", FOREIGN_NOW.replace(/^nft.*/m, "")]),
+    foreign.slice(0, foreign.indexOf("table ")),
+  );
+  await expectNothingLeft(lab, pod);
+});
+
+async function intact(node: LabNode): Promise<string> {
+  return await node.output(["sh", "-c", OURS]);
+}
+
+/** @returns a function that does the damage and waits until it was told and all is as it should be, both within REPAIR_MS */
+function repairs(node: LabNode, wanted: string): (damage: Damage) => Promise<void> {
+  return async ([command, ...words]) => {
+    const after = (await node.readLog("agent")).length;
+    await node.output(["sh", "-c", command]);
+    const deadline = performance.now() + REPAIR_MS;
+    await untilLogged(node, words, { after, timeoutMs: REPAIR_MS });
+    const left = Math.max(0, deadline - performance.now());
+    let now = "";
+    await until(`all is back after ${command}`, async () => (now = await intact(node)) === wanted, { timeoutMs: left })
+      .catch(() => assertEquals(now, wanted, command));
+  };
+}
+
+function flood(): string {
+  const line =
+    "neigh replace 192.0.2.200 lladdr 02:00:00:00:00:05 dev up0 nud permanent\\nneigh delete 192.0.2.200 dev up0\\n";
+  return `yes "$(printf '${line}')" | head -n ${FLOOD} | ip -batch -`;
+}
+
+/** Follows every process that the agent starts from now on. */
+async function traceStarts(node: LabNode): Promise<AsyncDisposable & { started(): Promise<string[]> }> {
+  const agent = (await node.output(["pgrep", "-o", "-f", "agent --kubeconfig"])).trim();
+  const strace = await node.spawn("strace", [
+    "strace",
+    "-f",
+    "-qq",
+    "-e",
+    "trace=execve",
+    "-o",
+    "/run/starts",
+    "-p",
+    agent,
+  ]);
+  await until(
+    "strace has attached",
+    async () => /TracerPid:\s+[1-9]/.test(await node.output(["cat", `/proc/${agent}/status`])),
+  );
+  return {
+    started: async () => (await node.read("/run/starts")).split("\n").filter((line) => line.includes("execve(")),
+    [Symbol.asyncDispose]: async () => void await strace.stop("SIGINT"),
+  };
+}
+
+async function expectNothingLeft(lab: Lab, pod: Sandbox): Promise<void> {
+  const node = lab.node("node-a");
+  const agent = await node.output(["pgrep", "-f", "^/usr/sbin/(ip|nft) .*monitor|^/usr/sbin/nft monitor"]);
+  assertGreater(agent.trim().split("\n").length, 1);
+  await pod.remove();
+  await node.stopAgent();
+  assertEquals((await node.exec(["pgrep", "-f", "^/usr/sbin/(ip|nft) "])).stdout, "");
+  assert(true);
+}
