@@ -7,6 +7,8 @@ export interface FakeWorld {
   readonly stdin?: string | Error;
   /** What each try to connect meets: an agent that answers this line, one that hangs up, or none; the last repeats. */
   readonly agents?: readonly (string | "hangs up" | "is silent" | "absent")[];
+  /** What becomes of every tombstone. */
+  readonly noteFails?: Error;
 }
 
 /** A process that is none: it records what the plugin does, in order, and its time passes by sleeping alone. */
@@ -47,6 +49,7 @@ export class FakeProcess implements PluginProcess {
   }
 
   leaveTombstone(tombstone: LeftTombstone): Promise<void> {
+    if (this.world.noteFails !== undefined) return Promise.reject(this.world.noteFails);
     this.tombstones.push(tombstone);
     return Promise.resolve();
   }

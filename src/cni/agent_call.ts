@@ -3,7 +3,7 @@ import { ownValue, parseJsonObject } from "../cnispec/json_value.ts";
 import type { RpcRequest } from "../rpc/rpc.ts";
 import type { AgentConnection, PluginProcess } from "./plugin_process.ts";
 
-/** The agent is not there, or went away before it answered. */
+/** The agent is not there, went away before it answered, or took too long. */
 export class AgentGone extends Error {
   override readonly name = "AgentGone";
 }
@@ -31,8 +31,8 @@ export async function waitForAgent(process: PluginProcess, ms: number): Promise<
  * Sends one request and waits for its answer.
  *
  * @returns the document for standard output, if there is one
- * @throws CniError: the agent's own answer, or 11 when there is none within `timeoutMs`
- * @throws AgentGone when the connection ends without an answer
+ * @throws CniError: the agent's own answer
+ * @throws AgentGone when the connection ends without an answer, or there is none within `timeoutMs`
  */
 export async function callAgent(
   process: PluginProcess,
@@ -41,7 +41,7 @@ export async function callAgent(
   const answer = exchange(connection, request);
   const line = await Promise.race([answer, process.sleep(timeoutMs).then(() => undefined)]);
   if (line !== undefined) return parseResponse(line);
-  throw new CniError(CNI_CODE.tryAgainLater, `Cannot ${request.verb}: no answer of the agent in ${timeoutMs / 1000} s`);
+  throw new AgentGone(`Cannot ${request.verb}: no answer of the agent in ${timeoutMs / 1000} s`);
 }
 
 async function exchange(connection: AgentConnection, request: RpcRequest): Promise<string> {

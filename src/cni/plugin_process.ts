@@ -17,7 +17,7 @@ export interface PluginProcess {
   readStdin(limit: number): Uint8Array;
   /** Writes to standard output, all of it. */
   print(text: string): void;
-  /** @returns a connection; undefined when no agent listens. @throws on anything else */
+  /** @returns a connection; undefined when no agent listens, or none takes it within 2 s. @throws on anything else */
   connect(): Promise<AgentConnection | undefined>;
   /** Gives up every permission but these, for good. */
   giveUp(keep: Kept): void;

@@ -17,8 +17,14 @@ import type { AgentConnection, PluginProcess } from "./plugin_process.ts";
 
 /** How long ADD waits for an agent that starts: less than kubelet gives a sandbox (4 min), more than a start takes. */
 const AGENT_START_MS = 30_000;
-const ADD_TIMEOUT_MS = 90_000;
-const TIMEOUT_MS = 30_000;
+/** How long the agent may take to answer. STATUS is answered from memory: whoever takes longer can serve no ADD either. */
+const TIMEOUT_MS: Readonly<Record<RpcVerb, number>> = {
+  ADD: 90_000,
+  DEL: 30_000,
+  CHECK: 30_000,
+  GC: 30_000,
+  STATUS: 10_000,
+};
 
 /**
  * Serves one call of the runtime (CNI SPEC 1.1.0) that is not VERSION: parses, makes one call to the agent, prints. Standard output gets one JSON
@@ -59,6 +65,11 @@ async function serveByAgent(
   return await forward(process, { connection, request });
 }
 
+/**
+ * An agent that takes no call, breaks off or does not answer in time is no agent. A DEL then leaves a note and succeeds, or pods
+ * would be stuck for as long as the agent is, and those whose DEL no runtime repeats would leak. A DEL that the agent has read and
+ * does all the same is none the worse for the note.
+ */
 async function forward(
   process: PluginProcess,
   { connection, request }: { connection: AgentConnection | undefined; request: RpcRequest },
@@ -66,8 +77,7 @@ async function forward(
   const { verb } = request;
   try {
     const open = connection ?? await openLate(process, verb);
-    const timeoutMs = verb === "ADD" ? ADD_TIMEOUT_MS : TIMEOUT_MS;
-    const result = await callAgent(process, { connection: open, request, timeoutMs });
+    const result = await callAgent(process, { connection: open, request, timeoutMs: TIMEOUT_MS[verb] });
     if (verb === "ADD" && !isJsonObject(result)) {
       throw new CniError(CNI_CODE.ioFailure, "Cannot ADD: the agent sent no result");
     }
@@ -82,15 +92,20 @@ async function forward(
 }
 
 async function openLate(process: PluginProcess, verb: RpcVerb): Promise<AgentConnection> {
-  if (verb !== "ADD") throw new AgentGone(`Cannot ${verb}: the flock agent is not running`);
+  if (verb !== "ADD") throw new AgentGone(`Cannot ${verb}: the flock agent takes no calls`);
   const connection = await waitForAgent(process, AGENT_START_MS);
   process.giveUp("nothing");
   return connection;
 }
 
-function leaveTombstone(process: PluginProcess, { environment }: RpcRequest): Promise<void> {
+async function leaveTombstone(process: PluginProcess, { environment, startedAt }: RpcRequest): Promise<void> {
   const { CNI_CONTAINERID: containerId = "", CNI_IFNAME: ifname = "", CNI_NETNS: netns = "" } = environment;
-  return process.leaveTombstone({ containerId, ifname, at: process.wall(), ...(netns === "" ? {} : { netns }) });
+  try {
+    await process.leaveTombstone({ containerId, ifname, at: startedAt, ...(netns === "" ? {} : { netns }) });
+  } catch (error) {
+    const message = `Cannot DEL: the flock agent takes no calls, nor the disk a note for it: ${String(error)}`;
+    throw new CniError(CNI_CODE.tryAgainLater, message, { cause: error });
+  }
 }
 
 function readEnvironment(process: PluginProcess): CniEnvironment {

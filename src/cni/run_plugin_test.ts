@@ -154,12 +154,21 @@ Deno.test("runPlugin() without an agent: STATUS answers 50, CHECK and GC 11", as
   }
 });
 
-Deno.test("runPlugin() answers 11 when the agent never does", async () => {
-  for (const verb of VERBS) {
-    const { code, document } = await call(verb, { agents: ["is silent"] });
-    assertEquals([code, document?.["code"]], [1, 11], verb);
-    assertMatch(String(document?.["msg"]), /no answer of the agent in (30|90) s/);
+Deno.test("runPlugin() answers in time when the agent never does, and leaves a tombstone for a DEL", async () => {
+  const answers = [["ADD", 11, 90], ["CHECK", 11, 30], ["GC", 11, 30], ["STATUS", 50, 10]] as const;
+  for (const [verb, expected, seconds] of answers) {
+    const { code, document, process } = await call(verb, { agents: ["is silent"] });
+    assertEquals([code, document?.["code"], process.monotonic()], [1, expected, seconds * 1000], verb);
+    assertMatch(String(document?.["msg"]), new RegExp(`no answer of the agent in ${seconds} s`));
   }
+  const { code, document, process } = await call("DEL", { agents: ["is silent"] });
+  assertEquals([code, document, process.monotonic(), process.tombstones.length], [0, undefined, 30_000, 1]);
+});
+
+Deno.test("runPlugin() DEL fails when neither agent nor disk takes it", async () => {
+  const { code, document } = await call("DEL", { noteFails: new Error("No space left on device") });
+  assertEquals([code, document?.["code"]], [1, 11]);
+  assertStringIncludes(String(document?.["msg"]), "No space left on device");
 });
 
 Deno.test("runPlugin() answers one document for every nonsense of the agent (T-CNI-27)", async () => {

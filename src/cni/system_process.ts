@@ -7,7 +7,7 @@ import { leaveTombstone } from "./leave_tombstone.ts";
 import type { AgentConnection, Kept, PluginProcess } from "./plugin_process.ts";
 import { hasPrinted, print, sleep } from "./stdio.ts";
 
-/** A full backlog means a busy agent, not an absent one. */
+/** A full backlog means a busy agent; one that is full for 2 s on end, an agent that hangs. */
 const BACKLOG_RETRIES = 200;
 const BACKLOG_RETRY_MS = 10;
 
@@ -54,7 +54,8 @@ async function connect(): Promise<AgentConnection | undefined> {
       return await Deno.connect({ transport: "unix", path: AGENT_SOCKET });
     } catch (error) {
       if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.ConnectionRefused) return undefined;
-      if (!(error instanceof Deno.errors.WouldBlock) || tries === BACKLOG_RETRIES) throw error;
+      if (!(error instanceof Deno.errors.WouldBlock)) throw error;
+      if (tries === BACKLOG_RETRIES) return undefined;
       await sleep(BACKLOG_RETRY_MS);
     }
   }
