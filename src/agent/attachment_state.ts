@@ -1,6 +1,6 @@
 /** What an allocation stands for in the kernel, and how it differs from what is there. */
 import type { Allocation } from "../ipam/allocation.ts";
-import type { Attachment, AttachmentDriver } from "../link/attachment_driver.ts";
+import type { Attachment, AttachmentDriver, ReportedPodEnd } from "../link/attachment_driver.ts";
 import type { PacketGuard, SourceGrant } from "../nft/packet_guard.ts";
 import { addressesOf } from "./allocation_ledger.ts";
 
@@ -20,13 +20,16 @@ export function isSameNetns(a: string, b: string): boolean {
   return a.replace(/^\/var\/run\//, "/run/") === b.replace(/^\/var\/run\//, "/run/");
 }
 
-/** @returns every difference between an allocation and the kernel, one phrase each; changes nothing */
+/**
+ * @param from `reported` is what a later plugin of the chain may have changed; absent: nothing may differ
+ * @returns every difference between an allocation and the kernel, one phrase each; changes nothing
+ */
 export async function findDifferences(
   allocation: Allocation,
-  { driver, guard }: { driver: AttachmentDriver; guard: PacketGuard },
+  { driver, guard, reported }: { driver: AttachmentDriver; guard: PacketGuard; reported?: ReportedPodEnd },
 ): Promise<readonly string[]> {
   const [path, sources] = await Promise.all([
-    driver.check(attachmentOf(allocation)),
+    driver.check(attachmentOf(allocation), reported),
     guard.drift({ grants: grantsOf(allocation), podPrefixes: [] }),
   ]);
   if (sources === undefined) return [...path, "table inet flock or table arp flock is missing"];

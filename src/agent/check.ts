@@ -1,9 +1,10 @@
 import { CNI_CODE, CniError } from "../cnispec/cni_error.ts";
 import type { CheckRequest } from "../cnispec/cni_request.ts";
+import { DEFAULT_ROUTE } from "../cnispec/result.ts";
 import { quote } from "../fault/invalid_input.ts";
 import { parseInterfaceAddress } from "../ip/address.ts";
 import { type Allocation, allocationKey } from "../ipam/allocation.ts";
-import type { AttachmentDriver } from "../link/attachment_driver.ts";
+import type { AttachmentDriver, ReportedPodEnd } from "../link/attachment_driver.ts";
 import type { PacketGuard } from "../nft/packet_guard.ts";
 import { addressesOf, type AllocationLedger } from "./allocation_ledger.ts";
 import { findDifferences, isSameNetns } from "./attachment_state.ts";
@@ -21,28 +22,45 @@ export class CheckOperation {
     if (allocation?.state !== "committed") throw failed(request, ["no allocation is recorded for it"]);
     const differences = [
       ...recordDifferences(allocation, request),
-      ...await findDifferences(allocation, this.deps),
+      ...await findDifferences(allocation, { ...this.deps, reported: reportedPodEnd(request) }),
     ];
     if (differences.length > 0) throw failed(request, differences);
   }
 }
 
 function recordDifferences(allocation: Allocation, request: CheckRequest): string[] {
-  const own = new Set(addressesOf(allocation).map(({ text }) => text));
-  const expected = new Set(expectedAddresses(request));
   return [
-    ...[...expected].filter((text) => !own.has(text)).map((text) => `prevResult has ${text}, which was not allocated`),
-    ...[...own].filter((text) => !expected.has(text)).map((text) => `prevResult lacks ${text}, which was allocated`),
+    ...addressDifferences(allocation, request),
     ...(isSameNetns(allocation.netns, request.netns) ? [] : [`it was added in netns ${allocation.netns}`]),
   ];
 }
 
+/** Another address beside ours is a later plugin's; in the place of ours it is wrong. */
+function addressDifferences(allocation: Allocation, request: CheckRequest): string[] {
+  const own = addressesOf(allocation).map(({ text }) => text);
+  const reported = reportedAddresses(request);
+  const lacking = own.filter((text) => !reported.includes(text));
+  if (lacking.length === 0) return [];
+  return [
+    ...lacking.map((text) => `prevResult lacks ${text}, which was allocated`),
+    ...reported.filter((text) => !own.includes(text)).map((text) => `prevResult has ${text}, which was not allocated`),
+  ];
+}
+
 /** What the runtime believes that this interface has; other interfaces of a chain are not ours to judge. */
-function expectedAddresses({ previous, ifname }: CheckRequest): string[] {
+function reportedAddresses({ previous, ifname }: CheckRequest): string[] {
   const own = previous.ips.filter(({ interface: index }) =>
     index === undefined || previous.interfaces[index]?.name === ifname
   );
   return own.map(({ address }) => parseInterfaceAddress(address)?.address.text ?? quote(address));
+}
+
+/** A later plugin may have changed MTU and routes, as long as the result says so (SPEC 1.1.0, CHECK). */
+function reportedPodEnd({ previous, ifname }: CheckRequest): ReportedPodEnd {
+  const mtu = previous.interfaces.find(({ name, sandbox }) => name === ifname && sandbox !== undefined)?.mtu;
+  const destinations = new Set(previous.routes.map(({ dst }) => dst));
+  const defaultRoutes = ([4, 6] as const).filter((family) => destinations.has(DEFAULT_ROUTE[family]));
+  return { defaultRoutes, ...(mtu === undefined ? {} : { mtu }) };
 }
 
 function failed({ containerId, ifname }: CheckRequest, differences: readonly string[]): CniError {

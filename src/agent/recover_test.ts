@@ -147,6 +147,11 @@ Deno.test("CHECK names what is different, and repairs nothing (T-CNI-20)", async
   await check(prevResult);
   const wrong = { ...prevResult as Record<string, unknown>, ips: [{ address: "198.51.100.9/32", interface: 1 }] };
   await assertRejects(() => check(wrong), CniError, "198.51.100.9");
+  const { ips } = prevResult as { ips: unknown[] };
+  await check({
+    ...prevResult as Record<string, unknown>,
+    ips: [...ips, { address: "198.51.100.9/32", interface: 1 }],
+  }); // a later plugin's
   const grants = fixture.guard.grants;
   fixture.guard.grants = new Set();
   await assertRejects(() => check(prevResult), CniError, "flock");

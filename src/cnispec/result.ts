@@ -21,7 +21,8 @@ export interface AddOutcome {
 
 /** The pods' next hops (spec section 6). */
 const GATEWAY = { 4: "169.254.1.1", 6: "fe80::1" } as const;
-const DEFAULT_ROUTE = { 4: "0.0.0.0/0", 6: "::/0" } as const;
+/** As a result names it. */
+export const DEFAULT_ROUTE = { 4: "0.0.0.0/0", 6: "::/0" } as const;
 const HOST_LENGTH = { 4: 32, 6: 128 } as const;
 /** Where the pod's end stands among the interfaces. */
 const POD_INTERFACE = 1;

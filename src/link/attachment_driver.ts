@@ -1,4 +1,4 @@
-import type { Address } from "../ip/address.ts";
+import type { Address, Family } from "../ip/address.ts";
 
 /** One pod's packet path as it should be: a veth pair and all that hangs on it (spec section 6). */
 export interface Attachment {
@@ -13,6 +13,14 @@ export interface Attachment {
   /** Bytes. */
   readonly mtu: number;
   readonly addresses: readonly Address[];
+}
+
+/** What a later plugin of the chain may have made of the pod's end, as the chain's result tells it. */
+export interface ReportedPodEnd {
+  /** Bytes; absent: it does not tell, so any will do. */
+  readonly mtu?: number;
+  /** Families whose default route it lists. */
+  readonly defaultRoutes: readonly Family[];
 }
 
 /** Why an attachment could not be made; the agent turns each into a CNI error. */
@@ -64,8 +72,11 @@ export interface AttachmentDriver {
    * Calls made at the same time share one kernel operation.
    */
   detach(hostLinks: readonly string[]): Promise<void>;
-  /** @returns every difference between what should be and what is, one phrase each, empty when all is well. Changes nothing. */
-  check(attachment: Attachment): Promise<readonly string[]>;
+  /**
+   * @param reported absent: the pod's end must be just as it was made
+   * @returns every difference between what should be and what is, one phrase each, empty when all is well. Changes nothing.
+   */
+  check(attachment: Attachment, reported?: ReportedPodEnd): Promise<readonly string[]>;
   /** @returns all host ends that are ours. */
   list(): Promise<readonly FoundAttachment[]>;
   /**

@@ -1,6 +1,6 @@
 /** What should be against what is, one phrase for each difference. Pure. */
 import type { Address } from "../ip/address.ts";
-import type { Attachment } from "./attachment_driver.ts";
+import type { Attachment, ReportedPodEnd } from "./attachment_driver.ts";
 import { HOST_MAC } from "./host_mac.ts";
 import { GATEWAY, planSysctls } from "./plan_attachment.ts";
 import type { KernelLink, KernelNeighbor, KernelRoute } from "./read_kernel.ts";
@@ -35,16 +35,20 @@ export function diffSysctls(attachment: Attachment, read: (name: string) => stri
   });
 }
 
-export function diffPodEnd(attachment: Attachment, { link, routes, neighbors }: KernelEnd): string[] {
-  const { ifname, addresses, netns } = attachment;
+/** @param reported where given, it says which MTU and default routes the end should have, and not the attachment */
+export function diffPodEnd(attachment: Attachment, end: KernelEnd, reported?: ReportedPodEnd): string[] {
+  const { ifname, addresses, netns, podMac } = attachment;
+  const { link, routes, neighbors } = end;
   if (link === undefined) return [`interface ${ifname} in ${netns} is missing`];
   const families = [...new Set(addresses.map(({ family }) => family))];
+  const mtu = reported === undefined ? attachment.mtu : reported.mtu ?? link.mtu;
+  const routed = families.filter((family) => reported?.defaultRoutes.includes(family) ?? true);
   return [
-    ...diffLink(link, { name: ifname, mac: attachment.podMac, mtu: attachment.mtu }),
+    ...diffLink(link, { name: ifname, mac: podMac, mtu }),
     ...addresses.filter((address) => !holds(link, address)).map(({ text }) =>
       `address ${text} on ${ifname} is missing`
     ),
-    ...families.filter((family) =>
+    ...routed.filter((family) =>
       !routes.some(({ destination, gateway }) => destination === "default" && gateway === GATEWAY[family])
     )
       .map((family) => `default route via ${GATEWAY[family]} dev ${ifname} is missing`),

@@ -62,6 +62,15 @@ Deno.test("diffPodEnd() names each difference by itself", () => {
   assertEquals(differ({ neighbors: POD.neighbors.slice(1) }), ["permanent neighbour fe80::1 on eth0 is missing"]);
 });
 
+Deno.test("diffPodEnd() judges MTU and default routes by what the result of a chain reports", () => {
+  const link = POD.link && { ...POD.link, mtu: 1400 };
+  const changed = { ...POD, link, routes: POD.routes.slice(0, 1) };
+  assertEquals(diffPodEnd(WANTED, changed).length, 2);
+  assertEquals(diffPodEnd(WANTED, changed, { mtu: 1400, defaultRoutes: [6] }), []);
+  assertEquals(diffPodEnd(WANTED, changed, { defaultRoutes: [6] }), []);
+  assertEquals(diffPodEnd(WANTED, changed, { mtu: 9000, defaultRoutes: [4, 6] }).length, 2);
+});
+
 Deno.test("diffSysctls() names what has another value, and misses nothing that a link does not have", () => {
   const values = new Map(planSysctls(WANTED));
   const differ = () => diffSysctls(WANTED, (name) => values.get(name));

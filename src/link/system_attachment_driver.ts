@@ -8,7 +8,13 @@ import { readIpJson } from "../exec/read_ip_json.ts";
 import { quote } from "../fault/invalid_input.ts";
 import { parseAddress } from "../ip/address.ts";
 import { ROUTE_PROTOCOL } from "../route_protocol/route_protocol.ts";
-import { AttachFailed, type Attachment, type AttachmentDriver, type FoundAttachment } from "./attachment_driver.ts";
+import {
+  AttachFailed,
+  type Attachment,
+  type AttachmentDriver,
+  type FoundAttachment,
+  type ReportedPodEnd,
+} from "./attachment_driver.ts";
 import { expectRestored, explain, failed, isHarmless } from "./attach_failure.ts";
 import { diffHostEnd, diffPodEnd, diffSysctls, type KernelEnd } from "./diff_attachment.ts";
 import { HOST_MAC } from "./host_mac.ts";
@@ -86,13 +92,13 @@ class SystemAttachmentDriver implements AttachmentDriver {
     await this.#undertaker.bury(hostLinks);
   }
 
-  async check(attachment: Attachment): Promise<readonly string[]> {
+  async check(attachment: Attachment, reported?: ReportedPodEnd): Promise<readonly string[]> {
     const { hostLink, ifname, netns } = attachment;
     const [host, pod] = await Promise.all([
       this.#readEnd([this.#options.ip], hostLink),
       this.#readEnd([this.#options.ip, "-n", netnsName(netns)], ifname),
     ]);
-    return [...this.#diffHost(attachment, host), ...diffPodEnd(attachment, pod)];
+    return [...this.#diffHost(attachment, host), ...diffPodEnd(attachment, pod, reported)];
   }
 
   async list(): Promise<readonly FoundAttachment[]> {
