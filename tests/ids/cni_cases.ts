@@ -74,7 +74,6 @@ export const CNI_CASES: readonly Case[] = [
   {
     id: "T-CNI-33",
     asks: "110 ADDs at once, then 110 DELs: unique, all freed, in time, memory within budget",
-    pending: "under way",
   },
   { id: "T-CNI-34", asks: "VERSION as a process: under 100 ms", pending: "under way" },
 ];
