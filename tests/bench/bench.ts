@@ -5,6 +5,7 @@
 import { createSystemRunner } from "../../src/exec/system_runner.ts";
 import { createScreen, type Screen } from "../demo/screen.ts";
 import { createLab, type Lab } from "../lab/lab.ts";
+import { onInterrupt } from "../lab/on_interrupt.ts";
 import { ensurePackages, LAB_PACKAGES } from "../lab/packages.ts";
 import { type BenchNode, startBenchNode } from "./bench_node.ts";
 import { buildEmptyModule } from "./empty_module.ts";
@@ -149,21 +150,6 @@ async function residentMiB({ agent }: BenchNode): Promise<number> {
   const kib = Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]);
   if (!(kib > 0)) throw new Error(`Cannot read the agent's memory: ${status.slice(0, 200)}`);
   return kib / 1024;
-}
-
-/** A Ctrl-C leaves nothing behind either. */
-function onInterrupt(clean: () => Promise<void>): Disposable {
-  const end = async (): Promise<void> => {
-    await clean();
-    Deno.exit(130);
-  };
-  const signals = ["SIGINT", "SIGTERM"] as const;
-  for (const signal of signals) Deno.addSignalListener(signal, end);
-  return {
-    [Symbol.dispose]: () => {
-      for (const signal of signals) Deno.removeSignalListener(signal, end);
-    },
-  };
 }
 
 if (import.meta.main) main().then(Deno.exit);

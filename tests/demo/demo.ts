@@ -5,6 +5,7 @@
 import { createSystemRunner } from "../../src/exec/system_runner.ts";
 import { listKeptLabs, removeLab } from "../lab/census.ts";
 import { createLab, type Lab } from "../lab/lab.ts";
+import { onInterrupt } from "../lab/on_interrupt.ts";
 import { ensurePackages, LAB_PACKAGES } from "../lab/packages.ts";
 import { renderGuide } from "./guide.ts";
 import { createScreen, type Screen } from "./screen.ts";
@@ -54,7 +55,7 @@ async function withLab(
   lab: Lab,
   { screen, keep, start }: { screen: Screen; keep: boolean; start: number },
 ): Promise<number> {
-  const interrupted = onInterrupt(lab);
+  const interrupted = onInterrupt(() => lab[Symbol.asyncDispose]());
   try {
     const cast = await startCast(lab, screen);
     await tellStory(cast, screen);
@@ -87,22 +88,6 @@ async function showLogs(lab: Lab, screen: Screen): Promise<void> {
     screen.heading(`agent on ${node.name}`);
     for (const line of lines) screen.print(`  ${screen.paint(line.slice(0, 240), "dim")}`);
   }
-}
-
-/** A Ctrl-C leaves nothing behind either. */
-function onInterrupt(lab: Lab): Disposable {
-  const end = async (): Promise<void> => {
-    await lab[Symbol.asyncDispose]();
-    Deno.exit(130);
-  };
-  Deno.addSignalListener("SIGINT", end);
-  Deno.addSignalListener("SIGTERM", end);
-  return {
-    [Symbol.dispose]: () => {
-      Deno.removeSignalListener("SIGINT", end);
-      Deno.removeSignalListener("SIGTERM", end);
-    },
-  };
 }
 
 if (import.meta.main) main(Deno.args).then(Deno.exit);

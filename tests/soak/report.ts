@@ -1,0 +1,67 @@
+/** What a soak leaves behind: a file with a line of JSON for its start, each discrepancy and its end, and a verdict in one line. */
+
+/** One thing that was wrong, and still was when its time was over. */
+export interface Discrepancy {
+  /** A node, or `router`, `pods`, ... */
+  readonly where: string;
+  readonly what: readonly string[];
+  /** Whatever helps to understand it. */
+  readonly evidence: unknown;
+}
+
+export interface Counts {
+  pods: number;
+  kills: number;
+  faults: number;
+  checks: number;
+}
+
+export class Report {
+  readonly counts: Counts = { pods: 0, kills: 0, faults: 0, checks: 0 };
+  /** What happens now; each discrepancy carries it. */
+  context: unknown = "start";
+  #discrepancies = 0;
+  readonly #said = new Set<string>();
+
+  constructor(private readonly run: { readonly file: string; readonly seed: number; readonly minutes: number }) {
+    const { seed, minutes } = run;
+    Deno.writeTextFileSync(run.file, "");
+    this.#write({ event: "start", seed, minutes });
+  }
+
+  get clean(): boolean {
+    return this.#discrepancies === 0;
+  }
+
+  /** @returns the lines that were not reported yet: what leaked is there in every later check, but is one discrepancy */
+  fresh({ where, what }: Pick<Discrepancy, "where" | "what">): readonly string[] {
+    return what.filter((line) => !this.#said.has(`${where}: ${line}`));
+  }
+
+  /** Writes what of it is new. @returns how many lines that was */
+  add({ where, what, evidence }: Discrepancy): number {
+    const fresh = this.fresh({ where, what });
+    if (fresh.length === 0) return 0;
+    for (const line of fresh) this.#said.add(`${where}: ${line}`);
+    this.#discrepancies += fresh.length;
+    this.#write({ event: "discrepancy", where, what: fresh, during: this.context, evidence });
+    return fresh.length;
+  }
+
+  /** @returns the verdict, which is also the file's last line */
+  end(): string {
+    const { minutes, seed } = this.run;
+    const { pods, kills, faults, checks } = this.counts;
+    const verdict =
+      `soak: ${minutes} min, seed ${seed}, ${pods} pods, ${faults} faults (${kills} kills), ${checks} checks, ` +
+      `${this.#discrepancies} discrepancies`;
+    this.#write({ event: "end", ...this.counts, discrepancies: this.#discrepancies, verdict });
+    return verdict;
+  }
+
+  #write(line: Readonly<Record<string, unknown>>): void {
+    Deno.writeTextFileSync(this.run.file, `${JSON.stringify({ at: new Date().toISOString(), ...line })}\n`, {
+      append: true,
+    });
+  }
+}
