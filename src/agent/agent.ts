@@ -13,7 +13,7 @@ import { isReportable, type StatusReporter, viewWithoutConfig } from "./status_r
 import type { TombstoneReplay } from "./tombstone_replay.ts";
 
 /** Milliseconds between sweeps of the garbage collector, and looks at BIRD. */
-const COLLECT_MS = 10_000;
+const COLLECT_MS = 5_000;
 const SESSIONS_MS = 2_000;
 /** The Node's condition is a heartbeat (spec section 10). */
 const NODE_CONDITION_MS = 60_000;
