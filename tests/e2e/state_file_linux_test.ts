@@ -70,7 +70,7 @@ Deno.test("whatever is in place of the state file, no pod is cut off and no addr
   });
   await t.step("what was damaged is kept aside", async () => {
     assertEquals((await sh(node, `ls ${STATE_DIR} | grep -c corrupt`)).trim(), `${DAMAGES.length + 1}`);
-    await sh(node, `rm ${STATE_DIR}/*.corrupt-*`);
+    await sh(node, `find ${STATE_DIR} -name '*.corrupt-*' -delete`);
   });
   await t.step("a lock, a socket and unfinished writes of dead agents are in nobody's way (T-REL-10)", async () => {
     await restartAfter(node, async () => {
