@@ -30,6 +30,9 @@ function createMemoryLogger(): Logger & { readonly reasons: string[] } {
 const NODES = "/api/v1/nodes";
 const NODE_CONFIGS = "/apis/flock.fritzlab.net/v1alpha1/nodeconfigs";
 
+/** `spare` is the operator, and what the client's token is changed for. */
+const LISTEN = { hostname: "127.0.0.1", port: 0, users: { spare: ["system:masters"] } };
+
 interface Scene {
   readonly api: ApiServer;
   readonly client: KubeClient;
@@ -48,7 +51,7 @@ class Operator {
   }
 
   async do(method: string, path: string, body?: unknown): Promise<KubeObject> {
-    const headers = { Authorization: `Bearer ${this.api.token()}`, "Content-Type": "application/json" };
+    const headers = { Authorization: `Bearer ${this.api.token("spare")}`, "Content-Type": "application/json" };
     const text = body === undefined ? null : JSON.stringify(body);
     const answer = await fetch(`${this.api.url}${path}`, { method, headers, body: text, client: this.#http });
     const object = await answer.json();
@@ -80,7 +83,7 @@ const scenes: { title: string; play: Play }[] = [];
 function scene(title: string, play: Play, server: ServerOptions = {}): void {
   scenes.push({ title, play });
   Deno.test(`KubeClient ${title}, embedded server`, async () => {
-    const api = await startEmbeddedApi({ hostname: "127.0.0.1", port: 0, bookmarkSeconds: 1, ...server });
+    const api = await startEmbeddedApi({ ...LISTEN, bookmarkSeconds: 1, ...server });
     try {
       await stage(api, play);
     } finally {
@@ -100,7 +103,7 @@ Deno.test({
 async function playOnRealServer(test: Deno.TestContext): Promise<void> {
   // The lab's processes do not keep this one alive while it waits for them.
   const alive = setInterval(() => {}, 1000);
-  const api = await startRealApi({ hostname: "127.0.0.1", port: 0, assets: assets ?? "" });
+  const api = await startRealApi({ ...LISTEN, assets: assets ?? "" });
   try {
     for (const { title, play } of scenes) await test.step(title, () => stage(api, play));
   } finally {
@@ -152,6 +155,22 @@ scene("follows a collection of more than one page", async ({ client, operator })
   await until("the deleted one is gone", () => !has(watched, "node-0"));
 });
 
+scene("follows a collection whose continue token expired between two pages (T-API-04)", async (stage) => {
+  const { api, client, operator, logger } = stage;
+  for (let i = 0; i < 501; i++) await operator.addNode(`node-${i}`);
+  let compacted: Promise<void> | undefined;
+  const decode = (): true => {
+    compacted ??= api.faults.compact(); // the first page is here, the second has not been asked for
+    return true;
+  };
+  const watched = client.watch({ path: NODES, decode });
+  await until("all are listed", () => watched.items.size >= 501, { timeoutMs: 60_000 });
+  await compacted;
+  await operator.addNode("late");
+  await until("the late one is seen", () => has(watched, "late"), { timeoutMs: 60_000 });
+  if (api.kind === "embedded") assertEquals(logger.reasons, []); // started over at once
+});
+
 scene("lists anew when the history after its version was compacted away", async ({ api, client, operator, logger }) => {
   const watched = watchNames(client);
   await operator.addNode("before");
@@ -165,7 +184,7 @@ scene("lists anew when the history after its version was compacted away", async 
   await until("the state after is seen", () => has(watched, "after") && !has(watched, "before"));
 }, { bookmarkSeconds: 60, gone: "http" });
 
-scene("outlives a frozen server and keeps what it knew (T-API-01, T-API-02)", async ({ api, client, operator }) => {
+scene("outlives a frozen server and keeps what it knew (T-API-02)", async ({ api, client, operator }) => {
   const watched = watchNames(client);
   await operator.addNode("before");
   await until("the first is seen", () => has(watched, "before"));
@@ -206,6 +225,21 @@ scene("takes up a rotated token (T-API-03)", async ({ api, dir, operator, logger
     late.stop();
   }
 });
+
+scene(
+  "goes on with the new token when the old one is let in no more (T-API-03)",
+  async ({ api, client, dir, operator }) => {
+    const watched = watchNames(client);
+    await operator.addNode("before");
+    await until("the first is seen", () => has(watched, "before"));
+    if (api.kind === "embedded") await api.faults.revoke("admin");
+    await systemClock.sleep(200);
+    assert(has(watched, "before"));
+    await Deno.writeTextFile(`${dir}/token`, api.token("spare"));
+    await operator.addNode("after");
+    await until("the one made after is seen", () => has(watched, "after"));
+  },
+);
 
 scene("trusts no other authority than its own", async ({ api, dir, logger }) => {
   const other = await startEmbeddedApi({ hostname: "127.0.0.1", port: 0 });

@@ -16,9 +16,15 @@ export const API_HOST_PROGRAM: string = new URL(import.meta.url).pathname;
 export interface ApiAccess {
   readonly kind: ApiServer["kind"];
   readonly kubeconfig: string;
+  /** Of the user whom the lab's own requests come from. */
+  readonly spareKubeconfig: string;
 }
 
+/** Not `admin`, whose token a test may revoke. */
+const OPERATOR = "spare";
+
 const OPTIONS = {
+  users: { [OPERATOR]: ["system:masters"] },
   hostname: "::",
   port: API_PORT,
   advertise: CONTROL_PLANE[4],
@@ -34,11 +40,12 @@ async function main([kind, dir, socket]: readonly string[]): Promise<void> {
   Deno.serve({ path: socket, onListen: () => {} }, async (request) => {
     const { pathname, search } = new URL(request.url);
     if (pathname === "/-/access") {
-      return Response.json({ kind: api.kind, kubeconfig: api.kubeconfig() } satisfies ApiAccess);
+      const [kubeconfig, spareKubeconfig] = [api.kubeconfig(), api.kubeconfig(OPERATOR)];
+      return Response.json({ kind: api.kind, kubeconfig, spareKubeconfig } satisfies ApiAccess);
     }
     if (pathname.startsWith("/-/faults/")) return await inflict(api, pathname.slice("/-/faults/".length));
     const headers = new Headers(request.headers);
-    headers.set("authorization", `Bearer ${api.token()}`);
+    headers.set("authorization", `Bearer ${api.token(OPERATOR)}`);
     const { method, body, signal } = request;
     return await fetch(`${api.url}${pathname}${search}`, { method, headers, body, signal, client });
   });
@@ -52,10 +59,15 @@ async function startApi(kind: string | undefined, dir: string): Promise<ApiServe
   return await startRealApi({ ...OPTIONS, assets, dir });
 }
 
+const SIMPLE_FAULTS = ["freeze", "refuse", "recover", "compact", "stall", "hurry", "forget"] as const;
+
 async function inflict({ faults }: ApiServer, fault: string): Promise<Response> {
-  const [name, status] = fault.split("/");
-  if (name === "fail") await faults.fail(Number(status));
-  else if (name === "freeze" || name === "refuse" || name === "recover" || name === "compact") await faults[name]();
+  const [name = "", ...words] = fault.split("/");
+  const plain = SIMPLE_FAULTS.find((known) => known === name);
+  if (plain !== undefined) await faults[plain]();
+  else if (name === "fail") {
+    await faults.fail(Number(words[0]), words[1] ? { retryAfterSeconds: Number(words[1]) } : {});
+  } else if (name === "revoke") await faults.revoke(words[0] ?? "");
   else return Response.json({ message: `no fault ${name}` }, { status: 404 });
   return Response.json({});
 }

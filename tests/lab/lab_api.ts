@@ -16,6 +16,8 @@ export interface LabApi {
   readonly faults: ApiFaults;
   /** @returns the text of a kubeconfig for clients inside the lab's network. @param family by which to reach the server, default 4 */
   kubeconfig(family?: Family): string;
+  /** @returns the same with the token of another user who may do everything, `spare` */
+  spareKubeconfig(): string;
   /** Creates the object, or replaces it (the main resource, not its status). @returns it as the server keeps it */
   apply(object: KubeObject): Promise<KubeObject>;
   /** @param path `/api/v1/nodes/node-a`. @returns undefined when it is not there */
@@ -53,16 +55,21 @@ export async function startLabApi(
   const client = Deno.createHttpClient({ proxy: { transport: "unix", path: socket } });
   const send = (method: string, path: string, body?: unknown): Promise<KubeObject> =>
     request(client, { method, path, ...(body === undefined ? {} : { body }) });
-  const { kubeconfig } = await send("GET", "/-/access");
+  const { kubeconfig, spareKubeconfig } = await send("GET", "/-/access");
   return {
-    ...labApiOf(send, { kind: options.kind, kubeconfig: String(kubeconfig), socket }),
+    ...labApiOf(send, {
+      kind: options.kind,
+      kubeconfig: String(kubeconfig),
+      spareKubeconfig: String(spareKubeconfig),
+      socket,
+    }),
     [Symbol.dispose]: () => client.close(),
   };
 }
 
 type Send = (method: string, path: string, body?: unknown) => Promise<KubeObject>;
 
-function labApiOf(send: Send, { kind, kubeconfig, socket }: ApiAccess & { socket: string }): LabApi {
+function labApiOf(send: Send, { kind, kubeconfig, spareKubeconfig, socket }: ApiAccess & { socket: string }): LabApi {
   const get = async (path: string): Promise<KubeObject | undefined> => await send("GET", path).catch(ifMissing);
   const inflict = async (fault: string): Promise<void> => void await send("POST", `/-/faults/${fault}`);
   return {
@@ -72,12 +79,17 @@ function labApiOf(send: Send, { kind, kubeconfig, socket }: ApiAccess & { socket
     faults: {
       freeze: () => inflict("freeze"),
       refuse: () => inflict("refuse"),
-      fail: (status) => inflict(`fail/${status}`),
       recover: () => inflict("recover"),
       compact: () => inflict("compact"),
+      fail: (status, { retryAfterSeconds } = {}) => inflict(["fail", status, retryAfterSeconds].join("/")),
+      stall: () => inflict("stall"),
+      hurry: () => inflict("hurry"),
+      forget: () => inflict("forget"),
+      revoke: (user) => inflict(`revoke/${user}`),
     },
     kubeconfig: (family = 4) =>
       kubeconfig.replace(CONTROL_PLANE[4], family === 4 ? CONTROL_PLANE[4] : `[${CONTROL_PLANE[6]}]`),
+    spareKubeconfig: () => spareKubeconfig,
     apply: async (object) => {
       const { collection, path } = locate(object);
       const present = await get(path);

@@ -29,6 +29,6 @@ function parseJson(text: string): unknown {
 }
 
 /** @returns the answer that carries the error */
-export function failure(error: StatusError): Response {
-  return Response.json(error.toStatus(), { status: error.code });
+export function failure(error: StatusError, headers: Readonly<Record<string, string>> = {}): Response {
+  return Response.json(error.toStatus(), { status: error.code, headers });
 }

@@ -30,9 +30,13 @@ export class Rest {
   readonly #store: ObjectStore;
   readonly #objects: ObjectApi;
   readonly #pages = new Pages();
+  readonly #tokens: Set<string>;
   readonly watches: Watches;
+  /** Lists are empty and of the first version, and there is no history. */
+  forgetful = false;
 
   constructor(private readonly options: RestOptions) {
+    this.#tokens = new Set(options.tokens);
     this.#store = new ObjectStore(options.historySize);
     this.#objects = new ObjectApi(this.#store);
     this.watches = new Watches(this.#store);
@@ -42,6 +46,11 @@ export class Rest {
   /** Creates an object without a request. @throws StatusError */
   create(path: string, body: unknown): StoredObject {
     return this.#objects.create(this.#target(path), body);
+  }
+
+  /** Lets the token in no more. */
+  revoke(token: string): void {
+    this.#tokens.delete(token);
   }
 
   /** Forgets history and continue tokens, and ends the watches. */
@@ -63,7 +72,7 @@ export class Rest {
 
   #authenticate(request: Request): void {
     const token = /^Bearer (.+)$/i.exec(request.headers.get("authorization") ?? "")?.[1];
-    if (token === undefined || !this.options.tokens.includes(token)) {
+    if (token === undefined || !this.#tokens.has(token)) {
       throw new StatusError(401, "Unauthorized", "Unauthorized");
     }
   }
@@ -106,6 +115,7 @@ export class Rest {
     const limit = parseCount(query, "limit", 0);
     const token = query.get("continue");
     if (token) return Response.json(this.#pages.next(target.resource, token, limit));
+    if (this.forgetful) return Response.json(this.#pages.first(target.resource, { version: 1, objects: [] }, limit));
     const version = this.#store.version;
     if (parseCount(query, "resourceVersion", 0) > version) {
       throw new StatusError(
@@ -122,6 +132,7 @@ export class Rest {
     if (query.has("sendInitialEvents")) {
       throw new StatusError(422, "Invalid", "sendInitialEvents: Forbidden: sendInitialEvents is forbidden for watch");
     }
+    if (this.forgetful) throw gone("too old resource version");
     const since = parseCount(query, "resourceVersion", 0) || undefined;
     if (since !== undefined && this.options.gone === "http" && this.#store.changesSince(since) === undefined) {
       throw gone(`too old resource version: ${since} (${this.#store.version})`);

@@ -19,6 +19,7 @@ export interface WatchOptions {
 export class Watches {
   readonly #running = new Set<Watch>();
   #silent = false;
+  #longestMs = Infinity;
 
   constructor(private readonly store: ObjectStore) {
     store.onChange(() => this.#pump());
@@ -28,6 +29,7 @@ export class Watches {
   open(options: WatchOptions): ReadableStream<Uint8Array> {
     const watch = new Watch(this.store, {
       ...options,
+      timeoutMs: Math.min(options.timeoutMs, this.#longestMs),
       isSilent: () => this.#silent,
       onEnd: () => this.#running.delete(watch),
     });
@@ -40,6 +42,11 @@ export class Watches {
   setSilent(silent: boolean): void {
     this.#silent = silent;
     this.#pump();
+  }
+
+  /** How long a watch may last at most, whatever it asks for. Running ones are not touched. */
+  limit(ms: number): void {
+    this.#longestMs = ms;
   }
 
   /** Ends every watch. */

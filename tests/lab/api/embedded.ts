@@ -34,7 +34,8 @@ export async function startEmbeddedApi(options: EmbeddedOptions): Promise<ApiSer
   });
   for (const file of crds) rest.create(DEFINITIONS, load(await Deno.readTextFile(file)));
   const [cert, key] = [await Deno.readTextFile(credentials.certFile), await Deno.readTextFile(credentials.keyFile)];
-  const listener = new Listener(rest, { hostname: options.hostname, port: options.port, cert, key });
+  const { hostname, port } = options;
+  const listener = new Listener(rest, { hostname, port, cert, key, tokens: credentials.tokens });
   let stopped = false;
   const stop = async (): Promise<void> => {
     if (stopped) return;
@@ -50,6 +51,8 @@ interface ListenOptions {
   readonly port: number;
   readonly cert: string;
   readonly key: string;
+  /** user -> token */
+  readonly tokens: Readonly<Record<string, string>>;
 }
 
 /** The listening socket and the ways in which it fails. */
@@ -58,7 +61,7 @@ class Listener implements ApiFaults {
   #server: Deno.HttpServer<Deno.NetAddr> | undefined;
   #closing = new AbortController();
   #thaw: PromiseWithResolvers<void> | undefined;
-  #failing: number | undefined;
+  #failing: { readonly status: number; readonly headers: Record<string, string> } | undefined;
 
   constructor(private readonly rest: Rest, private readonly options: ListenOptions) {
     this.#server = this.#listen(options.port);
@@ -80,8 +83,33 @@ class Listener implements ApiFaults {
     await server?.finished;
   }
 
-  fail(status: number): Promise<void> {
-    this.#failing = status;
+  fail(status: number, { retryAfterSeconds }: { retryAfterSeconds?: number } = {}): Promise<void> {
+    const headers = retryAfterSeconds === undefined ? {} : { "retry-after": `${retryAfterSeconds}` };
+    this.#failing = { status, headers };
+    this.rest.watches.cut();
+    return Promise.resolve();
+  }
+
+  stall(): Promise<void> {
+    this.rest.watches.setSilent(true);
+    return Promise.resolve();
+  }
+
+  hurry(): Promise<void> {
+    this.rest.watches.limit(1000);
+    this.rest.watches.cut();
+    return Promise.resolve();
+  }
+
+  forget(): Promise<void> {
+    this.rest.forgetful = true;
+    this.rest.watches.cut();
+    return Promise.resolve();
+  }
+
+  revoke(user: string): Promise<void> {
+    this.rest.revoke(this.options.tokens[user] ?? "");
+    this.rest.watches.cut();
     return Promise.resolve();
   }
 
@@ -90,6 +118,8 @@ class Listener implements ApiFaults {
     this.#thaw?.resolve();
     this.#thaw = undefined;
     this.rest.watches.setSilent(false);
+    this.rest.watches.limit(Infinity);
+    this.rest.forgetful = false;
     this.#server ??= this.#listen(this.port);
     return Promise.resolve();
   }
@@ -110,7 +140,10 @@ class Listener implements ApiFaults {
 
   async #answer(request: Request): Promise<Response> {
     await this.#thaw?.promise;
-    if (this.#failing !== undefined) return failure(new StatusError(this.#failing, "InternalError", "told to fail"));
+    if (this.#failing !== undefined) {
+      const { status, headers } = this.#failing;
+      return failure(new StatusError(status, "InternalError", "told to fail"), headers);
+    }
     return await this.rest.handle(request);
   }
 }

@@ -101,9 +101,11 @@ class ControlPlane implements ApiFaults {
     await this.#apiServer?.stop("SIGKILL");
   }
 
-  fail(): Promise<void> {
-    return Promise.reject(new Error("Cannot make the real API server fail on purpose: it has no such switch"));
-  }
+  readonly fail = refuseFault;
+  readonly stall = refuseFault;
+  readonly hurry = refuseFault;
+  readonly forget = refuseFault;
+  readonly revoke = refuseFault;
 
   async recover(): Promise<void> {
     this.#apiServer?.signal("SIGCONT");
@@ -143,6 +145,10 @@ class ControlPlane implements ApiFaults {
     const { code } = await (await this.plan.spawn(name, argv)).ended;
     if (code !== 0) throw new Error(`Cannot run ${argv.join(" ")}: exit code ${code}`);
   }
+}
+
+function refuseFault(): Promise<never> {
+  return Promise.reject(new Error("Cannot make the real API server fail on purpose: it has no such switch"));
 }
 
 const COMPACT_SCRIPT = `
