@@ -1,10 +1,20 @@
 /** When the plugin can be served, and what it does when it cannot. */
 import { assert, assertEquals, assertGreater, assertMatch } from "@std/assert";
 import { AGENT_SOCKET, CONFLIST, TOMBSTONE_DIR } from "../../src/paths/paths.ts";
+import { record } from "../lab/json.ts";
 import { createLab } from "../lab/lab.ts";
 import type { LabNode } from "../lab/node.ts";
 import { exists, until } from "../lab/until.ts";
-import { allocationsOf, configOf, configPath, expectPing, kernelOf, startCluster, untilLogged } from "./_cluster.ts";
+import {
+  allocationsOf,
+  configOf,
+  configPath,
+  expectPing,
+  kernelOf,
+  startCluster,
+  untilCondition,
+  untilLogged,
+} from "./_cluster.ts";
 import { addSandbox, callPlugin, createSandbox, PLUGIN, type PluginAnswer } from "./_sandbox.ts";
 
 const STARTS_LATE_MS = 5000;
@@ -12,7 +22,7 @@ const NOTHING = { links: [], routes: [], grants: [] };
 
 const statusOf = async (node: LabNode): Promise<unknown> => (await callPlugin(node, "STATUS")).code ?? 0;
 
-Deno.test("STATUS and conflist follow a node from its first start to lost sessions", async (t) => {
+Deno.test("STATUS and conflist follow a node from its first start to lost sessions (T-CNI-24)", async (t) => {
   await using lab = await createLab({ nodes: 1 });
   const node = lab.node("node-a");
   await node.startAgent();
@@ -49,6 +59,18 @@ Deno.test("STATUS and conflist follow a node from its first start to lost sessio
       return status !== 50 && { status };
     });
     assertEquals(first, { status: 0 });
+  });
+  await t.step("a full pool never fails STATUS", async () => {
+    const pool = async (cidr4: string): Promise<void> => {
+      const { metadata } = await lab.api.patch(configPath(node), { spec: { cidr4: [cidr4] } });
+      await untilCondition(lab, node, { reason: "Accepted", generation: Number(record(metadata)["generation"]) });
+    };
+    await pool("203.0.113.60/30");
+    const only = await addSandbox(node);
+    const beyond = await createSandbox(node);
+    assertEquals([(await beyond.call("ADD")).code, await statusOf(node)], [11, 0]);
+    await only.remove();
+    await pool(node.spec.cidr4);
   });
   await t.step("a deleted NodeConfig stays in force, and the conflist stays for good (T-REL-37)", async () => {
     await lab.api.delete(configPath(node));

@@ -48,15 +48,13 @@ export const CNI_CASES: readonly Case[] = [
     id: "T-CNI-22",
     asks: "GC with every shape of list: only the stale goes, absent is refused, errors at the end",
     decided: "null and the empty list free only what has neither netns nor veth",
-    pending: "under way",
   },
-  { id: "T-CNI-23", asks: "GC while an ADD is under way: kept", pending: "under way" },
+  { id: "T-CNI-23", asks: "GC while an ADD is under way: kept" },
   {
     id: "T-CNI-24",
     asks: "STATUS: agent up, down, starting, BIRD down, pool full",
     decided:
       "50 only while no ADD can be served, 51 only before the first session of this boot; a full pool never fails it: the runtime would evict the node's pods",
-    pending: "under way",
   },
   { id: "T-CNI-25", asks: "STATUS and GC under 1.0.0: code 1" },
   { id: "T-CNI-26", asks: "plugin killed at every 10 ms of ADD, then DEL, then another ADD: no leak" },
@@ -67,7 +65,6 @@ export const CNI_CASES: readonly Case[] = [
     id: "T-CNI-30",
     asks:
       "chained with portmap, bandwidth, tuning, and second after another: prevResult passes through, DEL in reverse",
-    pending: "under way",
   },
   { id: "T-CNI-31", asks: "annotations by way of the runtime: the same effect as the API's" },
   { id: "T-CNI-32", asks: "addresses in the result: IPv4 first, then IPv6, anycast not first", pending: "anycast" },
@@ -75,5 +72,5 @@ export const CNI_CASES: readonly Case[] = [
     id: "T-CNI-33",
     asks: "110 ADDs at once, then 110 DELs: unique, all freed, in time, memory within budget",
   },
-  { id: "T-CNI-34", asks: "VERSION as a process: under 100 ms", pending: "under way" },
+  { id: "T-CNI-34", asks: "VERSION as a process: under 100 ms" },
 ];
