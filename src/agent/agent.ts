@@ -15,6 +15,8 @@ import type { TombstoneReplay } from "./tombstone_replay.ts";
 /** Milliseconds between sweeps of the garbage collector, and looks at BIRD. */
 const COLLECT_MS = 5_000;
 const SESSIONS_MS = 2_000;
+/** BIRD may have been started anew with another file, and the conflist be gone: nobody tells. Where nothing is, it costs no process. */
+const ADVERTISE_MS = 10_000;
 /** The Node's condition is a heartbeat (spec section 10). */
 const NODE_CONDITION_MS = 60_000;
 /** The NodeConfig's status is written at most once in this time. */
@@ -90,6 +92,7 @@ export class Agent {
     this.#node.ring("start");
     this.#collect.ring("start");
     const watched = this.parts.watchDrift({ signal, ring: (tick) => this.#node.ring(tick) });
+    void this.#node.ringEvery(ADVERTISE_MS, { tick: ADDRESSES, signal });
     void this.#sessions.ringEvery(SESSIONS_MS, { tick: "timer", signal });
     void this.#collect.ringEvery(COLLECT_MS, { tick: "timer", signal });
     void this.#condition.ringEvery(NODE_CONDITION_MS, { tick: "heartbeat", signal });

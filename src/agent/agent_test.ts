@@ -3,6 +3,7 @@ import type { BirdOutcome } from "../bird/bird_driver.ts";
 import { systemClock } from "../clock/clock.ts";
 import { Agent, type AgentParts } from "./agent.ts";
 import { CONFIG, logger } from "./_agent_fixture.ts";
+import type { DriftTick } from "./drift_watch.ts";
 import type { SessionView } from "./session_monitor.ts";
 
 const AWAY: BirdOutcome = { applied: false, reason: "unreachable", message: "no answer" };
@@ -110,6 +111,41 @@ Deno.test("no pass runs for a BIRD that is away, and one does when it answers ag
   view = { sessions: [], everEstablished: false };
   await systemClock.sleep(3_000 / FASTER);
   assertEquals(passes(), 2);
+  stop.abort();
+  await ran;
+});
+
+Deno.test("the agent looks at what was told to have changed, at no more, and again after a look that failed", async () => {
+  const looks: string[] = [];
+  let failures = 1;
+  const look = (what: string) => (): Promise<void> => {
+    looks.push(what);
+    return what === "links" && failures-- > 0 ? Promise.reject(new Error("no ip")) : Promise.resolve();
+  };
+  let ring: (tick: DriftTick) => void = () => {};
+  const { agent } = agentOf(() => ({
+    reconciler: {
+      ...reconcilerOf(look("")),
+      pass: ({ full }) => look(full ? "everything" : "node")(),
+      ...{ announce: look("routes"), repairLinks: look("links"), repairGuard: look("guard") },
+    },
+    watchDrift: (listener) => Promise.resolve(void (ring = listener.ring)),
+  }));
+  const stop = new AbortController();
+  const ran = agent.run(stop.signal);
+  const after = async (ticks: readonly DriftTick[]): Promise<string[]> => {
+    ticks.forEach(ring);
+    await systemClock.sleep(10);
+    return looks.splice(0);
+  };
+  assertEquals(await after([]), ["node"]);
+  assertEquals(await after(["guard"]), ["guard"]);
+  assertEquals(await after(["links"]), ["links"]);
+  await systemClock.sleep(2_000 / FASTER);
+  assertEquals(await after([]), ["node", "links"]);
+  assertEquals(await after(["settings", "guard"]), ["node", "links", "guard"]);
+  assertEquals(await after(["network"]), ["node"]);
+  assertEquals(await after(["drift", "links", "guard"]), ["everything"]);
   stop.abort();
   await ran;
 });

@@ -97,8 +97,8 @@ export async function composeAgent(
   await node.recover();
   const { ledger, reconciler } = node;
   const read = sysctls.read.bind(sysctls);
-  const settings = new SettingWatch({ ledger, node: () => reconciler.host, read, clock });
-  const drift = { ip: IP, nft: NFT, source: runner, network: () => reconciler.host?.network };
+  const settings = new SettingWatch({ ledger, node: reconciler, read, clock });
+  const drift = { ip: IP, nft: NFT, source: runner, network: () => reconciler.network };
   const listener = await listen(AGENT_SOCKET);
   const server = new RpcServer({ listener, handle: (...request) => node.service.handle(...request), logger });
   const reporter = new StatusReporter({ nodeName, kube, clock, logger });

@@ -4,13 +4,12 @@ import { keepFollowing } from "../exec/keep_following.ts";
 import { IP_MONITOR, isLoss, parseIpEvent } from "../exec/parse_ip_event.ts";
 import type { HostNetwork } from "../host/host_driver.ts";
 import { isNews } from "../host/is_news.ts";
-import { PathTracker } from "../link/path_tracker.ts";
 import type { Logger } from "../log/logger.ts";
 import type { SignedPacketGuard } from "../nft/system_packet_guard.ts";
 import type { TransactionMark } from "../nft/transaction_mark.ts";
 import { TransactionTracker } from "../nft/transaction_tracker.ts";
 import type { AllocationLedger } from "./allocation_ledger.ts";
-import { attachmentOf } from "./attachment_state.ts";
+import { PathWatch } from "./path_watch.ts";
 import type { SettingWatch } from "./setting_watch.ts";
 import { Throttle } from "./throttle.ts";
 
@@ -67,17 +66,10 @@ export async function watchDrift(deps: DriftWatchDependencies, listener: DriftLi
 
 async function watchIp(deps: DriftWatchDependencies, { signal, ring }: DriftListener): Promise<void> {
   const { clock, ledger, ip } = deps;
-  const paths = new PathTracker();
-  const everything = new Throttle(() => ring("drift"), { ...BURST, clock, signal });
-  const network = new Throttle(() => ring("network"), { ...BURST, clock, signal });
-  const links = new Throttle(() => {
-    const broken = paths.broken(ledger.all().map((each) => ({ ...attachmentOf(each), state: each.state })));
-    // An ADD under way is judged once it has ended.
-    if (broken.some(({ state }) => state === "pending")) links.ring();
-    if (!broken.some(({ state }) => state === "committed")) return;
-    paths.reset();
-    ring("links");
-  }, { ...BURST, clock, signal });
+  const burst = { ...BURST, clock, signal };
+  const everything = new Throttle(() => ring("drift"), burst);
+  const network = new Throttle(() => ring("network"), burst);
+  const paths = new PathWatch({ ...burst, ledger, broken: () => ring("links") });
   await keepFollowing({
     ...{ ...deps, signal, maxLines: Infinity },
     argv: [ip, ...IP_MONITOR],
@@ -86,7 +78,7 @@ async function watchIp(deps: DriftWatchDependencies, { signal, ring }: DriftList
       if (isLoss(line)) everything.ring();
       const event = parseIpEvent(line);
       if (event === undefined) return;
-      if (paths.hear(event)) links.ring();
+      paths.hear(event);
       const known = deps.network();
       if (known !== undefined && isNews(event, known)) network.ring();
     },

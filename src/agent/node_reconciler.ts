@@ -61,7 +61,8 @@ export class NodeReconciler {
   #guarded: string | undefined;
   #view: NodeView | undefined;
   #basis: Basis | undefined;
-  #host: { readonly state: HostState; readonly network: HostNetwork } | undefined;
+  #network: HostNetwork | undefined;
+  #hostState: HostState | undefined;
   /** node name -> prefixes of its pods, as far as known */
   readonly #prefixesOf = new Map<string, readonly Prefix[]>();
   /** The last NodeConfig that was in force, over restarts of the agent. */
@@ -83,9 +84,14 @@ export class NodeReconciler {
     return this.#terms !== undefined;
   }
 
-  /** What the node as a whole should be, and its network as last read. */
-  get host(): { readonly state: HostState; readonly network: HostNetwork } | undefined {
-    return this.#host;
+  /** The node's own network as last read. */
+  get network(): HostNetwork | undefined {
+    return this.#network;
+  }
+
+  /** What the node as a whole should be; undefined while no NodeConfig is in force. */
+  get hostState(): HostState | undefined {
+    return this.#hostState;
   }
 
   /** What STATUS is answered from. */
@@ -115,7 +121,7 @@ export class NodeReconciler {
   async pass(options: { full: boolean }): Promise<void> {
     const { nodeConfigs, host, nodeName } = this.deps;
     if (!nodeConfigs.synced && this.#terms === undefined) return;
-    const network = await host.read();
+    const network = this.#network = await host.read();
     const inForce = this.#remembered;
     const resolution = resolveNodeConfig({ nodeName, readings: nodeConfigs.items, network, inForce });
     this.#note(resolution);
@@ -178,8 +184,8 @@ export class NodeReconciler {
   async #applyHost(config: NodeConfig, network: HostNetwork): Promise<void> {
     const blackholes = [...config.cidr6, ...config.cidr4];
     const families = [...new Set(blackholes.map(({ family }) => family))];
-    this.#host = { state: { blackholes, families }, network };
-    for (const what of await this.deps.host.apply(this.#host.state, network)) {
+    this.#hostState = { blackholes, families };
+    for (const what of await this.deps.host.apply(this.#hostState, network)) {
       this.deps.logger.info("node changed", { what });
     }
   }

@@ -11,8 +11,11 @@ const SLICE = 25;
 
 export interface SettingWatchDependencies {
   readonly ledger: Pick<AllocationLedger, "all">;
-  /** What the node as a whole should be; undefined until that is known. */
-  node(): { readonly state: HostState; readonly network: HostNetwork } | undefined;
+  readonly node: {
+    /** What the node as a whole should be, and its network; undefined until that is known. */
+    readonly hostState: HostState | undefined;
+    readonly network: HostNetwork | undefined;
+  };
   readonly read: ReadSetting;
   readonly clock: Clock;
 }
@@ -55,9 +58,9 @@ export class SettingWatch {
   }
 
   #ofNode(): string[] {
-    const node = this.deps.node();
-    if (node === undefined) return [];
-    return planSettings(node.state, { network: node.network, read: this.deps.read }).map(([name]) => name);
+    const { read, node: { hostState, network } } = this.deps;
+    if (hostState === undefined || network === undefined) return [];
+    return planSettings(hostState, { network, read }).map(([name]) => name);
   }
 
   #of(allocation: Parameters<typeof attachmentOf>[0]): readonly string[] {

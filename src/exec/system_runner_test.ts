@@ -213,3 +213,38 @@ Deno.test("close() before the first call starts nothing", async () => {
   const conversation = createSystemRunner().converse(shellProtocol({ argv: ["/does/not/exist"] }));
   await conversation.close();
 });
+
+Deno.test("follow() hears every line of both outputs as it comes, and the last without its newline", async () => {
+  const heard: string[] = [];
+  const { signal } = new AbortController();
+  const how = await createSystemRunner().follow(shell("echo one; echo two >&2; seq 3000; printf end; exit 3"), {
+    signal,
+    hear: (line) => heard.push(line),
+  });
+  assertEquals(how, "it ended with exit code 3");
+  assertEquals(heard.length, 3003);
+  for (const line of ["one", "two", "1", "3000", "end"]) assert(heard.includes(line), line);
+});
+
+Deno.test("follow() kills and reaps its process when it is told to, and hears nothing more", async () => {
+  const stop = new AbortController();
+  const pids: number[] = [];
+  const ended = createSystemRunner().follow(shell("echo $$; exec sleep 30"), {
+    signal: stop.signal,
+    hear: (line) => {
+      pids.push(Number(line));
+      stop.abort();
+    },
+  });
+  assertEquals(await ended, "it was ended by SIGKILL");
+  assertEquals(pids.map(isAlive), [false]);
+});
+
+Deno.test("follow() says when a process cannot be started", async () => {
+  const { signal } = new AbortController();
+  await assertRejects(
+    () => createSystemRunner().follow(["/nowhere"], { signal, hear: () => {} }),
+    Error,
+    "does not start",
+  );
+});

@@ -2,6 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import type { Argv, CommandResult } from "../exec/command_runner.ts";
 import { parsePrefix } from "../ip/address.ts";
 import type { DefaultRoute, HostNetwork, HostState } from "./host_driver.ts";
+import { planSettings } from "./plan_settings.ts";
 import { createHostDriver } from "./system_host_driver.ts";
 
 const FORWARDING4 = "ipv4/ip_forward";
@@ -83,4 +84,25 @@ Deno.test("apply() returns what it changed, in words", async () => {
     "link set dev lo up",
     "route add blackhole 203.0.113.0/24 proto 70 metric 20",
   ]);
+});
+
+Deno.test("planSettings() keeps every link listening that listens before forwarding, for its router may speak later", () => {
+  const settings = new Map(Object.entries({ ...STOCK, [FORWARDING4]: "1", [FORWARDING6]: "0" }));
+  const links = { listens: "1", deaf: "0", told: "2" };
+  for (const [link, accepts] of Object.entries(links)) {
+    settings.set(`ipv6/conf/${link}/accept_ra`, accepts).set(`ipv6/conf/${link}/forwarding`, "0");
+  }
+  settings.set("ipv6/conf/forwards/accept_ra", "1").set("ipv6/conf/forwards/forwarding", "1");
+  const network = {
+    addresses: [],
+    defaultRoutes: [],
+    mtus: new Map([...Object.keys(links), "forwards", "gone"].map((link) => [link, 1500])),
+  };
+  const plan = (): string[] =>
+    planSettings({ families: [6], blackholes: [] }, { network, read: (name) => settings.get(name) }).map(([name]) =>
+      name
+    );
+  assertEquals(plan(), ["ipv6/conf/listens/accept_ra", FORWARDING6, "ipv6/fib_multipath_hash_policy"]);
+  settings.set(FORWARDING6, "1");
+  assertEquals(plan(), ["ipv6/fib_multipath_hash_policy"]);
 });

@@ -122,25 +122,29 @@ export interface KernelView {
   readonly links: readonly string[];
   /** `address link` of the routes to pods. */
   readonly routes: readonly string[];
-  /** `address link` of the sources that are let through. */
+  /** `address link` of the sources that are let through; an IPv4 one that inet and arp do not agree on says so. */
   readonly grants: readonly string[];
 }
 
 /** @returns everything in order, so that two views compare */
 export async function kernelOf(node: LabNode): Promise<KernelView> {
   const json = async (...argv: string[]): Promise<unknown> => JSON.parse((await node.output(argv)).trim() || "[]");
-  const [links, four, six, ...sets] = await Promise.all([
+  const [links, four, six, own4, own6, arp4] = await Promise.all([
     json("ip", "-j", "link", "show", "type", "veth"),
     json("ip", "-j", "-4", "route", "show", "proto", "70"),
     json("ip", "-j", "-6", "route", "show", "proto", "70"),
     json("nft", "-j", "list", "set", "inet", "flock", "own4"),
     json("nft", "-j", "list", "set", "inet", "flock", "own6"),
+    json("nft", "-j", "list", "set", "arp", "flock", "own4"),
   ]);
+  const [inet, arp] = [new Set(grantsIn(own4)), new Set(grantsIn(arp4))];
+  const torn = inet.symmetricDifference(arp);
+  const grants = [...inet.union(arp)].map((grant) => torn.has(grant) ? `${grant} in one of inet and arp` : grant);
   const routes = [...records(four), ...records(six)].filter(({ type }) => type !== "blackhole");
   return {
     links: records(links).map(({ ifname }) => String(ifname)).filter((name) => /^flock[0-9a-f]{8}$/.test(name)).sort(),
     routes: routes.map(({ dst, dev }) => `${dst} ${dev}`).sort(),
-    grants: sets.flatMap(grantsIn).sort(),
+    grants: [...grants, ...grantsIn(own6)].sort(),
   };
 }
 

@@ -38,7 +38,7 @@ const RELIABILITY: readonly Case[] = [
   { id: "T-REL-24", asks: "CIDR edited under live pods: they keep theirs, new ones get new" },
   { id: "T-REL-25", asks: "two containers of one pod, DEL of the first: the second lives" },
   { id: "T-REL-26", asks: "stale veth, route or rule in the way: ADD works, the stale one goes" },
-  { id: "T-REL-27", asks: "MAC of a host end changed by somebody else: never, or put back", pending: "under way" },
+  { id: "T-REL-27", asks: "MAC of a host end changed by somebody else: never, or put back" },
   { id: "T-REL-28", asks: "each link, route, address and nft object removed singly: put back" },
   { id: "T-REL-29", asks: "the first packet after ADD passes, both ways" },
   { id: "T-REL-30", asks: "an IPv6 bind right after ADD works" },
@@ -63,9 +63,9 @@ const RELIABILITY: readonly Case[] = [
   { id: "T-REL-49", asks: "names of 63 and 253 characters in nft comments", pending: "NetworkPolicy" },
   { id: "T-REL-50", asks: "tables by a newer nft on the node: ours still works", pending: "NetworkPolicy" },
   { id: "T-REL-51", asks: "nft flush ruleset: back within 2 s, no crash" },
-  { id: "T-REL-52", asks: "foreign tables of every kind: untouched, and no obstacle", pending: "under way" },
+  { id: "T-REL-52", asks: "foreign tables of every kind: untouched, and no obstacle" },
   { id: "T-REL-53", asks: "50 000 elements in one transaction", pending: "NetworkPolicy" },
-  { id: "T-REL-54", asks: "a set corrupted by hand is put right", pending: "under way" },
+  { id: "T-REL-54", asks: "a set corrupted by hand is put right" },
 ];
 
 const BGP: readonly Case[] = [

@@ -1,0 +1,84 @@
+import { assert, assertEquals } from "@std/assert";
+import { hostLinkName } from "../hash/container_hash.ts";
+import type { Allocation } from "../ipam/allocation.ts";
+import { planSysctls } from "../link/plan_attachment.ts";
+import { attachmentOf } from "./attachment_state.ts";
+import { SettingWatch } from "./setting_watch.ts";
+
+const PODS = Array.from({ length: 60 }, (_, index): Allocation => ({
+  ...{ containerId: `c${index}`, ifname: "eth0", netns: `/run/netns/c${index}`, hostLink: hostLinkName(`c${index}`) },
+  ...{ podMac: "02:00:00:00:00:01", mtu: 1500, ipv4: `10.0.0.${index}`, state: "committed", createdAt: 0 },
+}));
+
+/** A node of these pods whose sysctls are as they should be; the clock is the test's. */
+function openWatch(): { watch: SettingWatch; settings: Map<string, string>; tick(): Promise<void> } {
+  const settings = new Map<string, string>([["ipv4/ip_forward", "1"], ["ipv4/fib_multipath_hash_policy", "1"]]);
+  for (const pod of PODS) {
+    settings.set(`ipv4/conf/${pod.hostLink}/forwarding`, "1");
+    for (const [name, value] of planSysctls(attachmentOf(pod))) settings.set(name, value);
+  }
+  let wake = (): void => {};
+  const watch = new SettingWatch({
+    ledger: { all: () => PODS },
+    node: {
+      hostState: { blackholes: [], families: [4] },
+      network: { addresses: [], defaultRoutes: [], mtus: new Map() },
+    },
+    read: (name) => settings.get(name),
+    clock: {
+      ...{ monotonic: () => 0, wall: () => 0 },
+      sleep: (ms, signal) =>
+        ms === 0 ? Promise.resolve() : new Promise((resolve, reject) => {
+          wake = resolve;
+          signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
+        }),
+    },
+  });
+  const tick = async (): Promise<void> => {
+    wake();
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  };
+  return { watch, settings, tick };
+}
+
+Deno.test("SettingWatch names what differs of node and pods, and links that are gone", async () => {
+  const { watch, settings } = openWatch();
+  assertEquals(await watch.differences(), []);
+  const [first, last] = [hostLinkName("c0"), hostLinkName("c59")];
+  settings.set("ipv4/ip_forward", "0").set(`ipv4/conf/${last}/rp_filter`, "2").delete(`ipv4/conf/${first}/forwarding`);
+  assertEquals(await watch.differences(), [
+    "ipv4/ip_forward",
+    `host link ${first} is missing`,
+    `sysctl ipv4/conf/${last}/rp_filter is 2 instead of 0`,
+  ]);
+});
+
+Deno.test("SettingWatch tells of a change at once, and of what stays so ever less often", async () => {
+  const { watch, settings, tick } = openWatch();
+  const stop = new AbortController();
+  const told: number[] = [];
+  let ticks = 0;
+  const ran = watch.run({ changed: () => told.push(ticks), signal: stop.signal });
+  const advance = async (times: number): Promise<void> => {
+    for (let time = 0; time < times; time++) {
+      ticks++;
+      await tick();
+    }
+  };
+  await advance(3);
+  assertEquals(told, []);
+  settings.set("ipv4/ip_forward", "0");
+  await advance(10);
+  assertEquals(told, [4, 5, 7, 11]);
+  settings.set("ipv4/fib_multipath_hash_policy", "0");
+  await advance(1);
+  assertEquals(told.at(-1), 14);
+  settings.set("ipv4/ip_forward", "1").set("ipv4/fib_multipath_hash_policy", "1");
+  await advance(1);
+  settings.set("ipv4/ip_forward", "0");
+  await advance(1);
+  assertEquals(told.at(-1), 16);
+  stop.abort();
+  await ran;
+  assert(told.length === 6);
+});

@@ -1,0 +1,107 @@
+import { assertEquals } from "@std/assert";
+import type { Clock } from "../clock/clock.ts";
+import { createLogger } from "../log/logger.ts";
+import type { Hearing } from "./command_runner.ts";
+import { keepFollowing } from "./keep_following.ts";
+
+const logger = createLogger(() => {}, { level: "error", now: () => 0 });
+
+interface World {
+  /** Every life of the process so far; `end` ends one. */
+  readonly lives: { readonly hearing: Hearing; end(how: string): void }[];
+  readonly heard: string[];
+  /** How often it was said to listen. */
+  listening: number;
+  /** Moves the clock and lets everything run that waits. */
+  pass(ms: number): Promise<void>;
+  readonly stop: AbortController;
+  readonly done: Promise<void>;
+}
+
+/** A clock by hand. */
+function handClock(): Clock & { pass(ms: number): Promise<void> } {
+  let now = 0;
+  let sleepers: { at: number; wake(): void }[] = [];
+  return {
+    monotonic: () => now,
+    wall: () => now,
+    sleep: (ms, signal) =>
+      new Promise((resolve, reject) => {
+        signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
+        sleepers.push({ at: now + ms, wake: resolve });
+      }),
+    pass: async (ms) => {
+      now += ms;
+      const due = sleepers.filter(({ at }) => at <= now);
+      sleepers = sleepers.filter(({ at }) => at > now);
+      for (const { wake } of due) wake();
+      await new Promise((resolve) => setTimeout(resolve, 0));
+    },
+  };
+}
+
+function openWorld({ maxLines = Infinity }: { maxLines?: number } = {}): World {
+  const clock = handClock();
+  const stop = new AbortController();
+  const lives: World["lives"] = [];
+  const heard: string[] = [];
+  const world = { lives, heard, listening: 0, pass: clock.pass, stop };
+  const done = keepFollowing({
+    source: {
+      follow: (_argv, hearing) =>
+        new Promise((resolve) => {
+          hearing.signal.addEventListener("abort", () => resolve("killed"), { once: true });
+          lives.push({ hearing, end: resolve });
+        }),
+    },
+    ...{ argv: ["/bin/monitor"], clock, logger, signal: stop.signal, maxLines },
+    hear: (line) => heard.push(line),
+    listening: () => world.listening++,
+  });
+  return Object.assign(world, { done });
+}
+
+Deno.test("keepFollowing() says that the process listens only after it had the time to begin", async () => {
+  const world = openWorld();
+  await world.pass(499);
+  assertEquals(world.listening, 0);
+  await world.pass(1);
+  assertEquals(world.listening, 1);
+  world.stop.abort();
+  await world.done;
+});
+
+Deno.test("keepFollowing() starts a process that ends anew, later each time, until one has lived for long", async () => {
+  const world = openWorld();
+  for (const wait of [500, 1000, 2000, 4000, 8000, 10_000, 10_000]) {
+    world.lives.at(-1)?.end("it ended with exit code 1");
+    await world.pass(0);
+    const lives = world.lives.length;
+    await world.pass(wait - 1);
+    assertEquals(world.lives.length, lives, `before ${wait}`);
+    await world.pass(1);
+    assertEquals(world.lives.length, lives + 1, `after ${wait}`);
+  }
+  await world.pass(60_000);
+  world.lives.at(-1)?.end("it was ended by SIGKILL");
+  await world.pass(0);
+  await world.pass(500);
+  assertEquals(world.lives.length, 9);
+  world.stop.abort();
+  await world.done;
+});
+
+Deno.test("keepFollowing() starts a process that has printed enough anew, and says again that it listens", async () => {
+  const world = openWorld({ maxLines: 2 });
+  await world.pass(500);
+  for (const line of ["one", "two"]) world.lives[0]?.hearing.hear(line);
+  assertEquals(world.lives[0]?.hearing.signal.aborted, true);
+  await world.pass(0);
+  await world.pass(500);
+  assertEquals([world.lives.length, world.heard], [2, ["one", "two"]]);
+  await world.pass(500);
+  assertEquals(world.listening, 2);
+  world.stop.abort();
+  await world.done;
+  assertEquals(world.lives.every(({ hearing }) => hearing.signal.aborted), true);
+});

@@ -1,0 +1,78 @@
+import { assertEquals } from "@std/assert";
+import { type IpEvent, isLoss, parseIpEvent } from "./parse_ip_event.ts";
+
+const MAC = "02:00:00:00:00:01";
+
+/** What iproute2 6.1 really printed. */
+const LINES: readonly (readonly [line: string, event: IpEvent | undefined])[] = [
+  [
+    `[LINK]3: flock0badcafe@if2: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1400 qdisc noqueue state UP group default \\    link/ether ${MAC} brd ff:ff:ff:ff:ff:ff link-netns x`,
+    { kind: "link", gone: false, index: 3, link: "flock0badcafe", up: true, mtu: 1400, mac: MAC },
+  ],
+  [
+    `[LINK]Deleted 3: flock0badcafe@NONE: <BROADCAST,MULTICAST> mtu 1500 qdisc noop state DOWN group default \\    link/ether ${MAC} brd ff:ff:ff:ff:ff:ff`,
+    { kind: "link", gone: true, index: 3, link: "flock0badcafe", up: false, mtu: 1500, mac: MAC },
+  ],
+  [
+    "[LINK]4: tun0: <POINTOPOINT,NOARP,LOWER_UP> mtu 1420 qdisc noop state DOWN group default \\    link/none ",
+    { kind: "link", gone: false, index: 4, link: "tun0", up: false, mtu: 1420, mac: "" },
+  ],
+  [
+    "[ADDR]Deleted 3: flock0badcafe    inet6 fe80::1/64 scope link nodad \\       valid_lft forever preferred_lft forever",
+    {
+      ...{ kind: "address", gone: true, link: "flock0badcafe", address: "fe80::1", length: 64 },
+      words: ["scope", "link", "nodad", "\\", "valid_lft", "forever", "preferred_lft", "forever"],
+    },
+  ],
+  [
+    "[ADDR]3: up0    inet 10.0.0.1 peer 10.0.0.2/32 scope global up0",
+    { kind: "address", gone: false, link: "up0", address: "10.0.0.1", length: 32, words: ["scope", "global", "up0"] },
+  ],
+  [
+    "[ROUTE]Deleted 10.0.0.7 dev flock0badcafe proto 70 scope link metric 20 ",
+    {
+      ...{ kind: "route", gone: true, family: 4, type: "unicast", destination: "10.0.0.7" },
+      ...{ link: "flock0badcafe", protocol: "70", metric: "20" },
+    },
+  ],
+  [
+    "[ROUTE]Deleted blackhole 2001:db8:f::/64 dev lo proto 70 metric 20 pref medium",
+    {
+      ...{ kind: "route", gone: true, family: 6, type: "blackhole", destination: "2001:db8:f::/64" },
+      ...{ link: "lo", protocol: "70", metric: "20" },
+    },
+  ],
+  [
+    "[ROUTE]local 192.0.2.5 dev up0 table local proto kernel scope host src 192.0.2.5 ",
+    {
+      ...{ kind: "route", gone: false, family: 4, type: "local", destination: "192.0.2.5" },
+      ...{ link: "up0", protocol: "kernel", table: "local" },
+    },
+  ],
+  [
+    "[ROUTE]default dev up0 metric 77 pref medium",
+    { kind: "route", gone: false, family: 6, type: "unicast", destination: "default", link: "up0", metric: "77" },
+  ],
+  [
+    "[NEIGH]10.0.0.7 dev flock0badcafe lladdr 02:00:00:00:00:01 PERMANENT ",
+    { kind: "neighbor", gone: false, link: "flock0badcafe", address: "10.0.0.7", mac: MAC, permanent: true },
+  ],
+  [
+    "[NEIGH]Deleted 10.0.0.7 dev flock0badcafe FAILED ",
+    { kind: "neighbor", gone: true, link: "flock0badcafe", address: "10.0.0.7", mac: "", permanent: false },
+  ],
+  ["[NEXTHOP]id 7 via 192.0.2.1 dev up0", undefined],
+  ["", undefined],
+  ["[LINK]", undefined],
+  ["[ADDR]3: up0", undefined],
+  ["[NEIGH]", undefined],
+];
+
+Deno.test("parseIpEvent() reads what ip monitor prints, and takes nothing else", () => {
+  for (const [line, event] of LINES) assertEquals(parseIpEvent(line), event, line);
+});
+
+Deno.test("isLoss() knows the line that says that messages were lost", () => {
+  assertEquals(isLoss("netlink receive error No buffer space available (105)"), true);
+  assertEquals(LINES.some(([line]) => isLoss(line)), false);
+});
