@@ -1,21 +1,21 @@
 import { assert, assertEquals } from "@std/assert";
 import type { BirdOutcome } from "../bird/bird_driver.ts";
-import { systemClock } from "../clock/clock.ts";
+import { HandClock } from "../../tests/fakes/hand_clock.ts";
 import { Agent, type AgentParts } from "./agent.ts";
 import { CONFIG, logger } from "./_agent_fixture.ts";
 import type { DriftTick } from "./drift_watch.ts";
 import type { SessionView } from "./session_monitor.ts";
 
+/** Longest that a stop takes, in milliseconds. */
+const STOP_MS = 5_000;
 const AWAY: BirdOutcome = { applied: false, reason: "unreachable", message: "no answer" };
 
-/** So many times faster than the machine's is the agent's clock. */
-const FASTER = 100;
-
 /** An agent of parts that do nothing, save what a test says; `done` names what happened, in order. */
-function agentOf(more: (done: string[]) => Partial<AgentParts>): { agent: Agent; done: string[] } {
+function agentOf(more: (done: string[]) => Partial<AgentParts>): { agent: Agent; done: string[]; clock: HandClock } {
   const done: string[] = [];
   const note = (what: string) => (): Promise<void> => Promise.resolve(void done.push(what));
   const stopped = Promise.withResolvers<void>();
+  const clock = new HandClock();
   const outcome = CONFIG;
   const reading = { name: "node-a", uid: "u1", generation: 1, outcome, advertised: [] };
   const agent = new Agent({
@@ -35,14 +35,14 @@ function agentOf(more: (done: string[]) => Partial<AgentParts>): { agent: Agent;
     collector: { sweep: note("sweep") },
     reporter: { reportNodeConfig: note("status"), reportNode: note("condition") },
     server: { serve: () => stopped.promise, stop: () => Promise.resolve(stopped.resolve()) },
-    clock: { ...systemClock, sleep: (ms, signal) => systemClock.sleep(ms / FASTER, signal) },
+    clock,
     logger,
     placeConflist: note("conflist"),
     watchDrift: () => Promise.resolve(),
     close: note("closed"),
     ...more(done),
   });
-  return { agent, done };
+  return { agent, done, clock };
 }
 
 function reconcilerOf(pass: () => Promise<void>, bird: BirdOutcome = { applied: true }): AgentParts["reconciler"] {
@@ -52,43 +52,45 @@ function reconcilerOf(pass: () => Promise<void>, bird: BirdOutcome = { applied: 
   return { ready: true, resolution, view, announce: pass, pass, repairLinks: pass, repairGuard: pass };
 }
 
-async function runFor(agent: Agent, ms: number): Promise<void> {
+/** Runs it for so many milliseconds, and stops it. */
+async function runFor({ agent, clock }: { agent: Agent; clock: HandClock }, ms: number): Promise<void> {
   const stop = new AbortController();
   const ran = agent.run(stop.signal);
-  await systemClock.sleep(ms);
+  await clock.pass(ms);
   stop.abort();
+  await clock.pass(STOP_MS);
   await ran;
 }
 
 Deno.test("a failed pass keeps neither conflist nor status nor the Node's condition from being written", async () => {
-  const { agent, done } = agentOf(() => ({ reconciler: reconcilerOf(() => Promise.reject(new Error("no ip"))) }));
-  await runFor(agent, 10);
-  for (const what of ["conflist", "status", "condition"]) assert(done.includes(what), what);
+  const run = agentOf(() => ({ reconciler: reconcilerOf(() => Promise.reject(new Error("no ip"))) }));
+  await runFor(run, 10);
+  for (const what of ["conflist", "status", "condition"]) assert(run.done.includes(what), what);
 });
 
 Deno.test("a conflist that cannot be written keeps nothing else from being done", async () => {
-  const { agent, done } = agentOf(() => ({ placeConflist: () => Promise.reject(new Error("read-only")) }));
-  await runFor(agent, 10);
-  for (const what of ["status", "condition"]) assert(done.includes(what), what);
+  const run = agentOf(() => ({ placeConflist: () => Promise.reject(new Error("read-only")) }));
+  await runFor(run, 10);
+  for (const what of ["status", "condition"]) assert(run.done.includes(what), what);
 });
 
 Deno.test("a stop ends in time though a request and a driver never do, and API requests end before the loops", async () => {
   const never = (): Promise<void> => new Promise(() => {});
-  const { agent, done } = agentOf((done) => ({
+  const run = agentOf((done) => ({
     server: { serve: never, stop: never },
     close: () => {
       done.push("closing");
       return Promise.reject(new Error("gone"));
     },
   }));
-  await runFor(agent, 10);
-  assertEquals(done.slice(-2), ["kube stopped", "closing"]);
+  await runFor(run, 10);
+  assertEquals(run.done.slice(-2), ["kube stopped", "closing"]);
 });
 
 Deno.test("the collector sweeps though the state cannot be written", async () => {
-  const { agent, done } = agentOf(() => ({ ledger: { flush: () => Promise.reject(new Error("No space left")) } }));
-  await runFor(agent, 12_000 / FASTER);
-  assert(done.includes("sweep"));
+  const run = agentOf(() => ({ ledger: { flush: () => Promise.reject(new Error("No space left")) } }));
+  await runFor(run, 12_000);
+  assert(run.done.includes("sweep"));
 });
 
 Deno.test("no pass runs for a BIRD that is away, and one does when it answers again", async () => {
@@ -99,19 +101,20 @@ Deno.test("no pass runs for a BIRD that is away, and one does when it answers ag
     },
     read: (): Promise<boolean> => Promise.resolve(false),
   };
-  const { agent, done } = agentOf((done) => ({
+  const { agent, done, clock } = agentOf((done) => ({
     sessions,
     reconciler: reconcilerOf(() => Promise.resolve(void done.push("pass")), AWAY),
   }));
   const passes = (): number => done.filter((what) => what === "pass").length;
   const stop = new AbortController();
   const ran = agent.run(stop.signal);
-  await systemClock.sleep(3_000 / FASTER);
+  await clock.pass(3_000);
   assertEquals(passes(), 1);
   view = { sessions: [], everEstablished: false };
-  await systemClock.sleep(3_000 / FASTER);
+  await clock.pass(2_000);
   assertEquals(passes(), 2);
   stop.abort();
+  await clock.pass(STOP_MS);
   await ran;
 });
 
@@ -123,7 +126,7 @@ Deno.test("the agent looks at what was told to have changed, at no more, and aga
     return what === "links" && failures-- > 0 ? Promise.reject(new Error("no ip")) : Promise.resolve();
   };
   let ring: (tick: DriftTick) => void = () => {};
-  const { agent } = agentOf(() => ({
+  const { agent, clock } = agentOf(() => ({
     reconciler: {
       ...reconcilerOf(look("")),
       pass: ({ full }) => look(full ? "everything" : "node")(),
@@ -135,17 +138,18 @@ Deno.test("the agent looks at what was told to have changed, at no more, and aga
   const ran = agent.run(stop.signal);
   const after = async (ticks: readonly DriftTick[]): Promise<string[]> => {
     ticks.forEach(ring);
-    await systemClock.sleep(10);
+    await clock.pass(1);
     return looks.splice(0);
   };
   assertEquals(await after([]), ["node"]);
   assertEquals(await after(["guard"]), ["guard"]);
   assertEquals(await after(["links"]), ["links"]);
-  await systemClock.sleep(2_000 / FASTER);
+  await clock.pass(2_000);
   assertEquals(await after([]), ["node", "links"]);
   assertEquals(await after(["settings", "guard"]), ["node", "links", "guard"]);
   assertEquals(await after(["network"]), ["node"]);
   assertEquals(await after(["drift", "links", "guard"]), ["everything"]);
   stop.abort();
+  await clock.pass(STOP_MS);
   await ran;
 });

@@ -1,11 +1,10 @@
 import { assertEquals } from "@std/assert";
-import { systemClock } from "../clock/clock.ts";
+import { HandClock } from "../../tests/fakes/hand_clock.ts";
 import { parseIpEvent } from "../exec/parse_ip_event.ts";
 import { hostLinkName } from "../hash/container_hash.ts";
 import type { Allocation } from "../ipam/allocation.ts";
 import { PathWatch } from "./path_watch.ts";
 
-const FASTER = 10;
 const LINK = hostLinkName("c1");
 const PENDING: Allocation = {
   ...{ containerId: "c1", ifname: "eth0", netns: "/run/netns/c1", hostLink: LINK, podMac: "02:00:00:00:00:01" },
@@ -24,11 +23,11 @@ interface World extends Disposable {
 
 function openWorld(): World {
   const stop = new AbortController();
-  const clock = { ...systemClock, sleep: (ms: number, signal?: AbortSignal) => systemClock.sleep(ms / FASTER, signal) };
+  const clock = new HandClock();
   let broken = 0;
   const world: { allocations: Allocation[] } = { allocations: [COMMITTED] };
   const watch = new PathWatch({
-    ...{ delayMs: 100, everyMs: 100, clock, signal: stop.signal },
+    ...{ delayMs: 100, everyMs: 500, clock, signal: stop.signal },
     ledger: { all: () => world.allocations },
     broken: () => broken++,
   });
@@ -38,7 +37,7 @@ function openWorld(): World {
       if (event !== undefined) watch.hear(event);
     },
     after: async (ms: number) => {
-      await systemClock.sleep(ms / FASTER);
+      await clock.pass(ms);
       return broken;
     },
     [Symbol.dispose]: () => stop.abort(),

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import type { Clock } from "../clock/clock.ts";
+import { HandClock } from "../../tests/fakes/hand_clock.ts";
 import { createLogger } from "../log/logger.ts";
 import type { Hearing } from "./command_runner.ts";
 import { keepFollowing } from "./keep_following.ts";
@@ -18,34 +18,12 @@ interface World {
   readonly done: Promise<void>;
 }
 
-/** A clock by hand. */
-function handClock(): Clock & { pass(ms: number): Promise<void> } {
-  let now = 0;
-  let sleepers: { at: number; wake(): void }[] = [];
-  return {
-    monotonic: () => now,
-    wall: () => now,
-    sleep: (ms, signal) =>
-      new Promise((resolve, reject) => {
-        signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
-        sleepers.push({ at: now + ms, wake: resolve });
-      }),
-    pass: async (ms) => {
-      now += ms;
-      const due = sleepers.filter(({ at }) => at <= now);
-      sleepers = sleepers.filter(({ at }) => at > now);
-      for (const { wake } of due) wake();
-      await new Promise((resolve) => setTimeout(resolve, 0));
-    },
-  };
-}
-
 function openWorld({ maxLines = Infinity }: { maxLines?: number } = {}): World {
-  const clock = handClock();
+  const clock = new HandClock();
   const stop = new AbortController();
   const lives: World["lives"] = [];
   const heard: string[] = [];
-  const world = { lives, heard, listening: 0, pass: clock.pass, stop };
+  const world = { lives, heard, listening: 0, pass: clock.pass.bind(clock), stop };
   const done = keepFollowing({
     source: {
       follow: (_argv, hearing) =>
