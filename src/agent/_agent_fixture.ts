@@ -23,6 +23,7 @@ import { GarbageCollector } from "./garbage_collector.ts";
 import { LateAdds } from "./late_adds.ts";
 import { PodEvents } from "./pod_events.ts";
 import { PodSource } from "./pod_source.ts";
+import { recover } from "./recover.ts";
 import { TombstoneReplay } from "./tombstone_replay.ts";
 
 export const logger = createLogger(() => {}, { level: "error", now: () => 0 });
@@ -47,8 +48,10 @@ export const CONFIG: NodeConfig = {
 /** A clock that a test moves; sleeping is left to the test. */
 export class TestClock implements Clock {
   now = 1_000_000;
+  /** What somebody set the wall clock ahead by. */
+  skew = 0;
   monotonic = (): number => this.now;
-  wall = (): number => this.now;
+  wall = (): number => this.now + this.skew;
   sleep = (): Promise<void> => new Promise(() => {});
 }
 
@@ -155,13 +158,27 @@ export function replayOf({ ledger, del }: Fixture, notes: LeftTombstone[]): Tomb
   return new TombstoneReplay({ tombstones, ledger, del, queue: new ContainerQueue(), logger });
 }
 
+/** The agent's next life: everything in memory is lost, the packet guard's table too, the kernel's links are not. */
+export async function restart(
+  fixture: Fixture,
+  { tombstones = [], ...options }: FixtureOptions & { tombstones?: LeftTombstone[] } = {},
+): Promise<Fixture> {
+  const { directory, kernel, clock, config } = fixture;
+  const again = await openFixture({ directory, kernel, clock, ...options });
+  again.config = config;
+  again.guard.grants = undefined;
+  const { origin, ledger, guard, del } = again;
+  await recover({ origin, ledger, driver: kernel, guard, del, tombstones: replayOf(again, tombstones), clock, logger });
+  return again;
+}
+
 /** One request as the plugin sends it; the namespace exists unless said otherwise. */
 export function request(
   fixture: Fixture,
   verb: "ADD" | "DEL" | "CHECK" | "GC",
   more: { id?: string; args?: string; startedAt?: number; config?: Record<string, unknown>; netns?: string } = {},
 ): Record<string, unknown> {
-  const { id = "c1", args = "", startedAt = fixture.clock.now, config = {}, netns = `/run/netns/${id}` } = more;
+  const { id = "c1", args = "", startedAt = fixture.clock.wall(), config = {}, netns = `/run/netns/${id}` } = more;
   if (verb === "ADD" && more.netns === undefined) fixture.kernel.namespaces.add(netns);
   const environment = verb === "GC"
     ? {}

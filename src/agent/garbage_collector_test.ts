@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { CniError } from "../cnispec/cni_error.ts";
 import { type Fixture, openFixture, request } from "./_agent_fixture.ts";
-import { GRACE_MS } from "./garbage_collector.ts";
+import { CONFIRM_MS, GRACE_MS } from "./garbage_collector.ts";
 
 const NEITHER: readonly unknown[] = [null, []];
 
@@ -85,4 +85,24 @@ Deno.test("GC goes on over what the kernel keeps, and names it at the end", asyn
   const error = await assertRejects(() => gc(fixture, named("c")), CniError);
   assertEquals([error.code, ids(fixture).sort()], [111, ["a", "c"]]);
   assertStringIncludes(error.message, "a: Error: the kernel keeps it");
+});
+
+Deno.test("a verdict that a new ADD of the container has overtaken frees nothing (T-REL-13)", async () => {
+  await using fixture = await openFixture();
+  await addAll(fixture, "a", "b");
+  for (const id of ["a", "b"]) vanish(fixture, id);
+  await fixture.collector.sweep();
+  fixture.clock.now += CONFIRM_MS;
+  const { kernel } = fixture;
+  const detach = kernel.detach.bind(kernel);
+  const overtaken = Promise.withResolvers<void>();
+  kernel.detach = async (links) => {
+    kernel.detach = detach; // "a" is being freed, "b" is next: it has been judged already
+    await fixture.service.handle(request(fixture, "ADD", { id: "b" }));
+    overtaken.resolve();
+    await detach(links);
+  };
+  await fixture.collector.sweep();
+  await overtaken.promise;
+  assertEquals([ids(fixture), kernel.links.size], [["b"], 1]);
 });

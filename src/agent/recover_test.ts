@@ -1,32 +1,7 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
-import type { LeftTombstone } from "../rpc/tombstone.ts";
+import { assert, assertEquals, assertObjectMatch, assertRejects } from "@std/assert";
 import { CniError } from "../cnispec/cni_error.ts";
-import { type Fixture, logger, openFixture, replayOf, request } from "./_agent_fixture.ts";
+import { openFixture, request, restart } from "./_agent_fixture.ts";
 import { CONFIRM_MS, GRACE_MS } from "./garbage_collector.ts";
-import { recover } from "./recover.ts";
-
-async function restart(
-  fixture: Fixture,
-  options: { bootId?: string; tombstones?: LeftTombstone[] } = {},
-): Promise<Fixture> {
-  const { directory, kernel, clock } = fixture;
-  const { bootId = "boot-1", tombstones = [] } = options;
-  const again = await openFixture({ directory, kernel, clock, bootId });
-  again.guard.grants = undefined;
-  await recover({
-    ...{
-      origin: again.origin,
-      ledger: again.ledger,
-      driver: kernel,
-      guard: again.guard,
-      del: again.del,
-      tombstones: replayOf(again, tombstones),
-      clock,
-      logger,
-    },
-  });
-  return again;
-}
 
 Deno.test("recover() takes committed allocations back and grants their sources", async () => {
   await using fixture = await openFixture();
@@ -70,6 +45,53 @@ Deno.test("recover() rebuilds from the kernel when the file is gone, and no addr
   const again = await restart(fixture);
   for (const id of ["d", "e"]) await again.service.handle(request(again, "ADD", { id }));
   assertEquals(new Set(again.ledger.all().map(({ ipv4 }) => ipv4)).size, 5);
+});
+
+Deno.test("recover() keeps an answered ADD that the write before the last calls pending", async () => {
+  await using fixture = await openFixture();
+  await fixture.service.handle(request(fixture, "ADD"));
+  await Deno.writeTextFile(`${fixture.directory}/allocations.json`, "{");
+  const again = await restart(fixture);
+  assertObjectMatch(again.origin, { found: "damaged", rebuiltFrom: "previous" });
+  assertEquals(again.ledger.all(), fixture.ledger.all());
+  assertEquals(again.kernel.links.size, 1);
+});
+
+Deno.test("recover() cleans up an ADD that the write before the last calls pending when the kernel has nothing of it", async () => {
+  await using fixture = await openFixture();
+  await fixture.service.handle(request(fixture, "ADD"));
+  await Deno.writeTextFile(`${fixture.directory}/allocations.json`, "{");
+  fixture.kernel.links.clear();
+  assertEquals((await restart(fixture)).ledger.all(), []);
+});
+
+Deno.test("recover() believes a link more than the write before the last: an address has moved on since", async () => {
+  await using fixture = await openFixture();
+  await fixture.service.handle(request(fixture, "ADD", { id: "old" }));
+  await fixture.service.handle(request(fixture, "ADD", { id: "other" }));
+  const [old] = fixture.kernel.links.values();
+  assert(old !== undefined);
+  await fixture.kernel.detach([old.hostLink]);
+  fixture.kernel.links.set("flock00000001", { ...old, containerId: "new", hostLink: "flock00000001" });
+  await Deno.writeTextFile(`${fixture.directory}/allocations.json`, "{");
+  const again = await restart(fixture);
+  const held = again.ledger.all().map(({ containerId, ipv4 }) => [containerId, ipv4]);
+  assertEquals(held.sort(), [["new", "203.0.113.2"], ["other", "203.0.113.3"]]);
+  assertEquals((await restart(fixture)).origin.found, "loaded");
+});
+
+Deno.test("recover() gives nobody an address that a link without a readable alias has", async () => {
+  await using fixture = await openFixture();
+  await fixture.service.handle(request(fixture, "ADD"));
+  const [known] = fixture.kernel.links.values();
+  assert(known !== undefined);
+  const { hostLink, mtu, addresses } = known;
+  fixture.kernel.list = () => Promise.resolve([{ hostLink, mtu, addresses }]);
+  for (const name of [".prev", ""]) await Deno.remove(`${fixture.directory}/allocations.json${name}`);
+  const again = await restart(fixture);
+  for (const id of ["a", "b", "c", "d"]) await again.service.handle(request(again, "ADD", { id }));
+  assertEquals(again.ledger.all().some(({ ipv4 }) => ipv4 === "203.0.113.2"), false);
+  await assertRejects(() => again.service.handle(request(again, "ADD", { id: "e" })), CniError, "203.0.113.0/29");
 });
 
 Deno.test("recover() voids everything after a reboot (T-REL-16)", async () => {

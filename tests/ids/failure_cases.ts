@@ -20,7 +20,7 @@ const RELIABILITY: readonly Case[] = [
   { id: "T-REL-10", asks: "leftover lock, socket and temporary files: the agent starts" },
   { id: "T-REL-11", asks: "state file of another node: set aside, not used" },
   { id: "T-REL-12", asks: "pod whose status lists one family only: its other address stays" },
-  { id: "T-REL-13", asks: "collector's verdict overtaken by a new ADD: nothing freed", pending: "under way" },
+  { id: "T-REL-13", asks: "collector's verdict overtaken by a new ADD: nothing freed" },
   { id: "T-REL-14", asks: "second ADD of a container fails late: the first pod still works" },
   { id: "T-REL-15", asks: "state directory full: ADD fails, DEL works, all well when there is space again" },
   { id: "T-REL-16", asks: "another boot: the pool is empty" },
@@ -31,7 +31,6 @@ const RELIABILITY: readonly Case[] = [
   {
     id: "T-REL-21",
     asks: "agent stalled for 250 s: the plugin answers 11 before kubelet gives up",
-    pending: "under way",
   },
   { id: "T-REL-22", asks: "StatefulSet deleted and recreated 200 times" },
   { id: "T-REL-23", asks: "another node's NodeConfig overlaps: rejected, Event, no ADD from it" },
