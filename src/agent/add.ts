@@ -11,7 +11,7 @@ import type { NodeConfig } from "../nodeconfig/node_config.ts";
 import { resolveAddressRequest } from "../pod/resolve_address_request.ts";
 import { StateWriteFailed } from "../store/state.ts";
 import type { AllocationLedger } from "./allocation_ledger.ts";
-import { attachmentOf, findDifferences, grantsOf, isSameNetns } from "./attachment_state.ts";
+import { attachmentOf, grantsOf, isSameNetns } from "./attachment_state.ts";
 import type { LateAdds } from "./late_adds.ts";
 import type { PodEvents } from "./pod_events.ts";
 import type { PodFacts, PodSource } from "./pod_source.ts";
@@ -79,20 +79,44 @@ export class AddOperation {
     }
   }
 
-  /** A repeated ADD gets the same answer, if what it was told is still so. */
+  /**
+   * A repeated ADD gets the same answer, if what it was told is so, or can be made so again: a pod that runs is not cut off for a
+   * route that somebody took, or for a grant too many.
+   */
   async #stands(existing: Allocation, request: AddRequest): Promise<boolean> {
+    const { driver } = this.deps;
     if (existing.state !== "committed" || !isSameNetns(existing.netns, request.netns)) return false;
-    return (await findDifferences(existing, this.deps)).length === 0;
+    const attachment = attachmentOf(existing);
+    if ((await driver.check(attachment)).length > 0) {
+      await driver.repair([attachment]);
+      if ((await driver.check(attachment)).length > 0) return false;
+    }
+    await this.#grantAgain(existing);
+    return true;
   }
 
-  async #reserve(request: AddRequest): Promise<{ allocation: Allocation; facts: PodFacts }> {
+  async #grantAgain(existing: Allocation): Promise<void> {
+    try {
+      await this.deps.guard.grant(grantsOf(existing));
+    } catch (cause) {
+      throw this.#unguarded(existing, cause);
+    }
+  }
+
+  #unguarded({ hostLink }: Allocation, cause: unknown): CniError {
+    this.deps.drifted();
+    return new CniError(CNI_CODE.tryAgainLater, `Cannot guard ${hostLink}: ${String(cause)}`, { cause });
+  }
+
+  async #reserve(request: TimedAddRequest): Promise<{ allocation: Allocation; facts: PodFacts }> {
     const { network, containerId, ifname, netns, pod } = request;
     const hostLink = hostLinkName(containerId);
     this.#refuseTaken(hostLink, request);
     const [terms, facts] = await Promise.all([this.deps.terms(), this.deps.pods.find(pod, request.podAnnotations)]);
     const requests = this.#resolve(request, facts, terms.config);
     const draft = { network, containerId, ifname, netns, hostLink, podMac: podMacOf(containerId), mtu: terms.mtu };
-    const allocation = await this.#take(pod === undefined ? draft : { ...draft, pod }, requests);
+    const { startedAt } = request;
+    const allocation = await this.#take(pod === undefined ? draft : { ...draft, pod }, { requests, startedAt });
     this.#warnOfHostPort(request, facts, terms.config);
     return { allocation, facts };
   }
@@ -128,17 +152,15 @@ export class AddOperation {
     }
   }
 
-  async #take(
-    draft: Parameters<AllocationLedger["reserve"]>[0],
-    requests: readonly FamilyRequest[],
-  ): Promise<Allocation> {
+  async #take(...[draft, asked]: Parameters<AllocationLedger["reserve"]>): Promise<Allocation> {
     const { ledger, events } = this.deps;
     try {
-      const { allocation, warnings } = await ledger.reserve(draft, requests);
+      const { allocation, warnings } = await ledger.reserve(draft, asked);
       for (const warning of warnings) events.warn(draft.pod, "AnnotationIgnored", warning);
       return allocation;
     } catch (error) {
       if (error instanceof PoolExhausted) events.warn(draft.pod, "AddressPoolExhausted", error.message);
+      else this.deps.drifted(); // a table that was replaced meanwhile grants what was reserved in vain
       throw cniErrorOf(error);
     }
   }
@@ -153,11 +175,7 @@ export class AddOperation {
       if (path.status === "rejected") throw path.reason;
       if (sources.status === "fulfilled") return;
       await driver.detach([allocation.hostLink]);
-      this.deps.drifted();
-      const state = String(sources.reason);
-      throw new CniError(CNI_CODE.tryAgainLater, `Cannot guard ${allocation.hostLink}: ${state}`, {
-        cause: sources.reason,
-      });
+      throw this.#unguarded(allocation, sources.reason);
     } catch (error) {
       await this.#forget(allocation);
       throw cniErrorOf(error);
@@ -175,17 +193,19 @@ export class AddOperation {
     await this.#forget(allocation);
   }
 
+  /** Grants and record in the same turn: whoever replaces the guard's table from the record at that time sees both or neither. */
   async #forget(allocation: Allocation): Promise<void> {
     const { guard, ledger } = this.deps;
-    await this.#attempt(allocation, guard.revoke(grantsOf(allocation)));
-    await this.#attempt(allocation, ledger.drop(allocation));
+    const undone = [guard.revoke(grantsOf(allocation)), ledger.drop(allocation)];
+    await Promise.all(undone.map((each) => this.#attempt(allocation, each)));
   }
 
-  /** What cannot be undone now is put right by the next write, and the next full pass. */
+  /** What cannot be undone now is put right by the next write, and by a look at the guard's table. */
   async #attempt({ containerId }: Allocation, undo: Promise<void>): Promise<void> {
     try {
       await undo;
     } catch (error) {
+      this.deps.drifted();
       this.deps.logger.warn("ADD not wholly undone", { container: containerId, error: String(error) });
     }
   }
