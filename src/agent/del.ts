@@ -48,11 +48,16 @@ export class DelOperation {
     this.deps.addressesChanged();
   }
 
-  /** A container without a record may still have a link, and an ADD of it may still be on its way. */
+  /**
+   * A container without a record may still have a link, and an ADD of it may still be on its way; and after a write that failed, the
+   * disk may know what the memory has dropped. So this one is written, too.
+   */
   async #sweep(request: DelRequest): Promise<void> {
+    const { ledger, driver } = this.deps;
     const hostLink = hostLinkName(request.containerId);
-    if (this.deps.ledger.holderOf(hostLink) === undefined) await this.deps.driver.detach([hostLink]);
-    void this.#bury({ ...request, gone: Promise.resolve() }); // in memory at once; nothing was promised that the disk must know
+    const gone = ledger.holderOf(hostLink) === undefined ? driver.detach([hostLink]) : Promise.resolve();
+    await this.#bury({ ...request, gone });
+    await gone;
   }
 
   /** A grant without its link lets nobody send, and the next full replace drops it: no reason to fail. */
