@@ -107,7 +107,7 @@ export async function openFixture(options: FixtureOptions = {}): Promise<Fixture
   const { clock = new TestClock(), kernel = new MemoryKernel(), bootId = "boot-1", files = (real) => real } = options;
   const directory = options.directory ?? await Deno.makeTempDir();
   const guard = new MemoryGuard();
-  guard.grants = new Set();
+  await guard.replace({ grants: [], podPrefixes: [] });
   const kube = new TestKube();
   const store = await openStateStore({
     path: `${directory}/allocations.json`,
@@ -150,12 +150,12 @@ export async function openFixture(options: FixtureOptions = {}): Promise<Fixture
 }
 
 /** @param notes what lies in the tombstone directory; a DEL that is done takes its note away */
-export function replayOf({ ledger, del }: Fixture, notes: LeftTombstone[]): TombstoneReplay {
+export function replayOf({ ledger, del, clock }: Fixture, notes: LeftTombstone[]): TombstoneReplay {
   const tombstones = {
     list: () => [...notes],
     remove: (done: LeftTombstone) => void notes.splice(notes.indexOf(done), 1),
   };
-  return new TombstoneReplay({ tombstones, ledger, del, queue: new ContainerQueue(), logger });
+  return new TombstoneReplay({ tombstones, ledger, del, queue: new ContainerQueue(), clock, logger });
 }
 
 /** The agent's next life: everything in memory is lost, the packet guard's table too, the kernel's links are not. */

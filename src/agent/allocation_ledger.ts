@@ -28,7 +28,7 @@ export function addressesOf(allocation: Pick<Allocation, "ipv6" | "ipv4">): read
 export class AllocationLedger {
   /** Addresses of containers that are being deleted -> since when. */
   readonly #dying = new Map<string, number>();
-  /** allocation's key -> monotonic time of its ADD */
+  /** allocation's key -> monotonic time at which its ADD's plugin started */
   readonly #createdAt = new Map<string, number>();
   readonly #deletions: DeletionMemory;
 
@@ -58,7 +58,7 @@ export class AllocationLedger {
     return [...this.store.current().allocations.values()];
   }
 
-  /** @returns how long ago the allocation was added, in milliseconds, whatever was done to the wall clock; 0 for one that is not recorded */
+  /** @returns how long ago the plugin of the allocation's ADD started, in milliseconds, whatever was done to the wall clock; 0 for one that is not recorded */
   ageOf(allocation: Allocation): number {
     const now = this.clock.monotonic();
     return now - (this.#createdAt.get(allocationKey(allocation)) ?? now);
@@ -72,11 +72,12 @@ export class AllocationLedger {
   /**
    * Takes addresses and records them as pending; durable when it resolves, so the kernel may be touched.
    *
+   * @param asked `startedAt` is when the ADD's plugin started, monotonic milliseconds
    * @throws PoolExhausted, or StateWriteFailed; nothing is taken then
    */
   async reserve(
     draft: AllocationDraft,
-    requests: readonly FamilyRequest[],
+    { requests, startedAt }: { requests: readonly FamilyRequest[]; startedAt: number },
   ): Promise<{ allocation: Allocation; warnings: readonly string[] }> {
     const { ipv6, ipv4, warnings } = this.ipam.allocate(requests);
     const allocation: Allocation = {
@@ -84,8 +85,9 @@ export class AllocationLedger {
       ...(ipv6 === undefined ? {} : { ipv6: ipv6.text }),
       ...(ipv4 === undefined ? {} : { ipv4: ipv4.text }),
       state: "pending",
-      createdAt: this.clock.wall(),
+      createdAt: Math.round(this.clock.wall() - (this.clock.monotonic() - startedAt)),
     };
+    this.#createdAt.set(allocationKey(draft), startedAt);
     try {
       await this.#put(allocation);
     } catch (error) {

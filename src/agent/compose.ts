@@ -100,6 +100,8 @@ export async function composeAgent(
   const settings = new SettingWatch({ ledger, node: reconciler, read, clock });
   const drift = { ip: IP, nft: NFT, source: runner, network: () => reconciler.network };
   const listener = await listen(AGENT_SOCKET);
+  // The notes of those who came before the socket: whatever is added from now on is younger, whichever way the wall clock was set.
+  await node.tombstones.replay();
   const server = new RpcServer({ listener, handle: (...request) => node.service.handle(...request), logger });
   const reporter = new StatusReporter({ nodeName, kube, clock, logger });
   const placeConflist = createConflistPlacer({

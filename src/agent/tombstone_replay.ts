@@ -1,3 +1,5 @@
+import { credibleAge } from "../clock/credible_age.ts";
+import type { Clock } from "../clock/clock.ts";
 import { allocationKey } from "../ipam/allocation.ts";
 import type { Logger } from "../log/logger.ts";
 import type { LeftTombstone } from "../rpc/tombstone.ts";
@@ -7,9 +9,10 @@ import type { DelOperation } from "./del.ts";
 
 export interface TombstoneReplayDependencies {
   readonly tombstones: { list(): LeftTombstone[]; remove(tombstone: LeftTombstone): void };
-  readonly ledger: Pick<AllocationLedger, "get">;
+  readonly ledger: Pick<AllocationLedger, "get" | "ageOf">;
   readonly del: Pick<DelOperation, "run">;
   readonly queue: ContainerQueue;
+  readonly clock: Clock;
   readonly logger: Logger;
 }
 
@@ -48,8 +51,10 @@ export class TombstoneReplay {
     }
   }
 
+  /** Whether the plugin of the ADD that is recorded started after the DEL, of which a late ADD knew nothing. */
   #outlived(tombstone: LeftTombstone): boolean {
-    const allocation = this.deps.ledger.get(allocationKey(tombstone));
-    return allocation !== undefined && allocation.createdAt > tombstone.at;
+    const { ledger, clock } = this.deps;
+    const allocation = ledger.get(allocationKey(tombstone));
+    return allocation !== undefined && ledger.ageOf(allocation) < credibleAge(tombstone.at, clock.wall());
   }
 }

@@ -23,7 +23,7 @@ export interface Allocation {
   readonly ipv4?: string;
   /** `pending` before the kernel is touched, `committed` once the ADD may be answered. */
   readonly state: "pending" | "committed";
-  /** Wall clock, milliseconds since the epoch. */
+  /** When its ADD's plugin started; wall clock, milliseconds since the epoch. */
   readonly createdAt: number;
 }
 
