@@ -1,5 +1,4 @@
-/** Pods' packet paths in memory, for schedules that a real kernel would take minutes for. */
-import type { Address } from "../../src/ip/address.ts";
+/** Pods' packet paths in memory, for schedules that a real kernel would take minutes for. Held to the real drivers' contracts. */
 import {
   AttachFailed,
   type Attachment,
@@ -13,8 +12,12 @@ const name = ({ link, address }: SourceGrant): string => `${link} ${address.text
 /** An AttachmentDriver without a kernel. `hold` makes the next attach wait; `failWith` makes it fail. */
 export class MemoryKernel implements AttachmentDriver {
   readonly links = new Map<string, Attachment>();
+  /** Links of flock's name without an alias, as an attach that was cut off leaves them: host link -> its pod's namespace. */
+  readonly bare = new Map<string, string>();
   /** Existing network namespaces; attach refuses others. */
   readonly namespaces = new Set<string>();
+  // address -> the host link that its route goes over; the last attach wins
+  readonly #routes = new Map<string, string>();
   hold: Promise<void> | undefined;
   failWith: Error | undefined;
   /** Makes detach fail. */
@@ -23,58 +26,131 @@ export class MemoryKernel implements AttachmentDriver {
   // hostLink -> what check finds and repair puts back, once
   readonly damage = new Map<string, readonly string[]>();
 
-  async attach(attachment: Attachment): Promise<void> {
+  /** @param halfway passes while the link is there and nobody's yet; what it throws fails the attach */
+  async attach(attachment: Attachment, halfway?: () => Promise<void>): Promise<void> {
     this.attaches++;
     await this.hold;
     if (this.failWith !== undefined) throw this.failWith;
-    if (!this.namespaces.has(attachment.netns)) {
-      throw new AttachFailed("netnsMissing", `Cannot attach ${attachment.hostLink}: netns is missing`);
+    this.#expectFree(attachment);
+    const { hostLink, netns } = attachment;
+    this.#remove(hostLink);
+    this.bare.set(hostLink, netns);
+    try {
+      await halfway?.();
+      if (!this.bare.has(hostLink)) throw new Error("the namespace went away");
+    } catch (error) {
+      this.#remove(hostLink);
+      throw new AttachFailed("failed", `Cannot attach ${hostLink}: ${String(error)}`);
     }
-    const clash = [...this.links.values()].find(({ netns, ifname, hostLink }) =>
-      netns === attachment.netns && ifname === attachment.ifname && hostLink !== attachment.hostLink
-    );
-    if (clash !== undefined) throw new AttachFailed("ifnameExists", `Cannot attach: ${attachment.ifname} exists`);
-    this.links.set(attachment.hostLink, attachment);
+    this.bare.delete(hostLink);
+    this.links.set(hostLink, attachment);
+    for (const { text } of attachment.addresses) this.#routes.set(text, hostLink);
   }
 
   detach(hostLinks: readonly string[]): Promise<void> {
     if (this.keeps) return Promise.reject(new Error("Cannot remove: the kernel keeps it"));
-    for (const link of hostLinks) this.links.delete(link);
+    for (const link of hostLinks) this.#remove(link);
     return Promise.resolve();
   }
 
   check(attachment: Attachment): Promise<readonly string[]> {
-    const found = this.links.get(attachment.hostLink);
-    if (found === undefined) return Promise.resolve([`link ${attachment.hostLink} is missing`]);
-    const has = (address: Address): boolean => found.addresses.some(({ text }) => text === address.text);
+    const { hostLink, ifname, netns } = attachment;
+    const found = this.links.get(hostLink);
+    if (found === undefined) {
+      return Promise.resolve([`host link ${hostLink} is missing`, `interface ${ifname} in ${netns} is missing`]);
+    }
+    const missing = attachment.addresses.filter(({ text }) => this.#routes.get(text) !== hostLink);
     return Promise.resolve([
-      ...attachment.addresses.filter((ip) => !has(ip)).map(({ text }) => `address ${text} is missing`),
-      ...this.damage.get(attachment.hostLink) ?? [],
+      ...missing.map(({ text }) => `host route ${text} is missing`),
+      ...this.damage.get(hostLink) ?? [],
     ]);
   }
 
   list(): Promise<readonly FoundAttachment[]> {
-    return Promise.resolve([...this.links.values()]);
+    const whole = [...this.links.values()].map((attachment) => {
+      const addresses = attachment.addresses.filter(({ text }) => this.#routes.get(text) === attachment.hostLink);
+      return { ...attachment, addresses };
+    });
+    const bare = [...this.bare.keys()].map((hostLink) => ({ hostLink, mtu: 1500, addresses: [] }));
+    return Promise.resolve([...whole, ...bare]);
   }
 
   repair(attachments: readonly Attachment[]): Promise<readonly string[]> {
-    const repaired = attachments.flatMap(({ hostLink }) => this.damage.get(hostLink) ?? []);
-    for (const { hostLink } of attachments) this.damage.delete(hostLink);
+    const there = attachments.filter(({ hostLink }) => this.links.has(hostLink));
+    const repaired = there.flatMap((attachment) => this.#repairOne(attachment));
     return Promise.resolve(repaired);
   }
 
   close(): Promise<void> {
     return Promise.resolve();
   }
+
+  /** The kernel takes a namespace away, and with it every link that has an end there. */
+  vanish(netns: string): void {
+    this.namespaces.delete(netns);
+    const within = [...this.links.values()].filter((link) => link.netns === netns).map(({ hostLink }) => hostLink);
+    const bare = [...this.bare].filter(([, of]) => of === netns).map(([hostLink]) => hostLink);
+    for (const link of [...within, ...bare]) this.#remove(link);
+  }
+
+  /** All that was is gone. */
+  reboot(): void {
+    for (const netns of [...this.namespaces]) this.vanish(netns);
+    for (const link of [...this.links.keys(), ...this.bare.keys()]) this.#remove(link);
+  }
+
+  #repairOne({ hostLink, addresses }: Attachment): string[] {
+    const missing = addresses.filter(({ text }) => this.#routes.get(text) !== hostLink);
+    for (const { text } of missing) this.#routes.set(text, hostLink);
+    const damage = this.damage.get(hostLink) ?? [];
+    this.damage.delete(hostLink);
+    return [...missing.map(({ text }) => `host route ${text} is missing`), ...damage];
+  }
+
+  #expectFree({ hostLink, netns, ifname, containerId }: Attachment): void {
+    if (!this.namespaces.has(netns)) {
+      throw new AttachFailed("netnsMissing", `Cannot attach ${hostLink}: netns is missing`);
+    }
+    const others = [...this.links.values()].filter((link) => link.containerId !== containerId);
+    if (others.some((link) => link.netns === netns && link.ifname === ifname)) {
+      throw new AttachFailed("ifnameExists", `Cannot attach: ${ifname} exists`);
+    }
+    if (others.some((link) => link.hostLink === hostLink)) {
+      throw new AttachFailed("hostLinkTaken", `Cannot attach ${hostLink}: it is another container's`);
+    }
+  }
+
+  #remove(hostLink: string): void {
+    this.links.delete(hostLink);
+    this.bare.delete(hostLink);
+    for (const [address, link] of this.#routes) if (link === hostLink) this.#routes.delete(address);
+  }
 }
 
-/** A PacketGuard without nft. */
-export class MemoryGuard implements PacketGuard {
+/** What the kernel holds of flock's tables; it outlives the process that wrote them. */
+export interface MemoryTables {
   /** `link address`; undefined while there is no table. */
   grants: Set<string> | undefined;
+}
+
+/** A PacketGuard without nft: one process's. */
+export class MemoryGuard implements PacketGuard {
+  /** Whether the tables are what this process wrote. */
+  #own = false;
+
+  constructor(private readonly tables: MemoryTables = { grants: undefined }) {}
+
+  get grants(): Set<string> | undefined {
+    return this.tables.grants;
+  }
+
+  set grants(grants: Set<string> | undefined) {
+    this.tables.grants = grants;
+  }
 
   replace(state: GuardState): Promise<void> {
-    this.grants = new Set(state.grants.map(name));
+    this.tables.grants = new Set(state.grants.map(name));
+    this.#own = true;
     return Promise.resolve();
   }
 
@@ -92,8 +168,12 @@ export class MemoryGuard implements PacketGuard {
   drift(state: GuardState): Promise<readonly string[] | undefined> {
     const { grants } = this;
     if (grants === undefined) return Promise.resolve(undefined);
-    const missing = state.grants.filter((grant) => !grants.has(name(grant)));
-    return Promise.resolve(missing.map((grant) => `${name(grant)} is missing`));
+    if (!this.#own) return Promise.resolve(["the tables flock are not what this process wrote"]);
+    const wanted = new Set(state.grants.map(name));
+    return Promise.resolve([
+      ...[...wanted].filter((grant) => !grants.has(grant)).map((grant) => `set own lacks ${grant}`),
+      ...[...grants].filter((grant) => !wanted.has(grant)).map((grant) => `set own holds ${grant}, not ours`),
+    ]);
   }
 
   close(): Promise<void> {

@@ -1,0 +1,72 @@
+import { AttachFailed } from "../../src/link/attachment_driver.ts";
+import { MemoryGuard, MemoryKernel, type MemoryTables } from "../fakes/memory_kernel.ts";
+import type { Gates } from "./gates.ts";
+import type { Look, SeenLink } from "./look.ts";
+import type { VisibleGround } from "./rig.ts";
+import type { GroundDrivers } from "./world.ts";
+
+/** The kernel in memory. */
+export class MemoryGround implements VisibleGround {
+  readonly kernel = new MemoryKernel();
+  readonly tables: MemoryTables = { grants: undefined };
+
+  open(gates: Gates): GroundDrivers {
+    const { kernel } = this;
+    const guard = new MemoryGuard(this.tables);
+    const nft = <T>(what: string, effect: () => Promise<T>): Promise<T> =>
+      gates.pass(`guard: ${what}`, effect, { lane: "nft" });
+    return {
+      driver: {
+        attach: async (attachment) => {
+          const { hostLink } = attachment;
+          // The first gate is the pod's end and the link itself, the second the host's end with its alias.
+          await gates.pass(`link: attach ${hostLink}`, () => {}).catch((error) => {
+            throw new AttachFailed("failed", String(error));
+          });
+          await kernel.attach(attachment, () => gates.pass(`link: host end ${hostLink}`, () => {}));
+        },
+        detach: (hostLinks) => gates.pass(`link: detach ${hostLinks.join(" ")}`, () => kernel.detach(hostLinks)),
+        check: (attachment) => gates.pass(`link: check ${attachment.hostLink}`, () => kernel.check(attachment)),
+        list: () => gates.pass("link: list", () => kernel.list()),
+        repair: (attachments) => gates.pass("link: repair", () => kernel.repair(attachments)),
+        close: () => Promise.resolve(),
+      },
+      guard: {
+        replace: (state) => nft("replace", () => guard.replace(state)),
+        grant: (grants) => nft("grant", () => guard.grant(grants)),
+        revoke: (grants) => nft("revoke", () => guard.revoke(grants)),
+        drift: (state) => nft("drift", () => guard.drift(state)),
+        close: () => Promise.resolve(),
+      },
+      close: () => Promise.resolve(),
+    };
+  }
+
+  addNamespace(path: string): Promise<void> {
+    this.kernel.namespaces.add(path);
+    return Promise.resolve();
+  }
+
+  removeNamespace(path: string): Promise<void> {
+    this.kernel.vanish(path);
+    return Promise.resolve();
+  }
+
+  netnsGone(path: string): boolean {
+    return path !== "" && !this.kernel.namespaces.has(path);
+  }
+
+  async look(): Promise<Pick<Look, "links" | "grants">> {
+    const links = new Map<string, SeenLink>();
+    for (const { hostLink, containerId, addresses } of await this.kernel.list()) {
+      links.set(hostLink, { containerId, addresses: addresses.map(({ text }) => text).sort() });
+    }
+    return { links, grants: this.tables.grants };
+  }
+
+  reboot(): Promise<void> {
+    this.kernel.reboot();
+    this.tables.grants = undefined;
+    return Promise.resolve();
+  }
+}

@@ -1,0 +1,242 @@
+import { assert, assertEquals } from "@std/assert";
+import { hostLinkName } from "../../src/hash/container_hash.ts";
+import type { Allocation } from "../../src/ipam/allocation.ts";
+import { addressOf, CONFIGS, isUsable } from "./node_configs.ts";
+import type { Look } from "./look.ts";
+import { RestWatch } from "./rest_watch.ts";
+import type { Answer, Call } from "./runtime.ts";
+
+/** What one container is to its runtime. */
+interface Container {
+  readonly id: string;
+  netns: boolean;
+  /** Calls that have not been answered. */
+  readonly open: Set<Call>;
+  /** ADDs that the runtime has given up: a DEL followed, or their sandbox died. */
+  readonly abandoned: Set<Call>;
+  /** What the runtime was told that it has; undefined when it relies on nothing. */
+  live: readonly string[] | undefined;
+  /** Whether the runtime was told that nothing is left. */
+  gone: boolean;
+  /** When the newest answered DEL was sent. */
+  deletedAt: number;
+}
+
+/** What the state on the disk says, for a call that was answered just now. */
+export interface Durable {
+  /** After a power cut. */
+  readonly synced: readonly Allocation[];
+  /** What the agent found at its start: a power cut voids it with the boot, so it may answer from that. */
+  readonly inherited: readonly Allocation[];
+  /** To the next agent, if this one is killed. */
+  readonly visible: readonly Allocation[];
+}
+
+/** What must hold, as pure knowledge: whom the runtime was told what, and what follows from it. */
+export class Model {
+  readonly #containers = new Map<string, Container>();
+  readonly #rests = new RestWatch();
+  /** Whether an agent was started and not killed since. */
+  alive = false;
+  /** Faults so far that may leave something undone: failed effects, refused writes, deaths. */
+  faults = 0;
+  /** Settings of the wall clock so far; across one nobody can tell which call was the earlier. */
+  steps = 0;
+  // call -> faults and steps when it was sent
+  readonly #sentAt = new Map<Call, { faults: number; steps: number }>();
+
+  container(id: string): Container {
+    const known = this.#containers.get(id);
+    if (known !== undefined) return known;
+    const container: Container = {
+      ...{ id, netns: false, live: undefined, gone: false, deletedAt: -Infinity },
+      ...{ open: new Set<Call>(), abandoned: new Set<Call>() },
+    };
+    this.#containers.set(id, container);
+    return container;
+  }
+
+  get containers(): readonly Container[] {
+    return [...this.#containers.values()];
+  }
+
+  sent(call: Call): void {
+    this.#sentAt.set(call, { faults: this.faults, steps: this.steps });
+    if (call.verb === "GC") return;
+    const container = this.container(call.id);
+    container.open.add(call);
+    if (call.verb === "ADD") container.gone = false;
+    if (call.verb !== "DEL") return;
+    container.live = undefined;
+    for (const open of container.open) if (open.verb === "ADD") container.abandoned.add(open);
+  }
+
+  /** @throws AssertionError */
+  answered(call: Call, answer: Answer, durable: Durable): void {
+    const sent = this.#sentAt.get(call) ?? { faults: -1, steps: -1 };
+    this.#sentAt.delete(call);
+    const undisturbed = sent.faults === this.faults;
+    if (!answer.ok) assert(answer.code !== 999 || !undisturbed, `${call.verb} ${call.id}: ${answer.message}`);
+    if (call.verb === "GC") return;
+    const container = this.container(call.id);
+    container.open.delete(call);
+    if (call.verb === "ADD") this.#added(container, { call, answer, durable, stepped: sent.steps !== this.steps });
+    if (call.verb === "DEL") this.#deleted(container, { call, answer, durable, undisturbed });
+    if (call.verb === "CHECK" && !answer.ok && answer.code !== 11 && undisturbed && container.live !== undefined) {
+      assert(container.open.size > 0, `CHECK ${call.id}: ${answer.message}`);
+    }
+  }
+
+  /** What the sandbox had is gone, and the runtime knows nothing of it. */
+  vanished(id: string): void {
+    const container = this.container(id);
+    container.netns = false;
+    container.live = undefined;
+    for (const open of container.open) if (open.verb === "ADD") container.abandoned.add(open);
+  }
+
+  /** The runtime has forgotten the container, and says so by leaving it out of a GC's list. */
+  forgotten(id: string): void {
+    this.container(id).live = undefined;
+  }
+
+  died(): void {
+    this.alive = false;
+    this.faults++;
+  }
+
+  rebooted(): void {
+    for (const { id } of this.containers) this.vanished(id);
+  }
+
+  /** After every step. @throws AssertionError */
+  verify(look: Look): void {
+    const holders = new Map<string, string>();
+    for (const [link, { addresses }] of look.links) {
+      for (const text of addresses) {
+        assert(!holders.has(text), `${text} is on ${link} and on ${holders.get(text)}`);
+        holders.set(text, link);
+      }
+    }
+    const recorded = new Map(look.ledger?.map((allocation) => [allocation.containerId, allocation]));
+    for (const container of this.#containers.values()) this.#verifyLive(container, look, recorded);
+    this.#rests.verify(look);
+  }
+
+  /** When nothing is under way, nothing is refused, and a full pass has been made. @throws AssertionError */
+  verifyQuiet(look: Look, durable: Durable): void {
+    const { ledger = [] } = look;
+    assertEquals(
+      sorted(durable.visible.map(shown)),
+      sorted(ledger.map(shown)),
+      "the file says what the memory says",
+    );
+    const dead = ledger.filter(({ containerId }) => !this.container(containerId).netns);
+    const halves = ledger.filter((allocation) => allocation.state === "pending" && !dead.includes(allocation));
+    assertEquals(halves.map(shown), [], "nothing is half done");
+    const paths = ledger.map((allocation) => `${allocation.hostLink} ${textsOf(allocation)}`);
+    const links = [...look.links].map(([link, { addresses }]) => `${link} ${addresses.join(",")}`);
+    const deadPaths = dead.map((allocation) => `${allocation.hostLink} ${textsOf(allocation)}`);
+    assertEquals(sorted(links), sorted(paths.filter((path) => !deadPaths.includes(path))), "kernel and memory agree");
+    this.verifyGrants(look);
+    for (const { id, gone } of this.containers) {
+      assert(!gone || !ledger.some(({ containerId }) => containerId === id), `${id} was deleted, and is there`);
+    }
+  }
+
+  /** When nothing is under way and nothing has failed for a while. @throws AssertionError */
+  verifyGrants({ ledger = [], grants }: Look): void {
+    const owed = ledger.flatMap((each) => textsOf(each).split(",").map((text) => `${each.hostLink} ${text}`));
+    assertEquals(sorted(grants ?? []), sorted(owed), "the guard lets exactly these send");
+  }
+
+  #added(
+    container: Container,
+    { call, answer, durable, stepped }: { call: Call; answer: Answer; durable: Durable; stepped: boolean },
+  ): void {
+    const { id } = container;
+    const abandoned = container.abandoned.delete(call);
+    if (!answer.ok) return;
+    const told = `${id} committed ${answer.addresses.join(",")}`;
+    const onDisk = [...durable.synced, ...durable.inherited].some((record) => shown(record) === told);
+    assert(onDisk, `ADD ${id} was answered before it was on the disk`);
+    if (abandoned) {
+      const late = call.startedAt < container.deletedAt && container.open.size === 0;
+      return assert(!late || stepped, `ADD ${id} was answered although its container was deleted before`);
+    }
+    this.#verifyGiven(id, answer.addresses);
+    if (container.netns) container.live = answer.addresses;
+  }
+
+  #verifyGiven(id: string, texts: readonly string[]): void {
+    const addresses = texts.map(addressOf);
+    const wanted = familiesOf(id);
+    const fits = CONFIGS.some((config) => {
+      const families = ([6, 4] as const).filter((family) =>
+        wanted[family] ?? (family === 6 ? config.defaults.ipv6 : config.defaults.ipv4)
+      );
+      return families.length === addresses.length &&
+        families.every((family) => addresses.some((address) => address.family === family && isUsable(config, address)));
+    });
+    assert(fits, `${id} was given ${texts.join(" and ")}: reserved, out of range, or not of all its families`);
+    for (const { id: other, live } of this.#containers.values()) {
+      assert(
+        other === id || !live?.some((text) => texts.includes(text)),
+        `${id} was given ${texts}, which ${other} has`,
+      );
+    }
+  }
+
+  #deleted(
+    container: Container,
+    { call, answer, durable, undisturbed }: { call: Call; answer: Answer; durable: Durable; undisturbed: boolean },
+  ): void {
+    if (!answer.ok) return assert(!undisturbed, `DEL ${call.id}: ${answer.message}`);
+    container.gone = [...container.open].every(({ verb }) => verb === "CHECK");
+    if ("noted" in answer) return;
+    // One that is pending on the disk is cleaned up by whoever reads it.
+    const onDisk = [...durable.synced, ...durable.visible].some(({ containerId, state }) =>
+      containerId === container.id && state === "committed"
+    );
+    assert(!onDisk || !undisturbed, `DEL ${call.id} was answered before it was on the disk`);
+    if (onDisk) container.gone = false; // as the disk was refused: a crash may bring it back, for the collector to find
+  }
+
+  #verifyLive({ id, live }: Container, look: Look, recorded: ReadonlyMap<string, Allocation>): void {
+    if (live === undefined) return;
+    const link = hostLinkName(id);
+    assertEquals(look.links.get(link)?.addresses.join(","), live.join(","), `${id} has what its ADD was answered`);
+    for (const text of live) assert(look.grants?.has(`${link} ${text}`), `${id} may send from ${text}`);
+    if (!look.serving) return;
+    const record = recorded.get(id);
+    assert(record?.state === "committed", `${id} was answered, and is not recorded`);
+    assertEquals(textsOf(record), live.join(","), `what is recorded of ${id}`);
+  }
+}
+
+/** What a container's pod asks for by annotation. */
+export function annotationsOf(id: string): Readonly<Record<string, string>> {
+  const { 6: ipv6, 4: ipv4 } = familiesOf(id);
+  return {
+    ...(ipv6 === undefined ? {} : { "flock.fritzlab.net/ipv6": String(ipv6) }),
+    ...(ipv4 === undefined ? {} : { "flock.fritzlab.net/ipv4": String(ipv4) }),
+  };
+}
+
+function familiesOf(id: string): { 6?: boolean; 4?: boolean } {
+  const number = Number(id.slice(1));
+  if (number % 7 === 5) return { 6: true, 4: false };
+  return number % 7 === 6 ? { 6: false, 4: true } : {};
+}
+
+function textsOf({ ipv6, ipv4 }: Pick<Allocation, "ipv6" | "ipv4">): string {
+  return [ipv6, ipv4].filter((text) => text !== undefined).sort().join(",");
+}
+
+function shown(allocation: Allocation): string {
+  return `${allocation.containerId} ${allocation.state} ${textsOf(allocation)}`;
+}
+
+function sorted(texts: Iterable<string>): string[] {
+  return [...texts].sort();
+}

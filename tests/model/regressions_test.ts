@@ -1,0 +1,127 @@
+/** Schedules that once broke a rule, as they were shrunk. */
+import { MemoryGround } from "./memory_ground.ts";
+import { playSchedule } from "./schedules.ts";
+import type { Beginning, Step } from "./step.ts";
+
+interface Regression {
+  readonly rule: string;
+  readonly beginning: Beginning;
+  readonly steps: readonly Step[];
+}
+
+const go = (count: number, pick = 0): Step => ({ do: "go", pick, count });
+const ONE: Beginning = { seed: 0, pods: 1, config: 0 };
+
+const REGRESSIONS: readonly Regression[] = [
+  {
+    rule: "an ADD that is undone while the guard's table is replaced leaves no grant",
+    beginning: ONE,
+    steps: [
+      { do: "reboot", kept: false },
+      { do: "start" },
+      go(4),
+      { do: "add", pod: 0 },
+      { do: "fail", pick: 0 },
+      { do: "del", pod: 0 },
+    ],
+  },
+  {
+    rule: "a DEL of what the memory has dropped, and the disk has not, is written before it is answered",
+    beginning: ONE,
+    steps: [
+      { do: "add", pod: 0 },
+      go(5, 15),
+      go(7),
+      go(5),
+      { do: "disk", state: "ENOSPC" },
+      go(4),
+      go(6),
+      go(7),
+    ],
+  },
+  {
+    rule: "a repeated ADD cuts no running pod off for a grant too many",
+    beginning: ONE,
+    steps: [
+      { do: "disk", state: "ENOSPC" },
+      { do: "configure", which: 1 },
+      go(3),
+      { do: "add", pod: 0 },
+      { do: "add", pod: 0 },
+      go(7, 44),
+      { do: "configure", which: 0 },
+      { do: "add", pod: 0 },
+      go(7, 14),
+      go(2),
+    ],
+  },
+  {
+    rule: "an ADD whose plugin started before a DEL that found no agent does not outlive it",
+    beginning: ONE,
+    steps: [
+      { do: "del", pod: 0 },
+      go(1),
+      { do: "add", pod: 0 },
+      { do: "del", pod: 0 },
+      go(4, 38),
+      { do: "gc", list: "all", pod: 0 },
+      go(6, 5),
+      go(1),
+    ],
+  },
+  {
+    rule: "a repeated ADD after a crash between rename and sync gets what the crash left",
+    beginning: { seed: 0, pods: 2, config: 0 },
+    steps: [
+      { do: "add", pod: 0 },
+      go(2),
+      go(8),
+      { do: "add", pod: 0 },
+      go(2),
+      { do: "del", pod: 0 },
+      go(5),
+      go(2),
+      go(2),
+      { do: "add", pod: 3 },
+      go(6),
+      { do: "fail", pick: 21 },
+      go(8),
+      go(5),
+      { do: "kill", happened: 20139 },
+      { do: "add", pod: 3 },
+      { do: "start" },
+      go(3, 31),
+    ],
+  },
+  {
+    rule: "the note of a DEL cuts off no pod that was added after it, though the wall clock was set back",
+    beginning: { seed: 0, pods: 21, config: 0 },
+    steps: [
+      { do: "del", pod: 0 },
+      go(2, 7),
+      { do: "del", pod: 1 },
+      go(5),
+      { do: "set wall clock", ms: -86_400_000 },
+      { do: "add", pod: 22 },
+      { do: "add", pod: 0 },
+    ],
+  },
+  {
+    rule: "what a full disk undid of an ADD is granted to nobody",
+    beginning: ONE,
+    steps: [
+      { do: "tick", what: "drift" },
+      go(7),
+      { do: "configure", which: 1 },
+      { do: "add", pod: 0 },
+      go(2),
+      { do: "disk", state: "ENOSPC" },
+      { do: "del", pod: 0 },
+      go(8, 37),
+    ],
+  },
+];
+
+for (const { rule, beginning, steps } of REGRESSIONS) {
+  Deno.test(rule, () => playSchedule(beginning, steps, { ground: () => new MemoryGround() }));
+}

@@ -1,0 +1,299 @@
+import type { Allocation } from "../../src/ipam/allocation.ts";
+import { parseStateDocument } from "../../src/store/state_document.ts";
+import { settled, type Waiting } from "./gates.ts";
+import type { Look } from "./look.ts";
+import { annotationsOf, type Durable, Model } from "./model.ts";
+import { READINGS } from "./node_configs.ts";
+import { netnsOf, Runtime, type Verb } from "./runtime.ts";
+import type { Beginning, Step } from "./step.ts";
+import { type Ground, type Parts, STATE_PATH, World } from "./world.ts";
+
+/** A ground that can be looked at from outside. */
+export interface VisibleGround extends Ground {
+  /** Every link of flock's and every grant; foreign ones are compared with what they were. @throws AssertionError */
+  look(): Promise<Pick<Look, "links" | "grants">>;
+}
+
+/** More effects than a schedule can leave waiting; beyond that somebody goes round in circles. */
+const MAX_EFFECTS = 5_000;
+/** After a failed pass there is another one by then. */
+const RETRY_MS = 2_001;
+const GRACE_MS = 61_000;
+const CONFIRM_MS = 10_000;
+
+/** Plays steps in the world, and tells the model. */
+export class Rig {
+  readonly model = new Model();
+  readonly world: World;
+  readonly runtime: Runtime;
+  readonly #beginning: Beginning;
+  readonly #ground: VisibleGround;
+  #inherited: readonly Allocation[] = [];
+  /** What the model found wrong with an answer. */
+  #wrong: unknown;
+
+  constructor(beginning: Beginning, { ground, parts = {} }: { ground: VisibleGround; parts?: Partial<Parts> }) {
+    this.#beginning = beginning;
+    this.#ground = ground;
+    this.world = new World(ground, {
+      ...{ seed: beginning.seed, parts },
+      writeFailed: () => void this.model.faults++,
+    });
+    this.runtime = new Runtime(this.world, (call, answer) => {
+      try {
+        this.model.answered(call, answer, this.#durable());
+      } catch (error) {
+        this.#wrong ??= error;
+      }
+    });
+  }
+
+  /** A node with an agent that serves. */
+  async begin(): Promise<void> {
+    this.world.configure(this.#beginning.config);
+    this.#start();
+    await this.drain();
+  }
+
+  /** Does the step, and looks whether all that must hold does. @throws AssertionError */
+  async play(step: Step): Promise<void> {
+    await this.#do(step);
+    await this.#settle();
+    if (this.#wrong !== undefined) throw this.#wrong;
+    this.model.verify(await this.#look());
+  }
+
+  /** Ends whatever is under way, with nothing failing any more. @throws AssertionError */
+  async finish(): Promise<void> {
+    this.world.disk.refuse(undefined);
+    if (this.world.life?.failure !== undefined) await this.play({ do: "kill", happened: 0 });
+    if (this.world.life === undefined) this.#start();
+    await this.drain();
+    if (this.world.life?.node?.reconciler.ready !== true) await this.play({ do: "configure", which: 1 });
+    for (const { id, live, gone, netns } of this.model.containers) {
+      if (live === undefined && !gone && netns) this.#del(id);
+    }
+    await this.drain();
+    await this.play({ do: "wait", ms: RETRY_MS });
+    await this.drain();
+    this.model.verifyGrants(await this.#look()); // without a look for drift: nobody else was here
+    await this.#verifyQuiet();
+    await this.#verifyRestart();
+    await this.#verifyCollection();
+    await this.#verifyService();
+  }
+
+  /** Lets everything that waits happen, in order. */
+  async drain(): Promise<void> {
+    for (let effects = 0; this.#waiting().length > 0; effects++) {
+      if (effects > MAX_EFFECTS) throw new Error(`Cannot come to rest: ${this.#waiting()[0]?.what} again and again`);
+      await this.play({ do: "go", pick: 0, count: 1 });
+    }
+  }
+
+  async #do(step: Step): Promise<void> {
+    const { world, model } = this;
+    switch (step.do) {
+      case "add":
+        return await this.#add(this.#idOf(step.pod));
+      case "del":
+        return this.#del(this.#idOf(step.pod));
+      case "check":
+        return this.#check(this.#idOf(step.pod));
+      case "gc":
+        return this.#collect(step.list, this.#idOf(step.pod));
+      case "go":
+        return await this.#go(step.pick, step.count);
+      case "fail":
+        return this.#fail(step.pick);
+      case "kill":
+        return await this.#kill(step.happened);
+      case "start":
+        return this.#start();
+      case "reboot":
+        await this.#kill(0);
+        await world.reboot(step);
+        return model.rebooted();
+      case "vanish":
+        await world.ground.removeNamespace(netnsOf(this.#idOf(step.pod)));
+        return model.vanished(this.#idOf(step.pod));
+      case "disk":
+        return world.disk.refuse(step.state === "room" ? undefined : step.state);
+      case "tick":
+        return this.#tick(step.what);
+      case "wait":
+        return world.clock.pass(step.ms);
+      case "set wall clock":
+        model.steps++;
+        return world.clock.stepWall(step.ms);
+      case "configure":
+        return world.configure(step.which % (READINGS.length));
+    }
+  }
+
+  async #add(id: string): Promise<void> {
+    const container = this.model.container(id);
+    if ([...container.open].some(({ verb }) => verb === "DEL")) return;
+    if (!container.netns) await this.world.ground.addNamespace(netnsOf(id));
+    container.netns = true;
+    this.world.createPod(id, annotationsOf(id));
+    this.#send("ADD", id);
+  }
+
+  #del(id: string): void {
+    if ([...this.model.container(id).open].some(({ verb }) => verb === "DEL")) return;
+    this.#send("DEL", id);
+  }
+
+  #check(id: string): void {
+    const { live, open } = this.model.container(id);
+    if (live === undefined || open.size > 0) return;
+    const interfaces = [{ name: "eth0", sandbox: netnsOf(id) }];
+    const ips = live.map((text) => ({ address: `${text}/${text.includes(":") ? 128 : 32}`, interface: 0 }));
+    this.#send("CHECK", id, () => ({ prevResult: { cniVersion: "1.1.0", interfaces, ips } }));
+  }
+
+  /** The list is what the runtime knows when the agent reads it: it runs no ADD while it makes one up. */
+  #collect(list: "all" | "forget" | "null" | "empty", id: string): void {
+    const forgotten = this.model.container(id);
+    const attachments = (): unknown => {
+      if (list === "null") return null;
+      if (list === "empty") return [];
+      const forget = list === "forget" && forgotten.open.size === 0;
+      if (forget) this.model.forgotten(id);
+      const known = this.model.containers.filter((each) => each.netns && !(forget && each === forgotten));
+      return known.map((each) => ({ containerID: each.id, ifname: "eth0" }));
+    };
+    this.#send("GC", "", () => ({ "cni.dev/valid-attachments": attachments() }));
+  }
+
+  #send(verb: Verb, id: string, config: () => Record<string, unknown> = () => ({})): void {
+    this.world.clock.pass(1);
+    const call = { verb, id, startedAt: this.world.clock.wall(), config };
+    this.model.sent(call);
+    this.runtime.send(call);
+  }
+
+  async #go(pick: number, count: number): Promise<void> {
+    for (let i = 0; i < count; i++) {
+      const waiting = this.#waiting();
+      const next = waiting[pick % Math.max(1, waiting.length)];
+      if (next === undefined) return;
+      await next.go();
+      await this.#settle();
+    }
+  }
+
+  #fail(pick: number): void {
+    const waiting = this.world.life?.gates.next ?? [];
+    const next = waiting[pick % Math.max(1, waiting.length)];
+    if (next === undefined) return;
+    this.model.faults++;
+    next.refuse(new Error(`${next.what}: made to fail`));
+  }
+
+  async #kill(happened: number): Promise<void> {
+    if (this.world.life === undefined) return;
+    this.model.died();
+    await this.world.kill(happened);
+    this.runtime.hangUp();
+  }
+
+  #start(): void {
+    if (this.world.life !== undefined) return;
+    this.#inherited = this.#read(this.world.disk.visible(STATE_PATH));
+    this.world.start();
+    this.model.alive = true;
+  }
+
+  #tick(what: "drift" | "collect" | "nodeConfigs"): void {
+    const { loops } = this.world.life ?? {};
+    if (what === "collect") loops?.collect.ring("timer");
+    else loops?.node.ring(what);
+  }
+
+  async #verifyQuiet(): Promise<void> {
+    for (const what of ["drift", "collect"] as const) {
+      await this.play({ do: "tick", what });
+      await this.drain();
+    }
+    this.model.verifyQuiet(await this.#look(), this.#durable());
+  }
+
+  /** What was answered survives a crash at rest. */
+  async #verifyRestart(): Promise<void> {
+    await this.play({ do: "kill", happened: 0 });
+    await this.play({ do: "start" });
+    await this.drain();
+    await this.#verifyQuiet();
+  }
+
+  /** What nobody ever deletes is found, once its sandbox is gone. */
+  async #verifyCollection(): Promise<void> {
+    for (const { id } of this.model.containers) await this.#do({ do: "vanish", pod: Number(id.slice(1)) });
+    this.world.clock.stepWall(GRACE_MS);
+    for (const ms of [GRACE_MS, CONFIRM_MS]) {
+      await this.play({ do: "wait", ms });
+      await this.#verifyQuiet();
+    }
+    const { ledger = [], links, grants } = await this.#look();
+    const left = [...ledger.map(({ containerId }) => containerId), ...links.keys(), ...grants ?? []];
+    if (left.length > 0) throw new Error(`Cannot find the node empty: ${left.join(", ")} is left`);
+  }
+
+  /** After all that, a pod can be had. */
+  async #verifyService(): Promise<void> {
+    await this.#makeReady(); // what nobody could write down of the NodeConfig, the restart has forgotten
+    const id = "c1001";
+    await this.#add(id);
+    await this.drain();
+    if (this.model.container(id).live === undefined) throw new Error("Cannot add a pod to an empty node");
+    this.#del(id);
+    await this.drain();
+    await this.#verifyQuiet();
+  }
+
+  async #makeReady(): Promise<void> {
+    if (this.world.life?.node?.reconciler.ready !== true) await this.play({ do: "configure", which: 1 });
+    await this.drain();
+  }
+
+  #idOf(pod: number): string {
+    return `c${pod % this.#beginning.pods}`;
+  }
+
+  #waiting(): readonly Waiting[] {
+    return [...this.runtime.gates.next, ...this.world.life?.gates.next ?? []];
+  }
+
+  async #settle(): Promise<void> {
+    const { life } = this.world;
+    await settled(this.runtime.gates, ...life === undefined ? [] : [life.gates]);
+    if (!this.runtime.accept()) return;
+    await settled(this.runtime.gates, ...life === undefined ? [] : [life.gates]);
+  }
+
+  async #look(): Promise<Look> {
+    const { life, clock } = this.world;
+    const ledger = life?.node?.ledger.all();
+    return {
+      ...await this.#ground.look(),
+      life,
+      ledger,
+      serving: life?.serving ?? false,
+      monotonic: clock.monotonic(),
+    };
+  }
+
+  #durable(): Durable {
+    const { disk } = this.world;
+    const synced = this.#read(disk.synced(STATE_PATH));
+    return { synced, inherited: this.#inherited, visible: this.#read(disk.visible(STATE_PATH)) };
+  }
+
+  #read(bytes: Uint8Array<ArrayBuffer> | undefined): readonly Allocation[] {
+    if (bytes === undefined) return [];
+    const { bootId, state } = parseStateDocument(bytes);
+    return bootId === this.world.bootId ? [...state.allocations.values()] : [];
+  }
+}
