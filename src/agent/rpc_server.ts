@@ -2,7 +2,12 @@ import { CNI_CODE, CniError } from "../cnispec/cni_error.ts";
 import type { Logger } from "../log/logger.ts";
 import { MAX_REQUEST_BYTES, type RpcResponse } from "../rpc/rpc.ts";
 
-/** A client has this long to send its request, in milliseconds. */
+/**
+ * A client has this long to begin its request, in milliseconds. The plugin connects before it reads its configuration: among 110 that a
+ * returning node starts at once on a busy machine, seconds go by in between, and whoever is cut off then fails for nothing.
+ */
+const START_TIMEOUT_MS = 30_000;
+/** And this long for the rest of it. */
 const REQUEST_TIMEOUT_MS = 5_000;
 /** And this long to take the answer. */
 const ANSWER_TIMEOUT_MS = 5_000;
@@ -16,6 +21,10 @@ export interface RpcServerOptions {
   /** Answers one request, whose line had so many characters; what it throws becomes an error answer. */
   handle(request: unknown, length: number): Promise<unknown>;
   readonly logger: Logger;
+  /** How long a client has to begin its request, in milliseconds. Default 30 000. */
+  readonly startTimeoutMs?: number;
+  /** And for the rest of it. Default 5000. */
+  readonly requestTimeoutMs?: number;
   /** How long a client has to take its answer, in milliseconds. Default 5000. */
   readonly answerTimeoutMs?: number;
 }
@@ -83,7 +92,9 @@ export class RpcServer {
 
   /** @returns one line without its newline; undefined when the client went away without one */
   async #readLine(connection: Deno.UnixConn): Promise<string | undefined> {
-    const deadline = setTimeout(() => closeQuietly(connection), REQUEST_TIMEOUT_MS);
+    const { startTimeoutMs = START_TIMEOUT_MS, requestTimeoutMs = REQUEST_TIMEOUT_MS } = this.options;
+    const hangUpIn = (ms: number): ReturnType<typeof setTimeout> => setTimeout(() => closeQuietly(connection), ms);
+    let deadline = hangUpIn(startTimeoutMs);
     const decoder = new TextDecoder();
     const buffer = new Uint8Array(16_384);
     let text = "";
@@ -91,6 +102,10 @@ export class RpcServer {
       while (text.length <= MAX_REQUEST_BYTES) {
         const count = await connection.read(buffer);
         if (count === null) return undefined;
+        if (text === "") {
+          clearTimeout(deadline);
+          deadline = hangUpIn(requestTimeoutMs);
+        }
         const more = decoder.decode(buffer.subarray(0, count), { stream: true });
         const end = more.indexOf("\n"); // not in the whole: that would copy it once for every piece
         if (end >= 0) return text + more.slice(0, end);

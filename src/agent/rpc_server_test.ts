@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { CniError } from "../cnispec/cni_error.ts";
 import { MAX_REQUEST_BYTES } from "../rpc/rpc.ts";
 import { logger } from "./_agent_fixture.ts";
@@ -58,6 +58,25 @@ Deno.test("RpcServer lets no silent or vanished client hold up others", async ()
     assertEquals(JSON.parse(await ask("{}\n")), { ok: true });
     silent.close();
   });
+});
+
+Deno.test("RpcServer waits longer for a request's beginning than for its rest, and for neither without end", async () => {
+  const path = `${await Deno.makeTempDir()}/agent.sock`;
+  const timeouts = { startTimeoutMs: 400, requestTimeoutMs: 50 };
+  const server = new RpcServer({ listener: await listen(path), handle: () => Promise.resolve(), logger, ...timeouts });
+  const served = server.serve();
+  const hungUpAfter = async (text: string): Promise<number> => {
+    using connection = await Deno.connect({ transport: "unix", path });
+    const start = performance.now();
+    if (text !== "") await connection.write(new TextEncoder().encode(text));
+    assertEquals(await connection.read(new Uint8Array(1)), null);
+    return performance.now() - start;
+  };
+  const [silent, slow] = await Promise.all([hungUpAfter(""), hungUpAfter("{")]);
+  assert(silent >= 390 && slow >= 45 && slow < silent, `${silent} ms, ${slow} ms`);
+  await server.stop();
+  await served;
+  await Deno.remove(path.slice(0, path.lastIndexOf("/")), { recursive: true });
 });
 
 Deno.test("RpcServer gives up on a client that does not read its answer, and so stop() ends", async () => {
