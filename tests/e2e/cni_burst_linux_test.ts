@@ -1,8 +1,10 @@
 /** A node that starts with all of its pods, and one that loses them all: 110 calls at once. */
 import { assertEquals, assertLess } from "@std/assert";
+import { AGENT_SOCKET, TOMBSTONE_DIR } from "../../src/paths/paths.ts";
+import { tombstoneFileName } from "../../src/rpc/tombstone.ts";
 import type { LabNode } from "../lab/node.ts";
 import { allocationsOf, kernelOf, startCluster } from "./_cluster.ts";
-import { PLUGIN } from "./_sandbox.ts";
+import { callPlugin, PLUGIN } from "./_sandbox.ts";
 import { addressesIn, storm, type StormAnswer } from "./_storm.ts";
 
 /** What kubelet runs on a node by default. */
@@ -33,13 +35,28 @@ Deno.test("110 pods come at once, and go at once (T-CNI-33)", async (t) => {
     expectAll(answers);
     assertEquals(answers.filter(({ stdout }) => stdout !== ""), []);
   });
+  await node.stopAgent();
+  const agent = await node.startAgent();
+  agent.signal("SIGSTOP");
   await t.step("so many plugins fit beside pods, and a node's memory", async () => {
-    await node.stopAgent();
-    const agent = await node.startAgent();
-    agent.signal("SIGSTOP");
     assertLess(PODS * await ownMemoryOf(node, "burst0"), MEMORY_KIB);
-    agent.signal("SIGCONT");
   });
+  await t.step("an agent that hangs and takes no more calls is none, within 10 s", async () => {
+    const waiting = await fillBacklog(node.outside(AGENT_SOCKET));
+    const started = performance.now();
+    const env = { CNI_CONTAINERID: "burst0", CNI_IFNAME: "eth0" };
+    const [status, del, gc] = await Promise.all([
+      callPlugin(node, "STATUS"),
+      callPlugin(node, "DEL", { env }),
+      callPlugin(node, "GC", { config: { "cni.dev/valid-attachments": null } }),
+    ]);
+    assertEquals([status.code, gc.code, del.exit, del.stdout], [50, 11, 0, ""]);
+    assertLess(performance.now() - started, 10_000);
+    const notes = (await node.output(["ls", TOMBSTONE_DIR])).trim();
+    assertEquals(notes, tombstoneFileName("burst0", "eth0"));
+    for (const connection of waiting) connection.close();
+  });
+  agent.signal("SIGCONT");
   await t.step("every DEL succeeds in time, and nothing is left", async () => {
     expectAll(await storm(node, "DEL", ids.map((id) => ({ id }))));
     assertEquals(await kernelOf(node), { links: [], routes: [], grants: [] });
@@ -50,6 +67,17 @@ Deno.test("110 pods come at once, and go at once (T-CNI-33)", async (t) => {
 function expectAll(answers: readonly StormAnswer[]): void {
   assertEquals(answers.filter(({ exit }) => exit !== 0), []);
   assertLess(Math.max(...answers.map(({ ms }) => ms)), BUDGET_MS);
+}
+
+/** Connects until nobody more can wait for the listener. */
+async function fillBacklog(path: string): Promise<Deno.UnixConn[]> {
+  const connections: Deno.UnixConn[] = [];
+  try {
+    for (;;) connections.push(await Deno.connect({ transport: "unix", path }));
+  } catch (error) {
+    if (!(error instanceof Deno.errors.WouldBlock)) throw error;
+    return connections;
+  }
 }
 
 /** @returns the most memory that one plugin has to itself while it waits for an agent that hangs, in KiB; files that it maps are shared */
