@@ -53,7 +53,8 @@ export class CniService {
   async #add(request: Extract<CniRequest, { verb: "ADD" }>, startedAt: number): Promise<unknown> {
     const { queue, add } = this.deps;
     const allocation = await queue.run(request.containerId, () => add.run({ ...request, startedAt }));
-    const own = renderResult({ ...resultFields(allocation), cniVersion: request.cniVersion });
+    const { cniVersion, netns } = request;
+    const own = renderResult({ ...resultFields(allocation), cniVersion, netns });
     return request.previous === undefined ? own : mergeResult(request.previous.document, own);
   }
 
@@ -69,10 +70,11 @@ export class CniService {
   }
 }
 
-function resultFields(allocation: Allocation): Omit<Parameters<typeof renderResult>[0], "cniVersion"> {
-  const { hostLink, ifname, podMac, netns, mtu, ipv4, ipv6 } = allocation;
+/** What the answer takes from the record; the rest is as this call has it. */
+function resultFields(allocation: Allocation): Omit<Parameters<typeof renderResult>[0], "cniVersion" | "netns"> {
+  const { hostLink, ifname, podMac, mtu, ipv4, ipv6 } = allocation;
   const addresses = { ...(ipv4 === undefined ? {} : { ipv4 }), ...(ipv6 === undefined ? {} : { ipv6 }) };
-  return { hostLink, hostMac: HOST_MAC, ifname, podMac, netns, mtu, ...addresses };
+  return { hostLink, hostMac: HOST_MAC, ifname, podMac, mtu, ...addresses };
 }
 
 function parseStartedAt(raw: unknown): number {

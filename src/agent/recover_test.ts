@@ -161,7 +161,7 @@ Deno.test("sweep() frees an allocation whose netns and veth are gone, seen twice
   assertEquals(await ids(), ["linked", "named", "alive"]);
 });
 
-Deno.test("CHECK names what is different, and repairs nothing (T-CNI-20)", async () => {
+Deno.test("CHECK names what is different, and repairs nothing", async () => {
   await using fixture = await openFixture();
   const prevResult = await fixture.service.handle(request(fixture, "ADD"));
   const check = (previous: unknown): Promise<unknown> =>

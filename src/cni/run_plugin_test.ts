@@ -60,7 +60,7 @@ Deno.test("runPlugin() prints the agent's error in the version that was asked fo
   assertEquals([code, document], [1, { cniVersion: "0.4.0", code: 11, msg: "pool full", details: "d" }]);
 });
 
-Deno.test("runPlugin() names each missing variable (T-CNI-01)", async () => {
+Deno.test("runPlugin() names each missing variable", async () => {
   const required: Record<string, string[]> = {
     ADD: ["CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME", "CNI_PATH"],
     CHECK: ["CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME", "CNI_PATH"],
@@ -78,19 +78,19 @@ Deno.test("runPlugin() names each missing variable (T-CNI-01)", async () => {
   }
 });
 
-Deno.test("runPlugin() names all missing variables at once (T-CNI-02)", async () => {
+Deno.test("runPlugin() names all missing variables at once", async () => {
   const { document } = await call("ADD", { env: { CNI_CONTAINERID: "abc" } });
   assertEquals(document?.["msg"], "required env variables [CNI_NETNS,CNI_IFNAME,CNI_PATH] missing");
 });
 
-Deno.test("runPlugin() refuses other commands without connecting (T-CNI-03)", async () => {
+Deno.test("runPlugin() refuses other commands without connecting", async () => {
   for (const command of ["FOO", "", "add"]) {
     const { code, document, process } = await call(command);
     assertEquals([code, document?.["code"], process.done], [1, 4, []], command);
   }
 });
 
-Deno.test("runPlugin() refuses input that is no configuration (T-CNI-08, T-CNI-09)", async () => {
+Deno.test("runPlugin() refuses input that is no configuration", async () => {
   const inputs: [string | Error, number][] = [
     ["no json", 6],
     ["", 6],
@@ -123,7 +123,7 @@ Deno.test("runPlugin() refuses a bad ADD at once, agent or not", async () => {
   assertEquals([document?.["code"], process.monotonic()], [4, 0]);
 });
 
-Deno.test("runPlugin() DEL without an agent, or with one that dies, leaves a tombstone and succeeds (T-CNI-17)", async () => {
+Deno.test("runPlugin() DEL without an agent, or with one that dies, leaves a tombstone and succeeds", async () => {
   for (const agent of ["absent", "hangs up"]) {
     const { code, document, process } = await call("DEL", { agents: [agent] });
     assertEquals([code, document], [0, undefined]);
@@ -171,7 +171,7 @@ Deno.test("runPlugin() DEL fails when neither agent nor disk takes it", async ()
   assertStringIncludes(String(document?.["msg"]), "No space left on device");
 });
 
-Deno.test("runPlugin() answers one document for every nonsense of the agent (T-CNI-27)", async () => {
+Deno.test("runPlugin() answers one document for every nonsense of the agent", async () => {
   for (
     const line of ["", "7", "[]", "{}", '{"ok":false}', '{"ok":1}', '{"ok":true}', '{"ok":false,"code":"4","msg":"x"}']
   ) {

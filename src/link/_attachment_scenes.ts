@@ -90,7 +90,7 @@ Deno.test("attach() makes both families answer at once, both ways, with the MTU 
   });
 });
 
-Deno.test("attach() leaves an interface of that name untouched (T-CNI-12)", async () => {
+Deno.test("attach() leaves an interface of that name untouched", async () => {
   await withDriver(async (driver) => {
     const two = await pod("two", 2);
     await sh("ip -n two link add eth0 type bridge && ip -n two address add 198.51.100.7/32 dev eth0");
@@ -101,7 +101,7 @@ Deno.test("attach() leaves an interface of that name untouched (T-CNI-12)", asyn
   });
 });
 
-Deno.test("attach() refuses the node's own namespace before it configures anything there (T-CNI-14)", async () => {
+Deno.test("attach() refuses the node's own namespace before it configures anything there", async () => {
   await withDriver(async (driver) => {
     await sh("touch /run/netns/host && mount --bind /proc/self/ns/net /run/netns/host");
     await sh("ip link add dum0 type bridge && ip link set dum0 up && ip route add default dev dum0");
@@ -135,7 +135,7 @@ Deno.test("attach() follows no link, and leaves nothing where the namespace is s
   });
 });
 
-Deno.test("attach() into what is no network namespace fails and leaves nothing (T-CNI-15)", async () => {
+Deno.test("attach() into what is no network namespace fails and leaves nothing", async () => {
   await withDriver(async (driver) => {
     const three = await pod("three", 3);
     assertEquals(await fault(driver.attach({ ...three, netns: "/run/netns/nowhere" })), "netnsMissing");
