@@ -72,7 +72,7 @@ Deno.test("recover() believes a link more than the write before the last: an add
   const [old] = fixture.kernel.links.values();
   assert(old !== undefined);
   await fixture.kernel.detach([old.hostLink]);
-  fixture.kernel.links.set("flock00000001", { ...old, containerId: "new", hostLink: "flock00000001" });
+  await fixture.kernel.attach({ ...old, containerId: "new", hostLink: "flock00000001" });
   await Deno.writeTextFile(`${fixture.directory}/allocations.json`, "{");
   const again = await restart(fixture);
   const held = again.ledger.all().map(({ containerId, ipv4 }) => [containerId, ipv4]);
