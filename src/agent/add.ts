@@ -109,13 +109,15 @@ export class AddOperation {
   }
 
   async #reserve(request: TimedAddRequest): Promise<{ allocation: Allocation; facts: PodFacts }> {
-    const { network, containerId, ifname, netns, pod } = request;
+    const { network, containerId, ifname, netns, pod, startedAt } = request;
     const hostLink = hostLinkName(containerId);
     this.#refuseTaken(hostLink, request);
-    const [terms, facts] = await Promise.all([this.deps.terms(), this.deps.pods.find(pod, request.podAnnotations)]);
+    const [terms, facts] = await this.deps.lateAdds.unlessDeleted(
+      { key: allocationKey(request), startedAt },
+      () => Promise.all([this.deps.terms(), this.deps.pods.find(pod, request.podAnnotations)]),
+    );
     const requests = this.#resolve(request, facts, terms.config);
     const draft = { network, containerId, ifname, netns, hostLink, podMac: podMacOf(containerId), mtu: terms.mtu };
-    const { startedAt } = request;
     const allocation = await this.#take(pod === undefined ? draft : { ...draft, pod }, { requests, startedAt });
     this.#warnOfHostPort(request, facts, terms.config);
     return { allocation, facts };

@@ -109,6 +109,16 @@ Deno.test("a DEL that overtakes its ADD wins: the late ADD undoes itself (T-REL-
   assertEquals([fixture.kernel.links.size, fixture.ledger.all().length, fixture.guard.grants?.size], [0, 0, 0]);
 });
 
+Deno.test("a DEL does not wait for what its ADD waits for (T-REL-07)", async () => {
+  await using fixture = await openFixture();
+  fixture.kube.get = () => new Promise(() => {});
+  const add = refused(fixture, request(fixture, "ADD", { args: POD_ARGS }));
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  await fixture.service.handle(request(fixture, "DEL"));
+  assertEquals((await add).code, 11);
+  assertEquals(fixture.ledger.all(), []);
+});
+
 Deno.test("an ADD whose plugin started before an answered DEL is refused, one that started after it succeeds (T-REL-07)", async () => {
   await using fixture = await openFixture();
   const before = fixture.clock.now;

@@ -12,12 +12,16 @@ export class LateAdds {
   /** container id/ifname -> the newest DEL that still waits for its turn */
   readonly #deleting = new Map<string, { readonly at: number; readonly monotonic: number }>();
 
+  /** container id/ifname -> ends what its ADD waits for */
+  readonly #waiting = new Map<string, (error: CniError) => void>();
+
   constructor(private readonly ledger: AllocationLedger, private readonly clock: Clock) {}
 
   /** Notes a DEL as it arrives. @returns when it arrived, wall clock; give it back to `done` */
   deleting(key: string): number {
     const at = this.clock.wall();
     this.#deleting.set(key, { at, monotonic: this.clock.monotonic() });
+    this.#waiting.get(key)?.(lateError(key));
     return at;
   }
 
@@ -37,14 +41,36 @@ export class LateAdds {
     return this.clock.monotonic() - (age >= 0 && age <= TOMBSTONE_MS ? age : TOMBSTONE_MS);
   }
 
+  /**
+   * Waits on behalf of an ADD, at most until its container is deleted: an ADD may wait a minute for a NodeConfig, and its DEL is not to
+   * wait with it. One at a time per container; the work has no effects.
+   *
+   * @returns what the work returns. @throws CniError 11, or what the work throws
+   */
+  async unlessDeleted<T>(
+    { key, startedAt }: { readonly key: string; readonly startedAt: number },
+    work: () => Promise<T>,
+  ): Promise<T> {
+    this.refuse(key, startedAt);
+    const { promise, reject } = Promise.withResolvers<never>();
+    this.#waiting.set(key, reject);
+    try {
+      return await Promise.race([work(), promise]);
+    } finally {
+      this.#waiting.delete(key);
+    }
+  }
+
   /** @param startedAt of `startOf`. @throws CniError 11 when the container was deleted after this ADD's plugin had started */
   refuse(key: string, startedAt: number): void {
     const deletedAt = this.#deleting.get(key)?.monotonic ?? this.ledger.deletedAt(key);
-    if (deletedAt !== undefined && startedAt <= deletedAt) {
-      throw new CniError(
-        CNI_CODE.tryAgainLater,
-        `Cannot add container ${key}: it was deleted while its ADD was under way`,
-      );
-    }
+    if (deletedAt !== undefined && startedAt <= deletedAt) throw lateError(key);
   }
+}
+
+function lateError(key: string): CniError {
+  return new CniError(
+    CNI_CODE.tryAgainLater,
+    `Cannot add container ${key}: it was deleted while its ADD was under way`,
+  );
 }

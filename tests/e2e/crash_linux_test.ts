@@ -1,10 +1,10 @@
 /** What becomes of addresses when agent, state file or disk fail. */
 import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
-import { BOOT_ID_FILE, STATE_DIR } from "../../src/paths/paths.ts";
+import { BOOT_ID_FILE, LAST_NODE_CONFIG, STATE_DIR } from "../../src/paths/paths.ts";
 import type { LabNode } from "../lab/node.ts";
 import { until } from "../lab/until.ts";
-import { allocationsOf, expectPing, kernelOf, startCluster } from "./_cluster.ts";
-import { addSandbox, createSandbox, type Sandbox } from "./_sandbox.ts";
+import { allocationsOf, configOf, configPath, expectPing, kernelOf, startCluster, untilEvent } from "./_cluster.ts";
+import { addSandbox, callPlugin, createSandbox, type Sandbox } from "./_sandbox.ts";
 import { expectExactly } from "./_state.ts";
 
 const PODS = 20;
@@ -32,7 +32,7 @@ Deno.test("an agent killed in a burst of ADDs, its API server frozen, neither le
   assertEquals([await kernelOf(node), await allocationsOf(node)], [NOTHING, []], context);
 });
 
-Deno.test("reboots and full disks leave no address behind", async (t) => {
+Deno.test("reboots, full disks and a CIDR that two nodes want leave no address behind", async (t) => {
   await using lab = await startCluster({ nodes: 1, api: "embedded", containerd: false });
   const node = lab.node("node-a");
   await t.step("another boot voids every allocation, and its addresses rest (T-REL-16)", async () => {
@@ -73,6 +73,28 @@ Deno.test("reboots and full disks leave no address behind", async (t) => {
     await expectExactly(node, [stays, next], "after the disk was full");
     await Promise.all([stays.remove(), next.remove()]);
   });
+  await t.step(
+    "a node that wants another node's CIDR serves nobody until one of them gives way (T-REL-23)",
+    async () => {
+      await node.stopAgent();
+      await node.output(["rm", LAST_NODE_CONFIG]);
+      await lab.api.delete(configPath(node));
+      const [own, others] = [configOf(node), configOf(node, { cidr4: ["203.0.113.32/27"], cidr6: [] })];
+      // Of two of the same second the one whose name sorts first is the older.
+      await lab.api.apply({ ...others, metadata: { name: "a-first" } });
+      await lab.api.apply(own);
+      await node.startAgent();
+      const says = "must not overlap 203.0.113.32/27 of NodeConfig a-first";
+      await untilEvent(lab, node.name, { reason: "InvalidNodeConfig", includes: says });
+      assertEquals((await callPlugin(node, "STATUS")).code, 50);
+      const refused = await createSandbox(node);
+      await refused.call("ADD", { killAfterMs: 1000 });
+      assertEquals([await kernelOf(node), await allocationsOf(node)], [NOTHING, []]);
+      await refused.remove();
+      await lab.api.delete("/apis/flock.fritzlab.net/v1alpha1/nodeconfigs/a-first");
+      await (await addSandbox(node)).remove();
+    },
+  );
 });
 
 /** What fails is deleted, and tried again in a new sandbox. */
