@@ -2,7 +2,7 @@ import type { Argv, Hearing } from "./command_runner.ts";
 import { killChild, spawnChild } from "./_child.ts";
 
 /** Milliseconds to let lines gather in the pipe: one wake-up for a burst, not one for each line. */
-const GATHER_MS = 20;
+const GATHER_MS = 50;
 /** A chunk of so many bytes may have filled the pipe: the writer must not wait. */
 const FULL_BYTES = 16 * 1024;
 /** Longer lines are heard in pieces. */

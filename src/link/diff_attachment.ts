@@ -1,6 +1,7 @@
 /** What should be against what is, one phrase for each difference. Pure. */
 import type { Address } from "../ip/address.ts";
 import type { Attachment, ReportedPodEnd } from "./attachment_driver.ts";
+import { POD_ROUTE_METRIC } from "../route_protocol/route_protocol.ts";
 import { HOST_MAC } from "./host_mac.ts";
 import { GATEWAY, planSysctls } from "./plan_attachment.ts";
 import type { KernelLink, KernelNeighbor, KernelRoute } from "./read_kernel.ts";
@@ -18,9 +19,7 @@ export function diffHostEnd(attachment: Attachment, { link, routes, neighbors }:
   return [
     ...diffLink(link, { name: hostLink, mac: HOST_MAC, mtu: attachment.mtu }),
     ...gatewayMissing(attachment, link),
-    ...addresses.filter(({ text }) =>
-      !routes.some(({ destination, link }) => destination === text && link === hostLink)
-    )
+    ...addresses.filter(({ text }) => !routes.some((route) => isPodRoute(route, { text, hostLink })))
       .map(({ text }) => `host route ${text} dev ${hostLink} is missing`),
     ...addresses.filter(({ text }) => !hasNeighbor(neighbors, text, podMac))
       .map(({ text }) => `permanent neighbour ${text} on ${hostLink} is missing`),
@@ -55,6 +54,11 @@ export function diffPodEnd(attachment: Attachment, end: KernelEnd, reported?: Re
     ...families.filter((family) => !hasNeighbor(neighbors, GATEWAY[family], HOST_MAC))
       .map((family) => `permanent neighbour ${GATEWAY[family]} on ${ifname} is missing`),
   ];
+}
+
+/** Of another metric it might lose against what the router says, or lie beside ours for good. */
+function isPodRoute({ destination, link, metric }: KernelRoute, wanted: { text: string; hostLink: string }): boolean {
+  return destination === wanted.text && link === wanted.hostLink && metric === POD_ROUTE_METRIC;
 }
 
 function diffLink(link: KernelLink, wanted: { name: string; mac: string; mtu: number }): string[] {

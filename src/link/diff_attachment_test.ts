@@ -23,6 +23,7 @@ const HOST: KernelEnd = {
     link: "flock0a1b2c3d",
     destination: text,
     gateway: undefined,
+    metric: 20,
   })),
   neighbors: [neighbor("flock0a1b2c3d", "2001:db8:f::7", POD_MAC), neighbor("flock0a1b2c3d", "203.0.113.7", POD_MAC)],
 };
@@ -46,6 +47,11 @@ Deno.test("diffHostEnd() names each difference by itself", () => {
     `link flock0a1b2c3d has MAC ${POD_MAC} instead of ${HOST_MAC}`,
   ]);
   assertEquals(differ({ routes: HOST.routes.slice(1) }), ["host route 2001:db8:f::7 dev flock0a1b2c3d is missing"]);
+  const outweighed = HOST.routes.map((route) => ({
+    ...route,
+    metric: route.destination === "203.0.113.7" ? 1024 : 20,
+  }));
+  assertEquals(differ({ routes: outweighed }), ["host route 203.0.113.7 dev flock0a1b2c3d is missing"]);
   const stolen = HOST.neighbors.map((entry) => ({ ...entry, permanent: entry.address !== "203.0.113.7" }));
   assertEquals(differ({ neighbors: stolen }), ["permanent neighbour 203.0.113.7 on flock0a1b2c3d is missing"]);
 });

@@ -17,6 +17,8 @@ export interface KernelRoute {
   /** Canonical text; `default` for the default route. */
   readonly destination: string;
   readonly gateway: string | undefined;
+  /** Absent where the kernel has none, as for most IPv4 routes. */
+  readonly metric?: number;
 }
 
 export interface KernelNeighbor {
@@ -47,6 +49,7 @@ export function parseRoute(raw: IpObject): KernelRoute {
     link: String(raw["dev"] ?? ""),
     destination: parseAddress(destination)?.text ?? destination,
     gateway: typeof gateway === "string" ? parseAddress(gateway)?.text : undefined,
+    ...(typeof raw["metric"] === "number" ? { metric: raw["metric"] } : {}),
   };
 }
 

@@ -120,6 +120,7 @@ class SystemAttachmentDriver implements AttachmentDriver {
    */
   async repair(attachments: readonly Attachment[]): Promise<readonly string[]> {
     if (attachments.length === 0) return [];
+    await this.#mark(); // lo's mark keeps an ADD from taking the node's own namespace for a pod's
     const broken = await this.#broken(attachments);
     if (broken.length === 0) return [];
     await Promise.all(broken.map((each) => this.#restore(each)));

@@ -28,6 +28,7 @@ for l in $(ip -br link | grep -o '^flock[0-9a-f]*' | sort); do
   cd ${SYSCTLS}; for s in ipv4/conf/$l/rp_filter ipv4/conf/$l/route_localnet ipv6/conf/$l/accept_ra; do cat $s; done
 done
 ip -o address show dev lo to 169.254.1.1
+ip link show dev lo | grep altname
 ip -4 route show proto 70 | sort
 ip -6 route show proto 70 | sort
 nft -s list table inet flock
@@ -92,6 +93,7 @@ Deno.test("what others change of flock's is back within two seconds, and nothing
     await repair([`ip route delete ${four}`, `host route ${four}`]);
     await repair([`ip -6 route delete ${six}`, `host route ${six}`]);
     await repair([`ip route replace ${four} dev up0 metric 20`, `host route ${four}`]);
+    await repair([`ip link property del dev lo altname flock-node; ip -6 route delete ${six}`, `host route ${six}`]);
     await repair([`ip neigh delete ${four} dev ${link}`, `permanent neighbour ${four}`]);
     await repair([`ip neigh replace ${six} lladdr 02:00:00:00:00:99 dev ${link} nud permanent`, `neighbour ${six}`]);
     await repair([`ip address delete fe80::1/64 dev ${link}`, "address fe80::1"]);
