@@ -23,7 +23,7 @@ export type DriftTick = "links" | "guard" | "settings" | "network" | "drift";
 const BURST = { delayMs: 100, everyMs: 500 };
 /** A foreign table's owner may write every second (kube-proxy does); its transactions alone do not lead to a look. */
 const GUARD_BURST = { delayMs: 50, everyMs: 1000 };
-/** nft monitor remembers some 200 bytes of each line. */
+/** nft monitor remembers some 200 bytes of each line, and reads the whole ruleset of the node when it starts. */
 const MAX_LINES = 50_000;
 /**
  * Everything is looked at this often, whatever was heard: some changes are told by no message (a link's alias while it is down), and

@@ -24,6 +24,7 @@ export class LinkRestorer {
   /** One look. A sandbox whose namespace is gone has ended, and one whose ADD or DEL runs is being looked after. Never throws for one pod. */
   async restore(): Promise<void> {
     const { ledger, driver, queue } = this.deps;
+    for (const key of this.#failures.keys()) if (ledger.get(key) === undefined) this.#failures.delete(key);
     const candidates = ledger.all().filter(({ state }) => state === "committed");
     if (candidates.length === 0) return;
     const links = new Set((await driver.list()).map(({ hostLink }) => hostLink));

@@ -34,7 +34,8 @@ export class SettingWatch {
     let before = new Set<string>();
     let looks = 0;
     while (await this.#sleep(signal)) {
-      const now = new Set(await this.differences());
+      // A link that goes while it is read fails the reading with whatever error; the next one is a second away.
+      const now = new Set(await this.differences().catch(() => []));
       looks = now.isSubsetOf(before) ? looks + 1 : 1;
       before = now;
       if (now.size > 0 && isPowerOfTwo(looks)) changed();

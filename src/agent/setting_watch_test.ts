@@ -70,3 +70,21 @@ Deno.test("SettingWatch tells of a change at once, and of what stays so ever les
   stop.abort();
   await ran;
 });
+
+Deno.test("SettingWatch goes on after a reading that failed", async () => {
+  const { watch, settings, clock } = openWatch();
+  const stop = new AbortController();
+  let told = 0;
+  const ran = watch.run({ changed: () => told++, signal: stop.signal });
+  const get = settings.get.bind(settings);
+  settings.get = (): never => {
+    throw new Error("No such device");
+  };
+  await clock.pass(2000);
+  settings.get = get;
+  settings.set("ipv4/ip_forward", "0");
+  await clock.pass(1000);
+  assertEquals(told, 1);
+  stop.abort();
+  await ran;
+});
