@@ -13,17 +13,20 @@ export interface Packet {
   readonly hopLimit?: number;
 }
 
-/** Asks for the MAC address of `target` (RFC 826). */
-export interface ArpRequest {
+/** Asks for the MAC address of `target`, or answers, to everybody (RFC 826). Who names its own address as the target announces it (RFC 5227). */
+export interface ArpPacket {
   readonly from: Address;
   readonly target: Address;
+  /** Default: it asks. */
+  readonly isReply?: boolean;
 }
 
 const AF_PACKET = 17;
 const SOCK_RAW = 3;
 const ETHERTYPES = { 4: 0x0800, 6: 0x86dd, arp: 0x0806 };
 const BROADCAST = "ff:ff:ff:ff:ff:ff";
-const SENDER_MAC = [2, 0, 0, 0, 0, 99];
+/** Of every frame, and no link's. */
+export const SENDER_MAC = [2, 0, 0, 0, 0, 99];
 
 /** A packet socket on a link of the network namespace that this process runs in. */
 export class FrameSender implements Disposable {
@@ -44,18 +47,15 @@ export class FrameSender implements Disposable {
 
   /** @param destination the MAC address of whoever shall take the frame */
   send(packet: Packet, destination: string): void {
-    this.#send(ETHERTYPES[packet.from.family], { destination, body: ipPacket(packet) });
+    this.sendFrame(frameOf(packet, destination));
   }
 
-  /** Broadcasts the request, as a host that knows no neighbour does. */
-  sendArp({ from, target }: ArpRequest): void {
-    const addresses = [...SENDER_MAC, ...bytesOf(from), 0, 0, 0, 0, 0, 0, ...bytesOf(target)];
-    this.#send(ETHERTYPES.arp, { destination: BROADCAST, body: [0, 1, 8, 0, 6, 4, 0, 1, ...addresses] });
+  sendArp(packet: ArpPacket): void {
+    this.sendFrame(arpFrameOf(packet));
   }
 
-  #send(type: number, { destination, body }: { destination: string; body: readonly number[] }): void {
-    const mac = destination.split(":").map((byte) => parseInt(byte, 16));
-    const frame = new Uint8Array([...mac, ...SENDER_MAC, type >> 8, type & 0xff, ...body]);
+  /** @param frame from the destination's MAC address on */
+  sendFrame(frame: Uint8Array<ArrayBuffer>): void {
     const target = new DataView(new ArrayBuffer(20));
     target.setUint16(0, AF_PACKET, true);
     target.setInt32(4, this.#index, true);
@@ -68,6 +68,28 @@ export class FrameSender implements Disposable {
     this.#libc.symbols.close(this.#socket);
     this.#libc.close();
   }
+}
+
+/** @param destination the MAC address of whoever shall take the frame */
+export function frameOf(packet: Packet, destination: string): Uint8Array<ArrayBuffer> {
+  return ethernet(ETHERTYPES[packet.from.family], { destination, body: ipPacket(packet) });
+}
+
+/** @returns the packet, broadcast as by a host that knows no neighbour */
+export function arpFrameOf({ from, target, isReply = false }: ArpPacket): Uint8Array<ArrayBuffer> {
+  const addresses = [...SENDER_MAC, ...bytesOf(from), 0, 0, 0, 0, 0, 0, ...bytesOf(target)];
+  return ethernet(ETHERTYPES.arp, {
+    destination: BROADCAST,
+    body: [0, 1, 8, 0, 6, 4, 0, isReply ? 2 : 1, ...addresses],
+  });
+}
+
+function ethernet(
+  type: number,
+  { destination, body }: { destination: string; body: readonly number[] },
+): Uint8Array<ArrayBuffer> {
+  const mac = destination.split(":").map((byte) => parseInt(byte, 16));
+  return new Uint8Array([...mac, ...SENDER_MAC, type >> 8, type & 0xff, ...body]);
 }
 
 /** @returns the packet with the checksum over body and addresses in place. @param at where it stands: 2 in ICMPv6, 16 in TCP */
@@ -89,7 +111,8 @@ function ipPacket({ from, to, protocol, body, hopLimit = 64 }: Packet): number[]
   return [...start, sum >> 8, sum & 0xff, ...addresses, ...body];
 }
 
-function bytesOf({ family, value }: Address): number[] {
+/** In network order. */
+export function bytesOf({ family, value }: Address): number[] {
   const size = family === 4 ? 4 : 16;
   return Array.from({ length: size }, (_, i) => Number((value >> BigInt(8 * (size - 1 - i))) & 0xffn));
 }
