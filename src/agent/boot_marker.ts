@@ -1,3 +1,4 @@
+import { isLink } from "../file/claim_directory.ts";
 import type { BootMarker } from "./session_monitor.ts";
 
 /** A marker file on a tmpfs: gone with the reboot, kept over restarts of the agent. */
@@ -6,6 +7,7 @@ export function createBootMarker(path: string): BootMarker {
   return {
     isSet: () => known ||= exists(path),
     set: () => {
+      if (isLink(path)) Deno.removeSync(path);
       Deno.writeTextFileSync(path, "", { createNew: true, mode: 0o600 });
       known = true;
     },

@@ -62,7 +62,10 @@ function splitPair(pair: string): [string, string] {
 
 function checkPair([key, value]: readonly [string, string], ignoreUnknown: boolean): void {
   const known = Object.hasOwn(KNOWN, key) ? KNOWN[key] : undefined;
-  if (known === undefined && !ignoreUnknown) throw invalidArgs(key, value, "unknown key without IgnoreUnknown=1");
+  if (known === undefined && !ignoreUnknown) {
+    const rule = "must have known keys, unless IgnoreUnknown=1 is among them";
+    throw new CniError(CNI_CODE.invalidEnvironment, formatProblem({ field: "CNI_ARGS", value: key, rule }));
+  }
   if (known !== undefined && !known.pattern.test(value)) throw invalidArgs(key, value, known.rule);
 }
 

@@ -18,8 +18,8 @@ Deno.test("parseCniArgs() finds no pod where none is named", () => {
 
 Deno.test("parseCniArgs() refuses what libcni refuses, and names key, value and rule", () => {
   const bad: [string, string][] = [
-    ["FOO=bar", "CNI_ARGS FOO"],
-    ["IgnoreUnknown=0;FOO=bar", "CNI_ARGS FOO"],
+    ["FOO=bar", 'CNI_ARGS "FOO"'],
+    ["IgnoreUnknown=0;FOO=bar", 'CNI_ARGS "FOO"'],
     ["IgnoreUnknown=1;FOO", "KEY=VALUE"],
     ["IgnoreUnknown=1;A=b=c", "KEY=VALUE"],
     ["IgnoreUnknown=maybe", "must be 0, 1, true or false"],

@@ -28,7 +28,7 @@ const CONTAINER_ID = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$/;
 const IFNAME = /^[a-zA-Z0-9][a-zA-Z0-9._-]{0,14}$/;
 /** Where runtimes keep them: by name, in containerd's state directory, or as a process's own (cnitool, dockerd). */
 const NETNS =
-  /^(?:\/(?:var\/)?run\/(?:netns|containerd(?:\/[\w.:@+-]+)+)\/[\w.:@+-]{1,255}|\/proc\/(?:self|\d{1,10})\/ns\/net)$/;
+  /^(?:\/(?:var\/)?run\/(?:netns|containerd(?:\/[a-zA-Z0-9][\w.-]*)+)\/[a-zA-Z0-9][\w.-]{0,254}|\/proc\/(?:self|\d{1,10})\/ns\/net)$/;
 const MAX_NETNS_LENGTH = 1024;
 
 /** @returns the verb. @throws CniError 4 when CNI_COMMAND holds something else */
@@ -66,8 +66,7 @@ export function parseAttachmentName(environment: CniEnvironment): AttachmentName
 /** @throws CniError 4 when CNI_NETNS is no path, without detours, of a place where network namespaces are */
 export function parseNetns(environment: CniEnvironment): string {
   const { CNI_NETNS: netns = "" } = environment;
-  const straight = netns.split("/").every((part) => part !== "." && part !== "..");
-  if (netns.length <= MAX_NETNS_LENGTH && straight && NETNS.test(netns)) return netns;
+  if (netns.length <= MAX_NETNS_LENGTH && NETNS.test(netns)) return netns;
   const rule = "must be a plain path below /run/netns, /var/run/netns or /run/containerd, or /proc/PID/ns/net";
   throw invalidVariable("CNI_NETNS", netns, rule);
 }
