@@ -28,7 +28,7 @@ Deno.test("parseCniArgs() refuses what libcni refuses, and names key, value and 
     [POD.replace("default", "a".repeat(64)), "DNS-1123 label"],
     [POD.replace("web-0.a", "web..a"), "DNS-1123 subdomain"],
     [POD.replace("7f3e", "a/../b"), "CNI_ARGS K8S_POD_UID"],
-    ["constructor=1", "CNI_ARGS constructor"],
+    ["constructor=1", 'CNI_ARGS "constructor"'],
   ];
   for (const [text, part] of bad) {
     const error = assertThrows(() => parseCniArgs(text), CniError);
