@@ -308,7 +308,7 @@ async function expectNoOldPair(node: LabNode): Promise<void> {
   assertEquals((await kernelOf(node)).grants, [pairOf(second)]);
 
   // An nft that hangs holds the DEL up; nobody gets the address while the pair may still be there.
-  const conversation = (await node.output(["pgrep", "-x", "nft"])).trim(); // the only one in the node's pid namespace
+  const conversation = (await node.output(["pgrep", "-f", "nft -i$"])).trim(); // in the node's own pid namespace
   await node.output(["kill", "-STOP", conversation]);
   const removed = second.call("DEL");
   await until("the DEL has begun", async () => !(await kernelOf(node)).links.includes(second.hostLink));

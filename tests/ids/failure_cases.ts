@@ -110,7 +110,7 @@ const SECURITY: readonly Case[] = [
   { id: "T-SEC-12", asks: "redirects from a pod are ignored" },
   { id: "T-SEC-13", asks: "gratuitous ARP and NA change no table" },
   { id: "T-SEC-14", asks: "TCP 179 from a pod is dropped" },
-  { id: "T-SEC-15", asks: "an ungranted anycast address on lo: replies dropped, no route", pending: "under way" },
+  { id: "T-SEC-15", asks: "an ungranted anycast address on lo: replies dropped, no route" },
   { id: "T-SEC-16", asks: "after DEL the source grant is gone before the address can be reused" },
   {
     id: "T-SEC-20",
@@ -121,7 +121,7 @@ const SECURITY: readonly Case[] = [
   { id: "T-SEC-31", asks: "100 installs at once with 1000 VERSION calls", pending: "installer" },
   { id: "T-SEC-40", asks: "the manifest grants no verb outside the list", pending: "installer" },
   { id: "T-SEC-41", asks: "what the service account may do, as the API server says it", pending: "installer" },
-  { id: "T-SEC-50", asks: "unix sockets and permissions across Deno versions", pending: "under way" },
+  { id: "T-SEC-50", asks: "unix sockets and permissions across Deno versions" },
 ];
 
 /** What broke other CNIs, each turned into a case. */

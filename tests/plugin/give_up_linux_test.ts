@@ -1,16 +1,16 @@
 /** What the plugin can still do after its first act, with the very flags of the executable. Needs root and `deno task build`. */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { renderPermissionFlags } from "../../deploy/permission_flags.ts";
 import { runDeno } from "../../deploy/run_deno.ts";
-import { GRANTED } from "../../src/permissions/permission_sets.ts";
-import { Cage, FLOCK } from "./_cage.ts";
+import { GRANTED, PERMISSION_SETS } from "../../src/permissions/permission_sets.ts";
+import { Cage, documentOf, FLOCK } from "./_cage.ts";
 
 const PROBE = new URL("./probe.ts", import.meta.url).pathname;
 const FLAGS = renderPermissionFlags(GRANTED, Deno.version.deno);
 const GRANTED_TO_NO_MODE = ["spawn sh", "read /etc/passwd", "load library", "import"];
 
 /** @returns the attempts of tests/plugin/probe.ts that no permission stopped */
-async function allowedAfter(keep: "all" | "nothing" | "tombstones" | "socket"): Promise<string[]> {
+async function allowedAfter(keep: "all" | "nothing" | "tombstones" | "socket", flags = FLAGS): Promise<string[]> {
   const directory = await Deno.makeTempDir();
   try {
     const bundled = await runDeno(["bundle", "--quiet", "--output", `${directory}/probe.js`, PROBE]);
@@ -18,7 +18,7 @@ async function allowedAfter(keep: "all" | "nothing" | "tombstones" | "socket"): 
     await using cage = await Cage.open();
     await cage.startAgent("hangs up");
     await cage.run(["/bin/mkdir", "/run/flock/deleted"]);
-    const run = ["run", "--no-prompt", "--no-config", ...FLAGS, `${directory}/probe.js`, keep];
+    const run = ["run", "--no-prompt", "--no-config", ...flags, `${directory}/probe.js`, keep];
     const { stdout, stderr } = await cage.run([Deno.execPath(), ...run], {
       env: { CNI_ARGS: "x", DENO_DIR: "/dev/null" },
     });
@@ -60,4 +60,18 @@ Deno.test("a DEL can write tombstones, and nothing else", async () => {
 Deno.test("an ADD that waits for the agent can reach the network, but no process, file or variable", async () => {
   const network = ["connect agent", "connect TCP", "listen", "fetch"];
   assertEquals(await allowedAfter("socket"), network);
+});
+
+/** The executable under test may be of another Deno than this one: CI has one compiled by 2.4.2. */
+Deno.test("the socket is reached on either side of Deno 2.9, where it became a net permission (T-SEC-50)", async () => {
+  await using cage = await Cage.open();
+  await cage.startAgent('{"ok":true,"result":{"cniVersion":"1.1.0","ips":[]}}');
+  const { code, stdout } = await cage.call("ADD");
+  assertEquals([code, stdout], [0, '{"cniVersion":"1.1.0","ips":[]}\n']);
+  assertEquals(documentOf(await cage.call("STATUS")), undefined);
+
+  const [before, since] = ["2.8.0", "2.9.0"].map((version) => renderPermissionFlags(PERMISSION_SETS.plugin, version));
+  assertEquals(since?.filter((flag) => !before?.includes(flag)), ["--allow-net=unix:/run/flock/agent.sock"]);
+  for (const flags of [since, FLAGS]) assert((await allowedAfter("all", flags)).includes("connect agent"));
+  await assertRejects(() => allowedAfter("all", before), Error, "Requires net access");
 });
