@@ -1,10 +1,10 @@
 import { CNI_CODE, CniError } from "../cnispec/cni_error.ts";
 import type { CheckRequest } from "../cnispec/cni_request.ts";
-import { DEFAULT_ROUTE } from "../cnispec/result.ts";
 import { quote } from "../fault/invalid_input.ts";
 import { parseInterfaceAddress } from "../ip/address.ts";
 import { type Allocation, allocationKey } from "../ipam/allocation.ts";
 import type { AttachmentDriver, ReportedPodEnd } from "../link/attachment_driver.ts";
+import { DEFAULT_ROUTE } from "../next_hop/next_hop.ts";
 import type { PacketGuard } from "../nft/packet_guard.ts";
 import { addressesOf, type AllocationLedger } from "./allocation_ledger.ts";
 import { findDifferences, isSameNetns } from "./attachment_state.ts";

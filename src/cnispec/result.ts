@@ -1,5 +1,6 @@
 import { CNI_CODE, CniError } from "./cni_error.ts";
 import { CNI_VERSIONS, type CniVersion, isOlder, NEWEST_VERSION } from "./cni_version.ts";
+import { DEFAULT_ROUTE, NEXT_HOP } from "../next_hop/next_hop.ts";
 
 /** What ADD made, as the runtime is told. */
 export interface AddOutcome {
@@ -19,10 +20,6 @@ export interface AddOutcome {
   readonly ipv6?: string;
 }
 
-/** The pods' next hops (spec section 6). */
-const GATEWAY = { 4: "169.254.1.1", 6: "fe80::1" } as const;
-/** As a result names it. */
-export const DEFAULT_ROUTE = { 4: "0.0.0.0/0", 6: "::/0" } as const;
 const HOST_LENGTH = { 4: 32, 6: 128 } as const;
 /** Where the pod's end stands among the interfaces. */
 const POD_INTERFACE = 1;
@@ -46,10 +43,10 @@ export function renderResult(outcome: AddOutcome): Record<string, unknown> {
     ips: families.map(({ family, address }) => ({
       ...(isOlder(cniVersion, "1.0.0") ? { version: String(family) } : {}),
       address: `${address}/${HOST_LENGTH[family]}`,
-      gateway: GATEWAY[family],
+      gateway: NEXT_HOP[family],
       interface: POD_INTERFACE,
     })),
-    routes: families.map(({ family }) => ({ dst: DEFAULT_ROUTE[family], gw: GATEWAY[family] })),
+    routes: families.map(({ family }) => ({ dst: DEFAULT_ROUTE[family], gw: NEXT_HOP[family] })),
     dns: {},
   };
 }

@@ -3,9 +3,9 @@ import type { AddressEvent, IpEvent, LinkEvent, RouteEvent } from "../exec/parse
 import { HOST_LINK } from "../hash/container_hash.ts";
 import { parseAddress } from "../ip/address.ts";
 import { ROUTE_PROTOCOL } from "../route_protocol/route_protocol.ts";
+import { NEXT_HOP } from "../next_hop/next_hop.ts";
 import type { HostNetwork } from "./host_driver.ts";
 import { FLEETING } from "./read_network.ts";
-import { NEXT_HOP } from "./next_hop.ts";
 
 /**
  * What repeats the known is none: a router advertisement mentions each of its addresses again, every few seconds.
@@ -34,7 +34,7 @@ function isNewsOfLink({ link, gone, up, mtu }: LinkEvent, { mtus, defaultRoutes 
 
 function isNewsOfAddress({ link, address, length, gone, words }: AddressEvent, { addresses }: HostNetwork): boolean {
   const text = parseAddress(address)?.text;
-  if (words.includes("host")) return gone && link === "lo" && text === NEXT_HOP;
+  if (words.includes("host")) return gone && link === "lo" && text === NEXT_HOP[4];
   const permanent = !FLEETING.some((mark) => words.includes(mark));
   const known = addresses.find((each) => each.link === link && each.address.text === text && each.length === length);
   return gone ? known !== undefined : known?.permanent !== permanent;

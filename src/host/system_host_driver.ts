@@ -6,8 +6,8 @@ import { type Argv, type CommandRunner, expectSuccess } from "../exec/command_ru
 import { type IpObject, readIpJson } from "../exec/read_ip_json.ts";
 import { parsePrefix } from "../ip/address.ts";
 import { POD_ROUTE_METRIC, ROUTE_PROTOCOL } from "../route_protocol/route_protocol.ts";
+import { NEXT_HOP } from "../next_hop/next_hop.ts";
 import type { HostDriver, HostNetwork, HostState } from "./host_driver.ts";
-import { NEXT_HOP } from "./next_hop.ts";
 import { planSettings, type Setting } from "./plan_settings.ts";
 import { listOf, parseNetwork } from "./read_network.ts";
 
@@ -53,12 +53,12 @@ class SystemHostDriver implements HostDriver {
   async #planNextHop({ families }: HostState): Promise<string[]> {
     if (!families.includes(4)) return [];
     const [lo] = await this.#json("-4", "address", "show", "dev", "lo");
-    const present = listOf(lo?.["addr_info"] ?? []).filter(({ local }) => local === NEXT_HOP);
+    const present = listOf(lo?.["addr_info"] ?? []).filter(({ local }) => local === NEXT_HOP[4]);
     const isWanted = ({ scope, prefixlen }: IpObject): boolean => scope === "host" && prefixlen === 32;
     if (present.some(isWanted)) return [];
     return [
-      ...present.map(({ prefixlen }) => `address delete ${NEXT_HOP}/${prefixlen} dev lo`),
-      ...[`address add ${NEXT_HOP}/32 dev lo scope host`, "link set dev lo up"],
+      ...present.map(({ prefixlen }) => `address delete ${NEXT_HOP[4]}/${prefixlen} dev lo`),
+      ...[`address add ${NEXT_HOP[4]}/32 dev lo scope host`, "link set dev lo up"],
     ];
   }
 

@@ -1,9 +1,10 @@
 /** What should be against what is, one phrase for each difference. Pure. */
 import type { Address } from "../ip/address.ts";
+import { NEXT_HOP } from "../next_hop/next_hop.ts";
 import type { Attachment, ReportedPodEnd } from "./attachment_driver.ts";
 import { POD_ROUTE_METRIC } from "../route_protocol/route_protocol.ts";
 import { HOST_MAC } from "./host_mac.ts";
-import { GATEWAY, planSysctls } from "./plan_attachment.ts";
+import { planSysctls } from "./plan_attachment.ts";
 import type { KernelLink, KernelNeighbor, KernelRoute } from "./read_kernel.ts";
 
 /** One end of a veth as the kernel has it; `link` is undefined when there is none. */
@@ -48,11 +49,11 @@ export function diffPodEnd(attachment: Attachment, end: KernelEnd, reported?: Re
       `address ${text} on ${ifname} is missing`
     ),
     ...routed.filter((family) =>
-      !routes.some(({ destination, gateway }) => destination === "default" && gateway === GATEWAY[family])
+      !routes.some(({ destination, gateway }) => destination === "default" && gateway === NEXT_HOP[family])
     )
-      .map((family) => `default route via ${GATEWAY[family]} dev ${ifname} is missing`),
-    ...families.filter((family) => !hasNeighbor(neighbors, GATEWAY[family], HOST_MAC))
-      .map((family) => `permanent neighbour ${GATEWAY[family]} on ${ifname} is missing`),
+      .map((family) => `default route via ${NEXT_HOP[family]} dev ${ifname} is missing`),
+    ...families.filter((family) => !hasNeighbor(neighbors, NEXT_HOP[family], HOST_MAC))
+      .map((family) => `permanent neighbour ${NEXT_HOP[family]} on ${ifname} is missing`),
   ];
 }
 
@@ -71,8 +72,8 @@ function diffLink(link: KernelLink, wanted: { name: string; mac: string; mtu: nu
 
 function gatewayMissing({ hostLink, addresses }: Attachment, link: KernelLink): string[] {
   const wanted = addresses.some(({ family }) => family === 6);
-  const has = link.addresses.some(({ text }) => text === GATEWAY[6]);
-  return wanted && !has ? [`address ${GATEWAY[6]} on ${hostLink} is missing`] : [];
+  const has = link.addresses.some(({ text }) => text === NEXT_HOP[6]);
+  return wanted && !has ? [`address ${NEXT_HOP[6]} on ${hostLink} is missing`] : [];
 }
 
 function holds(link: KernelLink, address: Address): boolean {

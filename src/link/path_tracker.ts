@@ -2,9 +2,9 @@ import type { IpEvent, LinkEvent, RouteEvent } from "../exec/parse_ip_event.ts";
 import { HOST_LINK } from "../hash/container_hash.ts";
 import { parseAddress } from "../ip/address.ts";
 import { POD_ROUTE_METRIC, ROUTE_PROTOCOL } from "../route_protocol/route_protocol.ts";
+import { NEXT_HOP } from "../next_hop/next_hop.ts";
 import type { Attachment } from "./attachment_driver.ts";
 import { HOST_MAC } from "./host_mac.ts";
-import { GATEWAY } from "./plan_attachment.ts";
 
 const GONE = "gone";
 const THERE = "there";
@@ -100,7 +100,7 @@ function factsOf({ hostLink, mtu, podMac, addresses }: Attachment): Fact[] {
   const hasIpv6 = addresses.some(({ family }) => family === 6);
   return [
     [`link ${hostLink}`, linkState({ up: true, mtu, mac: HOST_MAC })],
-    ...(hasIpv6 ? [[`address ${hostLink} ${GATEWAY[6]}/64`, THERE] as const] : []),
+    ...(hasIpv6 ? [[`address ${hostLink} ${NEXT_HOP[6]}/64`, THERE] as const] : []),
     ...addresses.flatMap(({ text }): Fact[] => [
       [`route ${text}`, routeState(hostLink, String(ROUTE_PROTOCOL))],
       [`neighbor ${hostLink} ${text}`, podMac],

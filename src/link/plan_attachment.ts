@@ -1,15 +1,11 @@
 /** The packet path of one pod as lines for `ip -batch` (spec section 6). Pure. */
 import { HOST_LINK } from "../hash/container_hash.ts";
 import { type Address, bitsOf, parseAddress } from "../ip/address.ts";
+import { DEFAULT_ROUTE, NEXT_HOP } from "../next_hop/next_hop.ts";
 import { POD_ROUTE_METRIC, ROUTE_PROTOCOL } from "../route_protocol/route_protocol.ts";
 import type { Attachment } from "./attachment_driver.ts";
 import { HOST_MAC } from "./host_mac.ts";
 import { renderAlias } from "./link_alias.ts";
-
-/** The pods' next hops: on every host end, and on the node's `lo`. */
-export const GATEWAY = { 4: "169.254.1.1", 6: "fe80::1" } as const;
-/** Written out, since a batch has no `-6` and takes `default` for IPv4's. */
-const EVERYWHERE = { 4: "0.0.0.0/0", 6: "::/0" } as const;
 
 const WORDS: readonly [keyof Attachment, RegExp][] = [
   ["hostLink", HOST_LINK],
@@ -50,7 +46,7 @@ export function planHostEnd(attachment: Attachment): string[] {
 /** The IPv6 next hop lives on every host end; the IPv4 one on the node's `lo`. */
 export function planHostAddress({ hostLink, addresses }: Attachment): string[] {
   const hasIpv6 = addresses.some(({ family }) => family === 6);
-  return hasIpv6 ? [`address replace ${GATEWAY[6]}/64 dev ${hostLink} nodad`] : [];
+  return hasIpv6 ? [`address replace ${NEXT_HOP[6]}/64 dev ${hostLink} nodad`] : [];
 }
 
 export function planHostRoute({ hostLink }: Attachment, { text, family }: Address): string {
@@ -96,8 +92,8 @@ export function planPodEnd({ hostLink, ifname, addresses, podMac, mtu }: Attachm
     ...(hasIpv6 ? [`address add ${linkLocalOf(podMac)}/64 dev ${ifname} nodad`] : []),
     ...addresses.flatMap(({ text, family }) => [
       `address add ${text}/${bitsOf(family)} dev ${ifname}${family === 6 ? " nodad" : ""}`,
-      `neigh replace ${GATEWAY[family]} lladdr ${HOST_MAC} dev ${ifname} nud permanent`,
-      `route replace ${EVERYWHERE[family]} via ${GATEWAY[family]} dev ${ifname}${family === 4 ? " onlink" : ""}`,
+      `neigh replace ${NEXT_HOP[family]} lladdr ${HOST_MAC} dev ${ifname} nud permanent`,
+      `route replace ${DEFAULT_ROUTE[family]} via ${NEXT_HOP[family]} dev ${ifname}${family === 4 ? " onlink" : ""}`,
     ]),
   ];
 }

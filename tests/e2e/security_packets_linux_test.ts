@@ -1,6 +1,6 @@
 /** What a hostile pod sends, in whole frames, and what becomes of it: nothing. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { GATEWAY } from "../../src/link/plan_attachment.ts";
+import { NEXT_HOP } from "../../src/next_hop/next_hop.ts";
 import { records } from "../lab/json.ts";
 import type { Lab } from "../lab/lab.ts";
 import { arpFrameOf } from "../lab/raw_frames.ts";
@@ -115,8 +115,8 @@ async function packetsOf(node: LabNode, counter: string): Promise<number> {
 async function expectNoSpoof({ lab, node, hostile, victim }: Scene): Promise<void> {
   const { addresses } = node.spec;
   const sources = {
-    4: [victim.address(4), addresses[4] ?? "", ROUTER[4], ANYCAST[4], "203.0.113.62", GATEWAY[4], "8.8.8.8"],
-    6: [victim.address(6), addresses[6] ?? "", ROUTER[6], ANYCAST[6], "2001:db8:f001::bad", GATEWAY[6], "2001:db8::8"],
+    4: [victim.address(4), addresses[4] ?? "", ROUTER[4], ANYCAST[4], "203.0.113.62", NEXT_HOP[4], "8.8.8.8"],
+    6: [victim.address(6), addresses[6] ?? "", ROUTER[6], ANYCAST[6], "2001:db8:f001::bad", NEXT_HOP[6], "2001:db8::8"],
   };
   const impossible = {
     4: ["127.0.0.1", "0.0.0.0", "224.0.0.1", "255.255.255.255", "240.0.0.1"],
@@ -231,9 +231,9 @@ async function expectNoNeighbor({ lab, node, hostile, victim }: Scene): Promise<
   for (const family of [4, 6] as const) await expectPing(lab.client, victim.address(family));
   const views = (): Promise<string[][]> => Promise.all([node, victim].map(neighborsOf));
   const before = await views();
-  const others4 = [GATEWAY[4], victim.address(4), four, ROUTER[4], hostile.address(4), "203.0.113.62"];
+  const others4 = [NEXT_HOP[4], victim.address(4), four, ROUTER[4], hostile.address(4), "203.0.113.62"];
   const others6 = [
-    GATEWAY[6],
+    NEXT_HOP[6],
     victim.address(6),
     six,
     ROUTER[6],
@@ -245,7 +245,7 @@ async function expectNoNeighbor({ lab, node, hostile, victim }: Scene): Promise<
     ...others4.flatMap((text) =>
       [true, false].map((isReply) => arpFrameOf({ from: ip(text), target: ip(text), isReply }))
     ),
-    ...others4.map((text) => arpFrameOf({ from: ip(text), target: ip(GATEWAY[4]), isReply: true })),
+    ...others4.map((text) => arpFrameOf({ from: ip(text), target: ip(NEXT_HOP[4]), isReply: true })),
     ...others6.flatMap((text) =>
       ["fe80::5", hostile.address(6), text].map((from) => neighborAdvertisement(from, text))
     ),

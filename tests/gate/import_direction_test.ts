@@ -10,7 +10,19 @@ const LAYERS: readonly { readonly name: string; readonly folders: readonly strin
   { name: "capability", folders: ["ip", "ipam", "bgp", "nodeconfig", "pod", "cnispec"], apart: false },
   {
     name: "leaf",
-    folders: ["exec", "log", "clock", "fault", "hash", "paths", "rpc", "file", "route_protocol", "permissions"],
+    folders: [
+      "exec",
+      "log",
+      "clock",
+      "fault",
+      "hash",
+      "paths",
+      "rpc",
+      "file",
+      "route_protocol",
+      "next_hop",
+      "permissions",
+    ],
     apart: false,
   },
 ];
