@@ -60,10 +60,14 @@ export class DelOperation {
     await gone;
   }
 
-  /** A grant without its link lets nobody send, and the next full replace drops it: no reason to fail. */
+  /**
+   * Twice, since an nft that died is started anew: the pair of link and address goes before the address can be anybody else's. After
+   * that it is no reason to fail: a grant without its link lets nobody send, and the next full replace drops it.
+   */
   async #revoke(allocation: Allocation): Promise<void> {
+    const grants = grantsOf(allocation);
     try {
-      await this.deps.guard.revoke(grantsOf(allocation));
+      await this.deps.guard.revoke(grants).catch(() => this.deps.guard.revoke(grants));
     } catch (error) {
       this.deps.drifted();
       this.deps.logger.warn("grants not revoked", { link: allocation.hostLink, error: String(error) });

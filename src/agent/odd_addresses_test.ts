@@ -28,7 +28,7 @@ function refuseSpec(spec: Record<string, unknown>, field: string): void {
   assertReadable(error.message);
 }
 
-Deno.test("a NodeConfig refuses odd and special addresses in each of its fields (T-SEC-02)", () => {
+Deno.test("a NodeConfig refuses odd and special addresses in each of its fields", () => {
   for (const text of [...ODD_ADDRESSES, ...SPECIAL_ADDRESSES]) {
     refuseSpec({ bgp: { asn: 1, peers: [{ address: text, asn: 2 }] } }, "spec.bgp.peers[0].address");
     refuseSpec({ cidr4: [`${text}/24`] }, "spec.cidr4[0]");
@@ -42,7 +42,7 @@ Deno.test("a NodeConfig refuses odd and special addresses in each of its fields 
   }
 });
 
-Deno.test("annotations refuse odd and special prefixes (T-SEC-02)", () => {
+Deno.test("annotations refuse odd and special prefixes", () => {
   const resolve = (key: string, text: string): unknown =>
     resolveAddressRequest({
       annotations: new Map([[key, text]]),
@@ -59,7 +59,7 @@ Deno.test("annotations refuse odd and special prefixes (T-SEC-02)", () => {
   }
 });
 
-Deno.test("the state file is damaged where it holds an odd address (T-SEC-02)", () => {
+Deno.test("the state file is damaged where it holds an odd address", () => {
   const allocation = {
     containerId: "c",
     ifname: "eth0",

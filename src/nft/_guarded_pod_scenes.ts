@@ -148,7 +148,7 @@ function behindOptions(packet: Packet, size: number): Packet {
   return { ...packet, protocol: DESTINATION_OPTIONS, body: new Uint8Array([...options, ...packet.body]) };
 }
 
-Deno.test("no header and no fragment hides a port of BGP (T-SEC-14)", () =>
+Deno.test("no header and no fragment hides a port of BGP", () =>
   withPod(async (guard) => {
     await guard.grant([{ link: "flock0000000b", address: FAR }]);
     using sender = new FrameSender("far");
@@ -173,7 +173,7 @@ Deno.test("no header and no fragment hides a port of BGP (T-SEC-14)", () =>
     }
   }));
 
-Deno.test("no header hides a router advertisement or a redirect (T-SEC-11, T-SEC-12)", () =>
+Deno.test("no header hides a router advertisement or a redirect", () =>
   withPod(async (guard) => {
     await guard.grant([{ link: "flock0000000b", address: FAR }]);
     using sender = new FrameSender("far");
@@ -237,7 +237,7 @@ Deno.test("made-up senders of ARP fill no neighbour table, and who asks from its
     await sh("nft delete table arp witness");
   }));
 
-Deno.test("grants made at the same time share transactions; one that is refused spoils no other (T-SEC-01)", () =>
+Deno.test("grants made at the same time share transactions; one that is refused spoils no other", () =>
   withPod(async (guard) => {
     const many = Array.from({ length: 200 }, (_, i) => grant(`2001:db8:f::1:${i.toString(16)}`));
     linesSent.length = 0;

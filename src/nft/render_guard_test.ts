@@ -37,7 +37,7 @@ Deno.test("compileGuard() keeps the outer one of nested prefixes", () => {
   assertEquals(compileGuard(FULL).pods6, ["2001:db8::/48"]);
 });
 
-Deno.test("compileGuard() refuses a link that is no host end of ours (T-SEC-01)", () => {
+Deno.test("compileGuard() refuses a link that is no host end of ours", () => {
   for (const link of ["eth0", "flock1", "flock0000000g", 'flock00000001" }; flush ruleset', "flock00000001\n", ""]) {
     const state = { grants: grants("x 10.0.0.1").map((grant) => ({ ...grant, link })), podPrefixes: [] };
     assertThrows(() => compileGuard(state), InvalidInput, "must be flock and 8 hex digits");

@@ -69,7 +69,7 @@ const REFUSED = [
 ];
 
 for (const [title, raw, field, rule] of REFUSED) {
-  Deno.test(`parseNodeConfig() refuses ${title}, naming field and rule (T-SEC-02)`, () => {
+  Deno.test(`parseNodeConfig() refuses ${title}, naming field and rule`, () => {
     const { problems, message } = assertThrows(() => parseNodeConfig(raw), InvalidInput);
     assertEquals(problems.map((problem) => problem.field).slice(0, 1), [field]);
     assertStringIncludes(problems[0]?.rule ?? "", rule);

@@ -179,7 +179,7 @@ for (const [title, key, text, rule] of REFUSED) {
     );
     assertStringIncludes(message, rule);
     assertLess(message.length, 300);
-    assert(/^[\x20-\x7e]*$/.test(message), "printable ASCII only (T-SEC-01)");
+    assert(/^[\x20-\x7e]*$/.test(message), "printable ASCII only");
   });
 }
 

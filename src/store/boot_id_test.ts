@@ -41,7 +41,7 @@ for (
     }));
 }
 
-Deno.test("readBootId() replaces a link and leaves its target alone (T-SEC-30)", () =>
+Deno.test("readBootId() replaces a link and leaves its target alone", () =>
   withDirectory(async (directory) => {
     const [files, path] = [await ownDisk(directory), `${directory}/boot_id`];
     const line = `${crypto.randomUUID()}\n`;

@@ -214,7 +214,7 @@ Deno.test("a file of a newer version is refused and left alone", () =>
     assertEquals(await namesIn(directory), ["state.json"]);
   }));
 
-Deno.test("a link in place of the file or its directory is refused (T-SEC-30)", () =>
+Deno.test("a link in place of the file or its directory is refused", () =>
   withDirectory(async (directory) => {
     await Deno.mkdir(`${directory}/real`);
     await Deno.writeTextFile(`${directory}/target`, "precious");

@@ -92,7 +92,7 @@ for (const [disk, run] of DISKS) {
     }));
 }
 
-Deno.test("the real disk: files and directories are private whatever the umask (T-SEC-30)", () =>
+Deno.test("the real disk: files and directories are private whatever the umask", () =>
   withDirectory(async (root) => {
     const files = await ownDisk(root);
     const umask = Deno.umask(0);

@@ -32,7 +32,7 @@ Deno.test("the directory is made private when it is missing", () =>
     return Promise.resolve();
   }));
 
-Deno.test("what is no tombstone is logged and removed, the good ones are still found (T-SEC-03)", () =>
+Deno.test("what is no tombstone is logged and removed, the good ones are still found", () =>
   withDirectory((directory) => {
     const name = tombstoneFileName("c9", "eth0");
     const hostile: readonly [string, string][] = [

@@ -74,7 +74,7 @@ Deno.test("the packet path asks nobody, lets nobody spoof, and comes back when i
     const inside = await pod.output(["ip", "neigh", "show", "dev", "eth0", "nud", "permanent"]);
     for (const gateway of ["169.254.1.1", "fe80::1"]) assert(inside.includes(`${gateway} lladdr`), inside);
   });
-  await t.step("no spoofed packet leaves: agent alive, killed, started again (T-SEC-10)", async () => {
+  await t.step("no spoofed packet leaves: agent alive, killed, started again", async () => {
     await pod.output(["ip", "address", "add", `${FOREIGN[4]}/32`, "dev", "eth0"]);
     await pod.output(["ip", "address", "add", `${FOREIGN[6]}/128`, "dev", "eth0", "nodad"]);
     await using spoofed = await capture(lab.router, `src host ${FOREIGN[4]} or src host ${FOREIGN[6]}`);

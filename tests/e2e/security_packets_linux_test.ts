@@ -307,7 +307,7 @@ async function expectNoOldPair(node: LabNode): Promise<void> {
   await second.add({ config });
   assertEquals((await kernelOf(node)).grants, [pairOf(second)]);
 
-  // An nft that hangs holds the DEL up; nobody gets the address while the pair may still be there.
+  // An nft that hangs, and dies, holds the DEL up; nobody gets the address while the pair may still be there.
   const conversation = (await node.output(["pgrep", "-f", "nft -i$"])).trim(); // in the node's own pid namespace
   await node.output(["kill", "-STOP", conversation]);
   const removed = second.call("DEL");
@@ -316,7 +316,7 @@ async function expectNoOldPair(node: LabNode): Promise<void> {
   assertEquals(refused.code, 11, refused.msg);
   assertMatch(refused.msg, /203\.0\.113\.50/);
   assertEquals((await kernelOf(node)).grants, [pairOf(second)]);
-  await node.output(["kill", "-CONT", conversation]);
+  await node.output(["kill", "-KILL", conversation]);
   assertEquals((await removed).exit, 0);
   await third.add({ config });
   assertEquals((await kernelOf(node)).grants, [pairOf(third)]);
