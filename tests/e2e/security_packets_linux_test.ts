@@ -47,6 +47,7 @@ Deno.test("a hostile pod is heard by nobody, and changes nothing outside of itse
   const scene: Scene = { lab, node, hostile, victim, ipv4Only };
   await witness(node, hostile);
 
+  await t.step("both ends know each other for good, and nobody asks", () => expectNoQuestion(scene));
   await t.step("no spoofed source is seen by node, pod or router (T-SEC-10)", () => expectNoSpoof(scene));
   await t.step("an advertised router changes no route and no address, with IPv6 and without (T-SEC-11)", async () => {
     await expectThatItWouldWork(node);
@@ -90,6 +91,16 @@ Deno.test("a hostile pod is heard by nobody, and changes nothing outside of itse
     () => expectNoOldPair(node),
   );
 });
+
+async function expectNoQuestion({ lab, node, victim }: Scene): Promise<void> {
+  await using asked = await capture(node, "arp or icmp6[0] = 135 or icmp6[0] = 136", { link: victim.hostLink });
+  for (const family of [4, 6] as const) await expectPing(lab.client, victim.address(family));
+  assertEquals(await asked.packets(0), []);
+  const host = await node.output(["ip", "neigh", "show", "dev", victim.hostLink, "nud", "permanent"]);
+  for (const address of victim.addresses) assert(host.includes(`${address} lladdr`), host);
+  const inside = await victim.output(["ip", "neigh", "show", "dev", "eth0", "nud", "permanent"]);
+  for (const gateway of Object.values(NEXT_HOP)) assert(inside.includes(`${gateway} lladdr`), inside);
+}
 
 async function addAnnotated(node: LabNode, annotations: Record<string, string>): Promise<Sandbox> {
   return await addSandbox(node, { config: annotated(annotations) });
