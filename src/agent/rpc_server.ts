@@ -13,7 +13,7 @@ const REQUEST_TIMEOUT_MS = 5_000;
 const ANSWER_TIMEOUT_MS = 5_000;
 /** Milliseconds until the next try when a connection cannot be accepted, for want of file descriptors for instance. */
 const ACCEPT_RETRY_MS = 500;
-/** More connections than this at once are made to wait in the socket's backlog. */
+/** Of more connections than this at once the one that has been silent longest goes; where none is silent, they wait in the backlog. */
 const MAX_CONNECTIONS = 512;
 
 export interface RpcServerOptions {
@@ -32,6 +32,8 @@ export interface RpcServerOptions {
 /** Serves newline-delimited JSON, one request and one response per connection. A slow or silent client harms nobody else. */
 export class RpcServer {
   readonly #open = new Set<Promise<void>>();
+  /** Connections that have not begun a request, the oldest first. */
+  readonly #silent = new Set<Deno.UnixConn>();
 
   constructor(private readonly options: RpcServerOptions) {}
 
@@ -40,7 +42,7 @@ export class RpcServer {
     for (let connection = await this.#accept(); connection !== undefined; connection = await this.#accept()) {
       const served: Promise<void> = this.#serve(connection).finally(() => this.#open.delete(served));
       this.#open.add(served);
-      if (this.#open.size >= MAX_CONNECTIONS) await Promise.race(this.#open);
+      if (this.#open.size >= MAX_CONNECTIONS) await this.#makeRoom();
     }
   }
 
@@ -48,6 +50,12 @@ export class RpcServer {
   async stop(): Promise<void> {
     this.options.listener.close();
     await Promise.all(this.#open);
+  }
+
+  async #makeRoom(): Promise<void> {
+    const [oldest] = this.#silent;
+    if (oldest !== undefined) closeQuietly(oldest);
+    await Promise.race(this.#open);
   }
 
   /** Survives what passes, such as EMFILE. @returns undefined when the listener is closed */
@@ -93,40 +101,51 @@ export class RpcServer {
   /** @returns one line without its newline; undefined when the client went away without one */
   async #readLine(connection: Deno.UnixConn): Promise<string | undefined> {
     const { startTimeoutMs = START_TIMEOUT_MS, requestTimeoutMs = REQUEST_TIMEOUT_MS } = this.options;
-    const hangUpIn = (ms: number): ReturnType<typeof setTimeout> => setTimeout(() => closeQuietly(connection), ms);
-    let deadline = hangUpIn(startTimeoutMs);
-    const decoder = new TextDecoder();
     const buffer = new Uint8Array(16_384);
-    let text = "";
-    try {
-      while (text.length <= MAX_REQUEST_BYTES) {
-        const count = await connection.read(buffer);
-        if (count === null) return undefined;
-        if (text === "") {
-          clearTimeout(deadline);
-          deadline = hangUpIn(requestTimeoutMs);
-        }
-        const more = decoder.decode(buffer.subarray(0, count), { stream: true });
-        const end = more.indexOf("\n"); // not in the whole: that would copy it once for every piece
-        if (end >= 0) return text + more.slice(0, end);
-        text += more;
-      }
-      throw new Error(`Cannot read request: longer than ${MAX_REQUEST_BYTES} bytes`);
-    } finally {
-      clearTimeout(deadline);
-    }
+    this.#silent.add(connection);
+    const first = await within(startTimeoutMs, { connection, work: () => connection.read(buffer) })
+      .finally(() => this.#silent.delete(connection));
+    return await within(requestTimeoutMs, { connection, work: () => readOn(connection, { buffer, first }) });
   }
 
   async #writeAll(connection: Deno.UnixConn, text: string): Promise<void> {
     const { answerTimeoutMs = ANSWER_TIMEOUT_MS } = this.options;
-    const deadline = setTimeout(() => closeQuietly(connection), answerTimeoutMs);
-    try {
+    const write = async (): Promise<void> => {
       let rest = new TextEncoder().encode(text);
       while (rest.length > 0) rest = rest.subarray(await connection.write(rest));
-    } finally {
-      clearTimeout(deadline);
-    }
+    };
+    await within(answerTimeoutMs, { connection, work: write });
   }
+}
+
+/** Hangs up when the work takes longer than so many milliseconds, which ends the work. */
+async function within<T>(
+  ms: number,
+  { connection, work }: { connection: Deno.UnixConn; work: () => Promise<T> },
+): Promise<T> {
+  const deadline = setTimeout(() => closeQuietly(connection), ms);
+  try {
+    return await work();
+  } finally {
+    clearTimeout(deadline);
+  }
+}
+
+/** Goes on after the first read. @param from the buffer, and how much of it that one has filled; null: the client went away */
+async function readOn(
+  connection: Deno.UnixConn,
+  { buffer, first }: { buffer: Uint8Array<ArrayBuffer>; first: number | null },
+): Promise<string | undefined> {
+  const decoder = new TextDecoder();
+  let text = "";
+  for (let count = first; text.length <= MAX_REQUEST_BYTES; count = await connection.read(buffer)) {
+    if (count === null) return undefined;
+    const more = decoder.decode(buffer.subarray(0, count), { stream: true });
+    const end = more.indexOf("\n"); // not in the whole: that would copy it once for every piece
+    if (end >= 0) return text + more.slice(0, end);
+    text += more;
+  }
+  throw new Error(`Cannot read request: longer than ${MAX_REQUEST_BYTES} bytes`);
 }
 
 function parseLine(line: string): unknown {
