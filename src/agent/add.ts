@@ -4,7 +4,12 @@ import { InvalidInput } from "../fault/invalid_input.ts";
 import { hostLinkName, podMacOf } from "../hash/container_hash.ts";
 import { type Allocation, allocationKey } from "../ipam/allocation.ts";
 import { type FamilyRequest, PoolExhausted } from "../ipam/ipam.ts";
-import { AttachFailed, type AttachFault, type AttachmentDriver } from "../link/attachment_driver.ts";
+import {
+  AttachFailed,
+  type AttachFault,
+  type AttachmentDriver,
+  type ReportedPodEnd,
+} from "../link/attachment_driver.ts";
 import type { Logger } from "../log/logger.ts";
 import type { PacketGuard } from "../nft/packet_guard.ts";
 import type { NodeConfig } from "../nodeconfig/node_config.ts";
@@ -41,6 +46,9 @@ export interface AddDependencies {
   /** Somebody else changed the packet guard's table: it has to be looked at. */
   drifted(): void;
 }
+
+/** A later plugin of the chain may have changed it meanwhile. */
+const ANY_MTU: ReportedPodEnd = { defaultRoutes: [4, 6] };
 
 const CODE_OF_FAULT: Readonly<Record<AttachFault, number>> = {
   netnsMissing: CNI_CODE.unknownContainer,
@@ -87,9 +95,9 @@ export class AddOperation {
     const { driver } = this.deps;
     if (existing.state !== "committed" || !isSameNetns(existing.netns, request.netns)) return false;
     const attachment = attachmentOf(existing);
-    if ((await driver.check(attachment)).length > 0) {
+    if ((await driver.check(attachment, ANY_MTU)).length > 0) {
       await driver.repair([attachment]);
-      if ((await driver.check(attachment)).length > 0) return false;
+      if ((await driver.check(attachment, ANY_MTU)).length > 0) return false;
     }
     await this.#grantAgain(existing);
     return true;

@@ -55,6 +55,8 @@ Deno.test("flock works in a chain with bandwidth, tuning and portmap (T-CNI-30)"
     const { stdout } = await lab.client.exec(["timeout", "5", "busybox", "nc", node.spec.addresses[4] ?? "", "8080"]);
     assertEquals(stdout, "hello\n");
     await chain.check(sandbox, result);
+    assertEquals((await sandbox.call("ADD", { config: { cniVersion: "1.0.0" } })).document["ips"], result["ips"]);
+    await expectLaterPlugins(node, sandbox); // a repeated ADD has not cut the pod off
     await chain.del(sandbox, result);
     await expectNothingLeft(node);
   });
