@@ -49,7 +49,7 @@ export class IpBatch {
   }
 
   /**
-   * Runs the lines, all of them, whatever fails.
+   * Runs the lines, all of them, whatever fails; a second time when another block has ended the process.
    *
    * @returns what ip wrote about those that failed; empty when none did
    * @throws when the process died; which lines took effect is unknown then
@@ -84,7 +84,16 @@ export class IpBatch {
       );
       blocks.forEach(({ done }, index) => done.resolve(answers[index] ?? ""));
     } catch (error) {
-      for (const { done } of blocks) done.reject(error);
+      await this.#sendApart(blocks, error);
     }
+  }
+
+  /**
+   * One block's line may have ended the process: ip exits when the kernel refuses a neighbour (`exit(2)` in ipneigh_modify()), as on a
+   * link that is deleted at that moment. That must fail no other block; each line may be repeated.
+   */
+  async #sendApart(blocks: readonly Block[], error: unknown): Promise<void> {
+    if (blocks.length === 1) return blocks.forEach(({ done }) => done.reject(error));
+    for (const block of blocks) await this.#send([block]);
   }
 }

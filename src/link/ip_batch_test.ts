@@ -18,7 +18,7 @@ class ScriptedIp {
         send: async (block) => {
           await Promise.resolve();
           this.sends.push(block);
-          if (this.dead) throw new Error("Cannot talk to ip: it ended");
+          if (this.dead || block.includes("deadly")) throw new Error("Cannot talk to ip: it ended");
           return block.map((line) => {
             lines++;
             if (line === "route flush") return END(lines);
@@ -47,6 +47,15 @@ Deno.test("IpBatch fails every block that was under way when ip died, and serves
   await assertRejects(() => batch.run(["a"]), Error, "it ended");
   ip.dead = false;
   assertEquals(await batch.run(["b"]), "");
+});
+
+Deno.test("IpBatch fails only the block whose line ended ip, of those that it sent together", async () => {
+  const ip = new ScriptedIp();
+  const batch = new IpBatch(ip.runner, "/usr/sbin/ip");
+  const first = batch.run(["a"]);
+  const [b, c, d] = await Promise.allSettled([batch.run(["b"]), batch.run(["deadly"]), batch.run(["d bad"])]);
+  assertEquals([await first, b.status, c.status, d.status], ["", "fulfilled", "rejected", "fulfilled"]);
+  assertEquals(ip.sends, [["a"], ["b", "route flush", "deadly", "route flush", "d bad"], ["b"], ["deadly"], ["d bad"]]);
 });
 
 Deno.test("IpBatch goes on with a new process after renew(), and closes the old one", async () => {
