@@ -2,6 +2,7 @@ import { GRANTED } from "../src/permissions/permission_sets.ts";
 import type { Bundles } from "./bundle.ts";
 import { renderPermissionFlags } from "./permission_flags.ts";
 import { runDeno, runProgram } from "./run_deno.ts";
+import { V8_FLAGS } from "./v8_flags.ts";
 
 /** No denort, the runtime part of a compiled file, could be had. */
 export class NoDenort extends Error {
@@ -35,7 +36,16 @@ export async function compile(bundles: Bundles, { output, tryOut }: FormOptions)
 
 /** Without a code cache: as root, a compiled file writes its cache to a guessable name under /tmp, outside its permissions. */
 function compileArguments(bundles: Bundles, output: string): string[] {
-  const flags = ["--no-check", "--no-config", "--no-lock", "--no-remote", "--no-npm", "--no-code-cache", "--no-prompt"];
+  const flags = [
+    "--no-check",
+    "--no-config",
+    "--no-lock",
+    "--no-remote",
+    "--no-npm",
+    "--no-code-cache",
+    "--no-prompt",
+    V8_FLAGS,
+  ];
   const permissions = renderPermissionFlags(GRANTED, Deno.version.deno);
   const included = [bundles.plugin, bundles.agent].flatMap((file) => ["--include", file]);
   return ["compile", "--quiet", ...flags, ...permissions, ...included, "--output", output, bundles.main];

@@ -2,6 +2,7 @@ import { GRANTED } from "../src/permissions/permission_sets.ts";
 import { type Bundles, bundlesIn } from "./bundle.ts";
 import type { FormOptions } from "./compile.ts";
 import { renderPermissionFlags } from "./permission_flags.ts";
+import { V8_FLAGS } from "./v8_flags.ts";
 
 /**
  * Writes the executable as a shell script that runs the bundles with this very Deno and the permissions of the compiled form.
@@ -52,6 +53,7 @@ function renderLauncher(lib: string): string {
     "--no-remote",
     "--no-npm",
     "--no-code-cache",
+    V8_FLAGS,
   ];
   const words = [Deno.execPath(), "run", ...flags, ...renderPermissionFlags(granted, Deno.version.deno), bundles.main];
   return `#!/bin/sh

@@ -1,14 +1,11 @@
 /** The GC verb as a runtime calls it: a list is believed, its absence is not. */
 import { assertEquals, assertMatch } from "@std/assert";
-import { STATE_FILE } from "../../src/paths/paths.ts";
-import { parseStateDocument, renderStateDocument } from "../../src/store/state_document.ts";
 import type { LabNode } from "../lab/node.ts";
 import { until } from "../lab/until.ts";
+import { age } from "./_age.ts";
 import { allocationsOf, expectPing, kernelOf, startCluster } from "./_cluster.ts";
 import { addSandbox, callPlugin, createSandbox, type PluginAnswer, type Sandbox } from "./_sandbox.ts";
 
-/** More than the grace period. */
-const AGE_MS = 120_000;
 const LONG_LIST = 10_000;
 const IP = "/usr/sbin/ip";
 
@@ -95,23 +92,6 @@ async function idsOf(node: LabNode): Promise<string[]> {
 
 async function statesOf(node: LabNode): Promise<string[]> {
   return (await allocationsOf(node)).map(({ containerId, state }) => `${containerId} ${state}`);
-}
-
-/** Restarts the agent with a record that is older, and whatever else is to be changed meanwhile. */
-async function age(node: LabNode, meanwhile: () => Promise<unknown> = () => Promise.resolve()): Promise<void> {
-  await node.stopAgent();
-  const path = node.outside(STATE_FILE);
-  const document = parseStateDocument(await Deno.readFile(path));
-  const older = Array.from(
-    document.state.allocations,
-    ([key, allocation]) => [key, { ...allocation, createdAt: allocation.createdAt - AGE_MS }] as const,
-  );
-  await Deno.writeFile(
-    path,
-    renderStateDocument({ ...document, state: { ...document.state, allocations: new Map(older) } }),
-  );
-  await meanwhile();
-  await node.startAgent();
 }
 
 /** Stops the tools that the agent talks to. @returns what lets them go on */

@@ -1,12 +1,12 @@
 /** Links, routes and neighbours of pods: whatever was there before, whatever happens beside them. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { Lab } from "../lab/lab.ts";
-import { KUBECONFIG, type LabNode } from "../lab/node.ts";
+import type { LabNode } from "../lab/node.ts";
 import { capture } from "../lab/probes.ts";
 import { CLIENT } from "../lab/topology.ts";
 import { until } from "../lab/until.ts";
 import { allocationsOf, expectPing, kernelOf, startCluster } from "./_cluster.ts";
-import { addSandbox, type CallOptions, callPlugin, createSandbox, PLUGIN, type Sandbox } from "./_sandbox.ts";
+import { addSandbox, type CallOptions, callPlugin, createSandbox, type Sandbox } from "./_sandbox.ts";
 
 const NOTHING = { links: [], routes: [], grants: [] };
 const STALE = { 4: "203.0.113.33", 6: "2001:db8:f001::33" } as const;
@@ -108,8 +108,7 @@ Deno.test("a pod's links and routes", async (t) => {
   await t.step("an agent in a mount namespace of its own keeps no network namespace alive (T-REL-34)", async () => {
     await node.stopAgent();
     // As a DaemonSet's `mountPropagation: HostToContainer` does.
-    const agent = ["unshare", "--mount", "--propagation", "slave", PLUGIN, "agent"];
-    const daemon = await node.spawn("agent", [...agent, "--kubeconfig", KUBECONFIG, "--node", node.name]);
+    const daemon = await node.startAgent({ through: ["unshare", "--mount", "--propagation", "slave"] });
     const pod = await createSandbox(node);
     const { document: prevResult } = await pod.call("ADD");
     assertEquals((await pod.call("CHECK", { config: { prevResult } })).msg, "");

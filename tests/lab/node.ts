@@ -32,13 +32,20 @@ export interface LabNode extends Place {
   /** Starts BIRD at the default paths, with the bootstrap configuration unless the agent has left one. Resolves when it answers. */
   startBird(options?: { readonly arguments?: readonly string[] }): Promise<Daemon>;
   /** Starts `flock agent`. Resolves when it has its socket, or with `wait` false at once. */
-  startAgent(options?: { readonly wait?: boolean; readonly env?: Readonly<Record<string, string>> }): Promise<Daemon>;
+  startAgent(options?: {
+    readonly wait?: boolean;
+    readonly env?: Readonly<Record<string, string>>;
+    /** Words to put before its command line: a program that becomes the agent. */
+    readonly through?: readonly string[];
+  }): Promise<Daemon>;
   /** Ends the agent, if one was started. Default SIGTERM. */
   stopAgent(signal?: Deno.Signal): Promise<void>;
   /** @returns the reply of BIRD to one command */
   birdc(command: string): Promise<string>;
   /** Starts containerd with the pause image; see `startContainerd`. Ended with the node. */
   startContainerd(options?: { readonly binDir?: string }): Promise<Containerd>;
+  /** Ends containerd, if it was started; its pods stay. Default SIGTERM. */
+  stopContainerd(signal?: Deno.Signal): Promise<void>;
   /**
    * All of a node at once: applies its NodeConfig, starts BIRD, agent and containerd. Resolves when containerd is ready for pods, which
    * is when the agent has placed the conflist.
@@ -89,12 +96,12 @@ export function createLabNode(
       );
       return bird;
     },
-    startAgent: async ({ wait = true, env = {} } = {}) => {
+    startAgent: async ({ wait = true, env = {}, through = [] } = {}) => {
       if (!await exists(flock)) {
         throw new Error(`Cannot start the agent: there is no ${quote(flock)}, run deno task build`);
       }
       await place.output(["ln", "-sf", flock, "/opt/cni/bin/flock"]);
-      const argv = [flock, "agent", "--kubeconfig", KUBECONFIG, "--node", spec.name];
+      const argv = [...through, flock, "agent", "--kubeconfig", KUBECONFIG, "--node", spec.name];
       const started = agent = await place.spawn("agent", argv, { env });
       if (wait) {
         await until("the agent listens", () => listens(started, place.outside(AGENT_SOCKET)), { timeoutMs: 20_000 });
@@ -106,6 +113,7 @@ export function createLabNode(
       await place.output(["ln", "-sf", "/usr/lib/cni/loopback", "/opt/cni/bin/"]); // Before 2.0 containerd runs it.
       return containerd = await startContainerd(place, { ...options, image: await pauseImage() });
     },
+    stopContainerd: async (signal) => void await containerd?.daemon.stop(signal),
     serve: async ({ config = nodeConfigOf(spec), ...options } = {}) => {
       if (api === undefined) throw new Error(`Cannot serve on ${spec.name}: the lab has no API server`);
       const [{ cri }] = await Promise.all([
