@@ -10,7 +10,7 @@ export interface Replacement {
   readonly path: string;
   readonly content: Uint8Array<ArrayBuffer>;
   /** The name under which the old content stays, if it shall. */
-  readonly previous?: string;
+  readonly previous?: string | undefined;
 }
 
 /**
@@ -39,10 +39,7 @@ export async function replaceFile(files: StateFiles, { path, content, previous }
 
 async function createWithReserve(
   files: StateFiles,
-  { path, temporary, content, previous }: Omit<Replacement, "previous"> & {
-    temporary: string;
-    previous: string | undefined;
-  },
+  { path, temporary, content, previous }: Replacement & { temporary: string },
 ): Promise<void> {
   try {
     await files.create(temporary, content);
