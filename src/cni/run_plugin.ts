@@ -103,6 +103,7 @@ async function leaveTombstone(process: PluginProcess, { environment, startedAt }
   try {
     await process.leaveTombstone({ containerId, ifname, at: startedAt, ...(netns === "" ? {} : { netns }) });
   } catch (error) {
+    if (error instanceof CniError) throw error;
     const message = `Cannot DEL: the flock agent takes no calls, nor the disk a note for it: ${String(error)}`;
     throw new CniError(CNI_CODE.tryAgainLater, message, { cause: error });
   }
