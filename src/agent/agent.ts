@@ -146,7 +146,7 @@ export class Agent {
     else if (ticks.has(ADDRESSES)) await reconciler.announce();
     if (full) return;
     if (ticks.has("links") || ticks.has("settings")) await reconciler.repairLinks();
-    if (ticks.has("guard")) await reconciler.repairGuard();
+    if (ticks.has("guard")) await reconciler.repairGuard({ touched: true });
   }
 
   /** After a failed pass too: the node may serve pods while BIRD's file, say, cannot be written. */

@@ -97,7 +97,7 @@ async function watchNft(deps: DriftWatchDependencies, { signal, ring }: DriftLis
     argv: [nft, "monitor"],
     listening: () => {
       guard.sign().catch(() => {}); // its next change signs again
-      ring("guard");
+      ring("drift");
     },
     hear: (line) => {
       if (transactions.hear(line)) tables.ring();

@@ -22,6 +22,9 @@ import { type NodeConfigReading, type NodeConfigResolution, resolveNodeConfig } 
 /** How long an ADD waits for a NodeConfig, in milliseconds (spec section 4). */
 const TERMS_TIMEOUT_MS = 60_000;
 
+/** For so long after a replacement of the guard's tables may others' change to them have been taken for ours, in milliseconds. */
+const DOUBT_MS = 5_000;
+
 const NO_ANSWER = "the API server has not answered yet";
 
 export interface NodeReconcilerDependencies {
@@ -59,6 +62,7 @@ export class NodeReconciler {
   #terms: NodeTerms | undefined;
   #termsKnown = Promise.withResolvers<void>();
   #guarded: string | undefined;
+  #replacedAt = -Infinity;
   #view: NodeView | undefined;
   #basis: Basis | undefined;
   #network: HostNetwork | undefined;
@@ -130,7 +134,7 @@ export class NodeReconciler {
     await this.#remember(config);
     await this.#applyHost(config, network);
     await this.#applyGuard();
-    if (options.full) await this.repairGuard();
+    if (options.full) await this.repairGuard({ touched: false });
     if (options.full) await this.repairLinks();
     this.#terms = { config, mtu: chooseMtu(config, network) };
     this.#termsKnown.resolve();
@@ -151,14 +155,25 @@ export class NodeReconciler {
     for (const what of await driver.repair(committed.map(attachmentOf))) logger.warn("repaired", { what });
   }
 
-  /** Puts back what others changed of the packet guard's tables. Before the cluster's prefixes are known, only tables that are gone. */
-  async repairGuard(): Promise<void> {
-    const { guard, logger } = this.deps;
+  /**
+   * Puts back what others changed of the packet guard's tables. Before the cluster's prefixes are known, only tables that are gone.
+   *
+   * The guard reads its tables back after it has replaced them, to know them again. Who changes them in between is taken for right:
+   * so soon after a replacement, tables that others are known to have touched are replaced even if they look as they should.
+   *
+   * @param options whether others are known to have touched the tables
+   */
+  async repairGuard({ touched }: { touched: boolean }): Promise<void> {
+    const { clock, logger } = this.deps;
     const drift = await this.#guardDrift();
-    if (drift === undefined) logger.warn("repaired", { what: "table inet flock or table arp flock is gone" });
-    else if (drift.length === 0 || this.#guarded === undefined) return;
-    for (const what of drift ?? []) logger.warn("repaired", { what });
-    await guard.replace(this.#guardState());
+    if (drift !== undefined && this.#guarded === undefined) return;
+    const doubtful = touched && clock.monotonic() - this.#replacedAt < DOUBT_MS;
+    if (drift?.length === 0 && !doubtful) return;
+    const looksRight = "tables flock, which others changed while they were replaced";
+    const gone = "table inet flock or table arp flock is gone";
+    const found = drift?.length === 0 ? [looksRight] : drift ?? [gone];
+    for (const what of found) logger.warn("repaired", { what });
+    await this.#replaceGuard(this.#guardState());
   }
 
   /** A disk that refuses is no reason not to serve: the memory of this process holds. */
@@ -195,8 +210,13 @@ export class NodeReconciler {
     const state = this.#guardState();
     const wanted = state.podPrefixes.map(({ text }) => text).join(" ");
     if (this.#guarded === wanted) return;
-    await this.deps.guard.replace(state);
+    await this.#replaceGuard(state);
     this.#guarded = wanted;
+  }
+
+  async #replaceGuard(state: GuardState): Promise<void> {
+    await this.deps.guard.replace(state);
+    this.#replacedAt = this.deps.clock.monotonic();
   }
 
   #guardState(): GuardState {

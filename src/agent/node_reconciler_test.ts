@@ -110,3 +110,17 @@ Deno.test("the memory of a NodeConfig survives, and a damaged one is none", asyn
   }
   await Deno.remove(directory, { recursive: true });
 });
+
+Deno.test("NodeReconciler replaces tables that others touched while they were replaced, and not those that look right later", async () => {
+  const { fixture, know, reconciler, guarded } = await openReconciler();
+  await using _ = fixture;
+  know(raw("node-a", "203.0.113.0/26"));
+  await reconciler.pass({ full: false });
+  await reconciler.pass({ full: true });
+  assertEquals(guarded.length, 1);
+  await reconciler.repairGuard({ touched: true });
+  assertEquals(guarded.length, 2);
+  fixture.clock.now += 5_000;
+  await reconciler.repairGuard({ touched: true });
+  assertEquals(guarded.length, 2);
+});

@@ -13,14 +13,14 @@ export interface KeepFollowingOptions {
   readonly maxLines: number;
   /** Gets each line. Must not throw. */
   hear(line: string): void;
-  /** The process listens by now, perhaps again; what happened before was not heard. Must not throw. */
+  /** The process listens by now, perhaps again; what happened before was not heard. Called twice for each start. Must not throw. */
   listening(): void;
 }
 
-/** A process says nothing about when it begins to listen: it takes some 5 ms, and more on a loaded machine. */
-const SETTLE_MS = 500;
+/** A process says nothing about when it begins to listen: it takes some 5 ms, and on a loaded machine nobody knows how long. */
+const SETTLE_MS = [300, 3000];
 /** The wait before a new start: the first, and the longest; it doubles with each life that was short. */
-const FIRST_WAIT_MS = 500;
+const FIRST_WAIT_MS = 100;
 const LAST_WAIT_MS = 10_000;
 const SHORT_LIFE_MS = 60_000;
 
@@ -48,7 +48,7 @@ async function liveOnce({ source, argv, clock, signal, ...options }: KeepFollowi
     options.hear(line);
     if (++lines === options.maxLines) life.abort();
   };
-  clock.sleep(SETTLE_MS, end).then(() => options.listening(), () => {});
+  for (const ms of SETTLE_MS) clock.sleep(ms, end).then(() => options.listening(), () => {});
   try {
     return await source.follow(argv, { signal: end, hear });
   } catch (error) {

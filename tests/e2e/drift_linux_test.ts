@@ -8,6 +8,8 @@ import { addSandbox } from "./_sandbox.ts";
 /** What the issue promises, in milliseconds. */
 const REPAIR_MS = 2000;
 const QUIET_MS = 3000;
+/** So long after its start an agent still looks at everything once more. */
+const START_MS = 4000;
 const PAIRS = 2;
 /** So many messages overrun the socket of a monitor that does not read. */
 const FLOOD = 4000;
@@ -76,11 +78,12 @@ Deno.test("what others change of flock's is back within two seconds, and nothing
     "an agent at rest starts no process; an ADD starts one, and its changes are known as its own",
     async () => {
       await (await addSandbox(node)).remove(); // starts what stays
+      await pause(START_MS);
       await using trace = await traceStarts(node);
-      await new Promise((resolve) => setTimeout(resolve, QUIET_MS));
+      await pause(QUIET_MS);
       assertEquals(await trace.started(), []);
       for (let pair = 0; pair < PAIRS; pair++) await (await addSandbox(node)).remove();
-      await new Promise((resolve) => setTimeout(resolve, REPAIR_MS));
+      await pause(REPAIR_MS);
       assertEquals((await trace.started()).length, PAIRS, (await trace.started()).join("\n"));
       await node.output(["ip", "route", "delete", four]);
       await until("the damage is looked at", async () => (await trace.started()).length > PAIRS);
@@ -148,6 +151,10 @@ Deno.test("what others change of flock's is back within two seconds, and nothing
   });
 });
 
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
 async function monitorsOf(node: LabNode): Promise<number> {
   const { stdout } = await node.exec(["pgrep", "-f", `${IP_MONITOR}|${NFT_MONITOR}`]);
   return stdout.split("\n").length - 1;
@@ -168,6 +175,10 @@ function repairs(node: LabNode, wanted: string): (damage: Damage) => Promise<voi
     let now = "";
     await until(`all is back after ${command}`, async () => (now = await intact(node)) === wanted, { timeoutMs: left })
       .catch(() => assertEquals(now, wanted, command));
+    await until(
+      "the agent has read back what it wrote",
+      async () => (await node.exec(["pgrep", "-f", "^/usr/sbin/(nft|ip) -j"])).stdout === "",
+    );
   };
 }
 
