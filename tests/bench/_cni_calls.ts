@@ -32,7 +32,12 @@ export interface Sandbox {
   readonly pod?: BenchPod;
 }
 
-type Call = Sandbox & { readonly container: string };
+export type Call = Sandbox & { readonly container: string };
+
+/** @returns a call for a new container */
+export function callOf(sandbox: Sandbox): Call {
+  return { ...sandbox, container: newContainerId() };
+}
 
 /** The environment as containerd sets it. */
 function environmentOf(command: string, { container, netns, pod }: Call): Record<string, string> {
@@ -60,31 +65,38 @@ export async function callVersion(flock: string): Promise<number> {
 
 /** ADD and then DEL, each a whole process. */
 export async function callPlugin(flock: string, sandbox: Sandbox): Promise<Samples> {
-  const call = { ...sandbox, container: newContainerId() };
-  const add = await runAdd(flock, call);
-  const { ms: del } = await runTimed([flock], { env: environmentOf("DEL", call), stdin: NETWORK_CONFIG });
-  return { add, del };
+  const call = callOf(sandbox);
+  const { ms: add } = await runAdd(flock, call);
+  return { add, del: await runDel(flock, call) };
 }
 
 /** ADD alone. @returns how long it took */
 export async function keepPod(flock: string, sandbox: Sandbox): Promise<number> {
-  return await runAdd(flock, { ...sandbox, container: newContainerId() });
+  return (await runAdd(flock, callOf(sandbox))).ms;
 }
 
-async function runAdd(flock: string, call: Call): Promise<number> {
+/** @returns how long it took, and what the pod was given. @throws when that is not both families */
+export async function runAdd(flock: string, call: Call): Promise<{ ms: number; addresses: readonly string[] }> {
   const { ms, stdout } = await runTimed([flock], { env: environmentOf("ADD", call), stdin: NETWORK_CONFIG });
-  if (records(record(JSON.parse(stdout))["ips"]).length === 2) return ms;
+  const addresses = records(record(JSON.parse(stdout))["ips"]).map(({ address }) => String(address));
+  if (addresses.length === 2) return { ms, addresses };
   throw new Error(`Cannot count an ADD: not dual-stack, ${stdout}`);
+}
+
+/** @returns how long it took */
+export async function runDel(flock: string, call: Call): Promise<number> {
+  return (await runTimed([flock], { env: environmentOf("DEL", call), stdin: NETWORK_CONFIG })).ms;
 }
 
 /** ADD and then DEL as the plugin asks the agent for them, from a process that runs already. */
 export async function callAgent(sandbox: Sandbox): Promise<Samples> {
-  const call = { ...sandbox, container: newContainerId() };
-  const add = await askAgent("ADD", call);
-  return { "agent-add": add, "agent-del": await askAgent("DEL", call) };
+  const call = callOf(sandbox);
+  const add = await timeAgent("ADD", call);
+  return { "agent-add": add, "agent-del": await timeAgent("DEL", call) };
 }
 
-async function askAgent(verb: "ADD" | "DEL", call: Call): Promise<number> {
+/** @returns how long the agent took, connection and all. @throws when it says no */
+export async function timeAgent(verb: "ADD" | "DEL", call: Call): Promise<number> {
   const { CNI_COMMAND: _, CNI_PATH: __, ...environment } = environmentOf(verb, call);
   const request = { verb, startedAt: Date.now(), environment, config: JSON.parse(NETWORK_CONFIG) };
   const start = performance.now();

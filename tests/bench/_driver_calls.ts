@@ -7,9 +7,26 @@ import type { Logger } from "../../src/log/logger.ts";
 import { BIRD_CONFIG, STATE_DIR } from "../../src/paths/paths.ts";
 import { createDiskFiles } from "../../src/store/disk_files.ts";
 import { openStateStore } from "../../src/store/open_state_store.ts";
+import { replaceFile } from "../../src/store/replace_file.ts";
 
 const SILENT: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 const STORED_PODS = 250;
+
+/** So many durable writes make one sample. */
+const WRITES = 20;
+/** Of the state of STORED_PODS pods, about. */
+const STATE_BYTES = 100_000;
+
+/** Nothing but what makes a write durable, one after the other, on the disk that the agent's file is on. @returns writes a second */
+export function createDiskWriter(): () => Promise<number> {
+  const files = createDiskFiles();
+  const write = { path: `${STATE_DIR}/bench-disk`, content: new Uint8Array(STATE_BYTES).fill(0x20) };
+  return async () => {
+    const start = performance.now();
+    for (let n = 0; n < WRITES; n++) await replaceFile(files, write);
+    return 1000 * WRITES / (performance.now() - start);
+  };
+}
 
 /** Writes what an ADD writes on a full node, to the disk that the agent's own file is on. */
 export async function createStateWriter(): Promise<() => Promise<number>> {

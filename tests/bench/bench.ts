@@ -8,8 +8,10 @@ import { createLab, type Lab } from "../lab/lab.ts";
 import { onInterrupt } from "../lab/on_interrupt.ts";
 import { ensurePackages, LAB_PACKAGES } from "../lab/packages.ts";
 import { type BenchNode, startBenchNode } from "./bench_node.ts";
+import { residentMiB } from "./agent_process.ts";
 import { buildEmptyModule } from "./empty_module.ts";
 import { CALICO_ADD_MS, type Figure, FIGURES, resolveFigures } from "./figures.ts";
+import { measureBursts, measurePairs, measureStarts } from "./loads.ts";
 import { SampleBook, shuffled } from "./statistics.ts";
 import { renderTable } from "./table.ts";
 
@@ -38,6 +40,7 @@ const TURNS: readonly Turn[] = [
   { node: "empty", contender: "ptp4" },
   { node: "empty", contender: "ptp46", every: 12 }, // It waits for duplicate address detection: seconds.
   { node: "empty", contender: "state" },
+  { node: "empty", contender: "disk", every: 6 },
   { node: "empty", contender: "bird", every: 2 },
   { node: "full", contender: "plugin" },
   { node: "full", contender: "rpc" },
@@ -94,7 +97,8 @@ async function measure(directory: string, screen: Screen): Promise<Figure[]> {
     book.add("calico", CALICO_ADD_MS);
     const nodes = await startNodes(lab, { screen, book, directory, executables: { flock, empty } });
     await screen.step(`${ROUNDS} rounds, each of all in a new order`, () => runRounds(nodes, book));
-    book.add("memory-250", await residentMiB(nodes.full));
+    book.add("memory-250", await residentMiB(nodes.full.agent));
+    await measureLoads(nodes, { book, screen });
     return resolveFigures(FIGURES, book);
   } finally {
     interrupted[Symbol.dispose]();
@@ -118,7 +122,7 @@ async function startNodes(
     full: await start("node-b", "198.18.4.0/22"),
   }));
   for (const { startMs } of Object.values(nodes)) book.add("start", startMs);
-  book.add("memory", await residentMiB(nodes.empty));
+  book.add("memory", await residentMiB(nodes.empty.agent));
   await screen.step(`${PODS} pods on one of them`, () => fill(nodes.full));
   return nodes;
 }
@@ -145,11 +149,16 @@ async function runRounds(nodes: Nodes, book: SampleBook): Promise<void> {
   }
 }
 
-async function residentMiB({ agent }: BenchNode): Promise<number> {
-  const status = await Deno.readTextFile(`/proc/${agent.pid}/status`);
-  const kib = Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]);
-  if (!(kib > 0)) throw new Error(`Cannot read the agent's memory: ${status.slice(0, 200)}`);
-  return kib / 1024;
+async function measureLoads(
+  { empty, full }: Nodes,
+  { book, screen }: { book: SampleBook; screen: Screen },
+): Promise<void> {
+  await screen.step("110 pods at once", () => measureBursts(empty, book));
+  await screen.step("10 000 pods, one after the other", () => measurePairs(empty, book));
+  await screen.step("new agents", async () => {
+    await measureStarts(full, { book, name: "start-250", forget: false });
+    await measureStarts(empty, { book, name: "start", forget: true });
+  });
 }
 
 if (import.meta.main) main().then(Deno.exit);

@@ -1,4 +1,5 @@
 /** A node of the lab that is measured: its agent serves, and a worker in its namespaces waits to be told what to run. */
+import { STATE_DIR } from "../../src/paths/paths.ts";
 import { record } from "../lab/json.ts";
 import type { Lab } from "../lab/lab.ts";
 import type { LabNode } from "../lab/node.ts";
@@ -10,13 +11,21 @@ import type { BenchPod, Executables, Samples } from "./contenders.ts";
 import { linesOf, type RunAnswer, type RunRequest, WORKER_PROGRAM } from "./worker.ts";
 
 export interface BenchNode {
+  /** The one that runs now. */
   readonly agent: Daemon;
   /** From the start of the agent until the first ADD was served, in milliseconds. */
   readonly startMs: number;
   /** Runs a contender once, for that pod. @throws what the contender throws */
   measure(contender: string, pod?: BenchPod): Promise<Samples>;
   /** Creates a Pod on this node. */
-  createPod(name: string): Promise<BenchPod>;
+  createPod(name: string, annotations?: Readonly<Record<string, string>>): Promise<BenchPod>;
+  /**
+   * Kills the agent and starts another one, which is asked at once.
+   *
+   * @param options.forget takes away all that it wrote down
+   * @returns milliseconds until it has served its first ADD, which is undone
+   */
+  restart(options: { readonly forget: boolean }): Promise<number>;
 }
 
 export interface BenchNodeOptions {
@@ -27,7 +36,7 @@ export interface BenchNodeOptions {
   readonly stateDir: string;
 }
 
-/** Starts BIRD, worker and agent. Resolves when the first ADD has been served, and undone. */
+/** Starts BIRD, worker and agent. Resolves when the first ADD has been served; its pod stays. */
 export async function startBenchNode(lab: Lab, node: LabNode, options: BenchNodeOptions): Promise<BenchNode> {
   const { executables, cidr4, stateDir } = options;
   await Deno.mkdir(stateDir);
@@ -35,17 +44,36 @@ export async function startBenchNode(lab: Lab, node: LabNode, options: BenchNode
   const config = nodeConfigOf(node.spec);
   await lab.api.apply({ ...config, spec: { ...record(config["spec"]), cidr4: [cidr4] } });
   await node.startBird();
-  const createPod = async (name: string): Promise<BenchPod> => {
+  const createPod: BenchNode["createPod"] = async (name, annotations = {}) => {
     const pod = { name: `${node.name}-${name}`, namespace: "default" };
-    const created = await lab.api.apply(podObject({ ...pod, annotations: {}, nodeName: node.name }));
+    const created = await lab.api.apply(podObject({ ...pod, annotations, nodeName: node.name }));
     return { ...pod, uid: String(record(created["metadata"])["uid"]) };
   };
   const [run, pod] = await Promise.all([startWorker(node, { executables, dir: lab.dir }), createPod("measured")]);
-  const start = performance.now();
-  const agent = await node.startAgent({ wait: false });
-  await run({ contender: "stay", pod });
-  const startMs = performance.now() - start;
-  return { agent, startMs, createPod, measure: (contender, of = pod) => run({ contender, pod: of }) };
+  let agent: Daemon | undefined;
+  const start = async (contender: string): Promise<number> => {
+    const startedAt = performance.now();
+    agent = await node.startAgent({ wait: false });
+    await run({ contender, pod });
+    return performance.now() - startedAt;
+  };
+  const startMs = await start("stay");
+  return {
+    startMs,
+    createPod,
+    get agent(): Daemon {
+      if (agent === undefined) throw new Error(`Cannot look at the agent of ${node.name}: it was never started`);
+      return agent;
+    },
+    measure: (contender, of = pod) => run({ contender, pod: of }),
+    restart: async ({ forget }) => {
+      await node.stopAgent("SIGKILL");
+      if (forget) await node.output(["sh", "-c", `rm -rf ${STATE_DIR}/*`]);
+      const ms = await start("visit");
+      await run({ contender: "leave", pod });
+      return ms;
+    },
+  };
 }
 
 type Run = (request: RunRequest) => Promise<Samples>;

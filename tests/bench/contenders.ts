@@ -1,11 +1,22 @@
 /** What is measured inside a node, as the node's runtime or agent would do it. One run of a contender undoes what it did. */
 import { IP } from "../../src/paths/paths.ts";
-import { callAgent, callPlugin, callPtp, callVersion, keepPod } from "./_cni_calls.ts";
-import { createBirdReloader, createStateWriter } from "./_driver_calls.ts";
+import {
+  type Call,
+  callAgent,
+  callOf,
+  callPlugin,
+  callPtp,
+  callVersion,
+  keepPod,
+  runAdd,
+  runDel,
+} from "./_cni_calls.ts";
+import { createBirdReloader, createDiskWriter, createStateWriter } from "./_driver_calls.ts";
 import { runTimed } from "./_spawn.ts";
 import { renderHostEnd, renderPodEnd } from "./bare_links.ts";
+import { createBursts } from "./bursts.ts";
 
-/** name of what was measured -> milliseconds */
+/** name of what was measured -> milliseconds, unless the name's figure has another unit */
 export type Samples = Readonly<Record<string, number>>;
 
 /** The Pod that an ADD is for; it is in the API server. */
@@ -30,20 +41,32 @@ export async function createContenders(executables: Executables): Promise<Readon
   const { flock, empty } = executables;
   for (const name of NAMESPACES) await makeNetns(name);
   const [plugin, rpc, floor, bare, ptp] = NAMESPACES;
-  const [writeState, reloadBird] = [await createStateWriter(), createBirdReloader()];
+  const [writeState, writeDisk, reloadBird] = [await createStateWriter(), createDiskWriter(), createBirdReloader()];
   return new Map<string, Contender>([
     ["empty", async () => ({ empty: (await runTimed([empty])).ms })],
     ["version", async () => ({ version: await callVersion(flock) })],
     ["plugin", (pod) => callPlugin(flock, { netns: plugin, pod })],
     ["stay", async (pod) => ({ stay: await keepPod(flock, { netns: await makeNetns(`bench-${pod.name}`), pod }) })],
+    ...createVisit(flock, await makeNetns("bench-visit")),
     ["rpc", (pod) => callAgent({ netns: rpc, pod })],
     ["floor", async () => ({ floor: (await runTimed([empty])).ms + await linkBarely(floor) })],
     ["bare", async () => ({ ip: await linkBarely(bare) })],
     ["ptp4", async () => ({ ptp4: await callPtp(ptp, [4]) })],
     ["ptp46", async () => ({ ptp46: await callPtp(ptp, [4, 6]) })],
     ["state", async () => ({ "state-write": await writeState() })],
+    ["disk", async () => ({ "disk-writes": await writeDisk() })],
     ["bird", async () => ({ "bird-reload": await reloadBird() })],
+    ...await createBursts(executables),
   ]);
+}
+
+/** ADD and DEL apart, for who times the one only. */
+function createVisit(flock: string, netns: string): [string, Contender][] {
+  let call: Call | undefined;
+  return [
+    ["visit", async (pod) => ({ visit: (await runAdd(flock, call = callOf({ netns, pod }))).ms })],
+    ["leave", async () => call === undefined ? {} : { leave: await runDel(flock, call) }],
+  ];
 }
 
 async function makeNetns(name: string): Promise<string> {

@@ -7,7 +7,7 @@ export interface Figure {
   readonly what: string;
   /** Median, in `unit`. */
   readonly value: number;
-  readonly unit: "ms" | "MiB";
+  readonly unit: "ms" | "MiB" | "/s" | "";
   /** What cannot be had for less, or what it is compared with, in `unit`; null where there is no such thing. */
   readonly floor: number | null;
   /** Most that the value may be, in `unit`; null for figures that only stand beside the others. */
@@ -44,6 +44,27 @@ export const FIGURES: readonly FigureSpec[] = [
   { id: "agent-del", what: "agent's side of DEL", atMost: 5 },
   { id: "version", what: "VERSION, whole plugin, against an empty module", floor: "empty", times: 1.15 },
   { id: "memory-250", what: "agent's resident memory with 250 pods", unit: "MiB", atMost: 180 },
+  {
+    ...{ id: "burst-add", what: "110 ADDs at once, whole plugins, against as many empty modules" },
+    ...{ floor: "burst-empty", times: 1 / 0.8 },
+  },
+  { id: "burst-memory", what: "agent's peak of memory during these", unit: "MiB", atMost: 200 },
+  { id: "burst-del", what: "110 DELs at once, whole plugins", floor: "burst-empty", atMost: 1500 },
+  { id: "burst-agent-del", what: "agent's side of one DEL of 110 at once", atMost: 3 },
+  {
+    id: "pairs-files",
+    what: "open files after 10 000 pods, against 1000",
+    unit: "",
+    floor: "pairs-files.warm",
+    times: 1,
+  },
+  { id: "pairs-zombies", what: "zombies after 10 000 pods", unit: "", atMost: 0 },
+  {
+    ...{ id: "pairs-memory", what: "agent's memory after 10 000 pods, against 1000", unit: "MiB" },
+    ...{ floor: "pairs-memory.warm", times: 1.1 },
+  },
+  { id: "start", what: "start of the agent until its first ADD is served", atMost: 1000 },
+  { id: "start-250", what: "the same with the state of 250 pods", atMost: 1500 },
   { id: "floor", what: "floor of ADD: empty module and two ip -batch" },
   { id: "empty", what: "empty module in the executable's form" },
   { id: "ip", what: "bare ip: one ip -batch for each namespace" },
@@ -54,9 +75,12 @@ export const FIGURES: readonly FigureSpec[] = [
   { id: "agent-add-250", what: "agent's side of ADD with 250 pods", samples: "full.agent-add", floor: "agent-add" },
   { id: "agent-del-250", what: "agent's side of DEL with 250 pods", samples: "full.agent-del", floor: "agent-del" },
   { id: "memory", what: "agent's resident memory after its first pods", unit: "MiB" },
+  { id: "burst-agent-add", what: "agent's side of one ADD of 110 at once" },
+  { id: "pair", what: "agent's side of ADD and DEL, 8 pods at a time" },
   { id: "state-write", what: "durable write of the state of 250 pods" },
+  { id: "disk-writes", what: "durable writes that the disk gives, 100 KB each", unit: "/s" },
+  { id: "burst-steps", what: "steps that one write carries in a burst (an ADD has two)", unit: "" },
   { id: "bird-reload", what: "one host route more: checked, written, reloaded by BIRD" },
-  { id: "start", what: "start of the agent until its first ADD is served" },
 ];
 
 /** @throws when there are no samples of something that a figure needs */

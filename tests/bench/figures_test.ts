@@ -35,7 +35,7 @@ Deno.test("FIGURES have one id each, and every target that is a multiple has a f
   assert(FIGURES.every(({ times, floor }) => times === undefined || floor !== undefined));
 });
 
-// The issue's section "Figures", word by word.
+// What the issues name, word by word.
 Deno.test("FIGURES hold the issue's targets", () => {
   const targets = FIGURES.flatMap(({ id, samples = id, floor, times, atMost }) =>
     atMost !== undefined ? [[samples, atMost]] : times !== undefined ? [[samples, floor, times]] : []
@@ -48,5 +48,14 @@ Deno.test("FIGURES hold the issue's targets", () => {
     ["agent-del", 5],
     ["version", "empty", 1.15],
     ["memory-250", 180],
+    ["burst-add", "burst-empty", 1.25],
+    ["burst-memory", 200],
+    ["burst-del", 1500],
+    ["burst-agent-del", 3],
+    ["pairs-files", "pairs-files.warm", 1],
+    ["pairs-zombies", 0],
+    ["pairs-memory", "pairs-memory.warm", 1.1],
+    ["start", 1000],
+    ["start-250", 1500],
   ]);
 });

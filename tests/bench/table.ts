@@ -4,6 +4,7 @@ import type { Figure } from "./figures.ts";
 export type Paint = (text: string, colour: "bold" | "dim" | "red" | "green") => string;
 
 const HEADER = ["figure", "value", "floor", "x floor", "target", ""] as const;
+const DECIMALS: Readonly<Record<Figure["unit"], number>> = { ms: 2, MiB: 0, "/s": 0, "": 1 };
 /** Left of the others, which are numbers. */
 const FIRST_WIDTH = 64;
 const WIDTH = 11;
@@ -16,7 +17,7 @@ export function renderTable(figures: readonly Figure[], paint: Paint): string[] 
 function renderFigure(figure: Figure, paint: Paint): string {
   const { what, value, unit, floor, target, holds } = figure;
   const show = (amount: number | null): string =>
-    amount === null ? "" : `${amount.toFixed(unit === "ms" ? 2 : 0)} ${unit}`;
+    amount === null ? "" : `${amount.toFixed(DECIMALS[unit])} ${unit}`.trimEnd();
   const ratio = floor === null ? "" : (value / floor).toFixed(2);
   const verdict = holds === null ? "" : holds ? "holds" : "DOES NOT HOLD";
   const line = row([what, show(value), show(floor), ratio, show(target), verdict]);

@@ -55,6 +55,10 @@ const INFLICT: Readonly<Record<Exclude<FaultKind, "containerdForgets">, Fault>> 
     for (const family of ["-4", "-6"]) await node.exec(["ip", family, "route", "flush", "proto", "70"]);
     return NOTHING;
   },
+  cablePull: async ({ lab: { router } }, { node: { lab: { name } } }) => {
+    await router.output(["ip", "link", "set", `p-${name}`, "down"]);
+    return async () => void await router.output(["ip", "link", "set", `p-${name}`, "up"]);
+  },
   bgpReset: async ({ lab: { router } }) => {
     await router.vtysh("clear bgp *");
     return NOTHING;
@@ -78,7 +82,7 @@ export async function inflict(cluster: Cluster, { kind, node, forMs }: PlannedFa
 /** Whether packets may be lost while the fault lasts: routes are gone, or sent anew. */
 export function disturbsRoutes({ kind }: Pick<PlannedFault, "kind">): boolean {
   const { target } = FAULTS[kind];
-  return target === "bird" || target === "router" || target === "kernel";
+  return ["bird", "router", "kernel", "cable"].includes(target);
 }
 
 /** Whether a process dies without warning. */

@@ -3,7 +3,7 @@ import { shuffled } from "../bench/statistics.ts";
 import { Dice } from "./dice.ts";
 
 /** Who a fault strikes; one round strikes nobody twice. */
-export type Target = "agent" | "plugin" | "bird" | "containerd" | "api" | "disk" | "kernel" | "router";
+export type Target = "agent" | "plugin" | "bird" | "containerd" | "api" | "disk" | "kernel" | "cable" | "router";
 
 // kind -> whom it strikes, and for how long at least and at most, in milliseconds
 export const FAULTS = {
@@ -30,6 +30,8 @@ export const FAULTS = {
   nftFlush: { target: "kernel", forMs: [0, 0] },
   /** Somebody else's network script takes the routes to pods. */
   routeFlush: { target: "kernel", forMs: [0, 0] },
+  /** Between node and router. */
+  cablePull: { target: "cable", forMs: [500, 8_000] },
   /** The router ends all of its sessions. */
   bgpReset: { target: "router", forMs: [0, 0] },
   /** The node restarts all of its sessions. */
