@@ -201,9 +201,10 @@ export class AllocationLedger {
   #update(change: (state: State) => State): Promise<void> {
     return this.store.update((state) => {
       const next = change(state);
+      const isRemembered = this.#deletions.remembered();
       return {
         ...next,
-        tombstones: next.tombstones.filter((stone) => this.deletedAt(allocationKey(stone)) !== undefined),
+        tombstones: next.tombstones.filter((stone) => isRemembered(allocationKey(stone))),
         resting: [...this.ipam.resting(), ...this.#restingSoon()],
         cursors: this.ipam.cursors(),
       };

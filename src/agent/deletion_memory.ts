@@ -19,6 +19,12 @@ export class DeletionMemory {
     this.#deletedAt.set(key, Math.max(since, this.#deletedAt.get(key) ?? since));
   }
 
+  /** Says of several at once whether they are remembered: one look at the clock, for each write of the state asks of all. */
+  remembered(): (key: string) => boolean {
+    const now = this.clock.monotonic();
+    return (key) => now - (this.#deletedAt.get(key) ?? -Infinity) < TOMBSTONE_MS;
+  }
+
   /** @returns monotonic milliseconds; undefined when it was not deleted, or long ago */
   deletedAt(key: string): number | undefined {
     const since = this.#deletedAt.get(key);

@@ -74,9 +74,9 @@ export class PathTracker {
 
   #lose(link: string, state: string): void {
     this.#lost.add(link);
+    const [address, neighbor, route] = [`address ${link} `, `neighbor ${link} `, `${link} `];
     for (const [key, value] of this.#facts) {
-      const ofLink = key.startsWith(`address ${link} `) || key.startsWith(`neighbor ${link} `);
-      if (ofLink || value.startsWith(`${link} `)) this.#facts.delete(key);
+      if (value.startsWith(route) || key.startsWith(address) || key.startsWith(neighbor)) this.#facts.delete(key);
     }
     this.#facts.set(`link ${link}`, state);
   }
