@@ -81,12 +81,12 @@ export interface ToolRecord {
 
 /** Puts recorders in the place of the tools, on this node alone; for the next agent that starts. */
 export async function recordTools(node: LabNode): Promise<void> {
-  const script = `mkdir -p ${RECORDS}/real; : >${RECORDS}/words; : >${RECORDS}/input
-    for tool in ${[IP, NFT, BIRD].join(" ")}; do
-      cp "$tool" ${RECORDS}/real/; cat >${RECORDS}/recorder; chmod 755 ${RECORDS}/recorder; mount --bind ${RECORDS}/recorder "$tool"
-    done`;
-  const once = script.replace("cat >", "[ -s /run/record/recorder ] || cat >");
-  await node.output(["sh", "-ec", once], { stdin: RECORDER });
+  await node.write(`${RECORDS}/recorder`, RECORDER);
+  const script = `mkdir ${RECORDS}/real; : >${RECORDS}/words; : >${RECORDS}/input; chmod 755 ${RECORDS}/recorder
+    for tool in ${
+    [IP, NFT, BIRD].join(" ")
+  }; do cp "$tool" ${RECORDS}/real/; mount --bind ${RECORDS}/recorder "$tool"; done`;
+  await node.output(["sh", "-ec", script]);
 }
 
 /** @returns everything so far */
