@@ -154,7 +154,7 @@ Deno.test("runPlugin() without an agent: STATUS answers 50, CHECK and GC 11", as
   }
 });
 
-Deno.test("runPlugin() answers before kubelet gives up when the agent never does, and leaves a tombstone for a DEL (T-REL-21)", async () => {
+Deno.test("runPlugin() answers before kubelet gives up when the agent never does, and leaves a tombstone for a DEL (T-REL-21, T-REL-44)", async () => {
   const answers = [["ADD", 11, 90], ["CHECK", 11, 30], ["GC", 11, 30], ["STATUS", 50, 10]] as const;
   for (const [verb, expected, seconds] of answers) {
     const { code, document, process } = await call(verb, { agents: ["is silent"] });

@@ -4,8 +4,9 @@ import type { Logger } from "../log/logger.ts";
 import { type Backoff, createBackoff } from "./backoff.ts";
 import { Collection, isObject, textField } from "./collection.ts";
 import { KubeError, type KubeObject, type Watched, type WatchTarget } from "./kube_client.ts";
-import { listCollection, type Listed, withQuery } from "./list_collection.ts";
+import { listCollection, withQuery } from "./list_collection.ts";
 import { noAnswer, RetryLater, type Transport } from "./transport.ts";
+import { Doubt, isLower } from "./_doubt.ts";
 import { readLines } from "./_read_lines.ts";
 import { startWatchdog } from "./_watchdog.ts";
 
@@ -22,8 +23,6 @@ const SHORT_WATCH_MS = 1000;
 const RECENT_LIST_MS = 10_000;
 /** A server may ask for this much patience. */
 const MAX_RETRY_AFTER_MS = 60_000;
-/** Before a list that is hard to believe is asked for again. */
-const DOUBT_MS = 1000;
 
 export interface FollowOptions {
   readonly transport: Transport;
@@ -47,13 +46,13 @@ class Follower<T> implements Watched<T> {
   lastContact: number | undefined;
   readonly #collection: Collection<T>;
   readonly #backoff: Backoff;
+  readonly #doubt = new Doubt();
   readonly #stop = new AbortController();
   /** undefined: a list is due. */
   #resourceVersion: string | undefined;
   /** The last one that there was. */
   #newest: string | undefined;
   #listedAt = -Infinity;
-  #doubting = false;
   /** The last watch that opened brought nothing. */
   #mute = false;
 
@@ -97,25 +96,10 @@ class Follower<T> implements Watched<T> {
     const { transport, clock } = this.options;
     const onContact = (): void => void this.#hear();
     const listed = await listCollection(this.target, { transport, clock, signal: this.#stop.signal, onContact });
-    this.#doubt(listed);
+    this.#doubt.weigh(listed, { path: this.target.path, version: this.#newest, size: this.items.size });
     this.#follow(listed.resourceVersion);
     this.#listedAt = clock.monotonic();
     this.#collection.replace(listed.items);
-  }
-
-  /**
-   * An etcd restored from a backup and a cluster that was emptied give a list that is older than what we know, or that takes
-   * everything away; so does a server that is behind, or looks into the wrong etcd. Believed is what two lists say.
-   *
-   * @throws RetryLater the first time
-   */
-  #doubt({ items, resourceVersion }: Listed<T>): void {
-    const older = isLower(resourceVersion, this.#newest);
-    const emptied = items.size === 0 && this.items.size > 0;
-    this.#doubting = (older || emptied) && !this.#doubting;
-    if (!this.#doubting) return;
-    const state = older ? `it is of version ${resourceVersion}, after ${this.#newest}` : "nothing is left";
-    throw new RetryLater(`Cannot believe the list of ${this.target.path}: ${state}`, undefined, DOUBT_MS);
   }
 
   #follow(version: string): void {
@@ -234,9 +218,4 @@ function errorOf(status: KubeObject, path: string): KubeError {
     `Cannot follow ${path}: ${status["code"]}, ${textField(status, "message") ?? "no reason"}`,
     410,
   );
-}
-
-function isLower(version: string, than: string | undefined): boolean {
-  const numeric = /^\d+$/;
-  return than !== undefined && numeric.test(version) && numeric.test(than) && BigInt(version) < BigInt(than);
 }

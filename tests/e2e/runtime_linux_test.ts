@@ -59,10 +59,11 @@ Deno.test("the agent and the runtimes around it", async (t) => {
     await run(WARM_UP);
     const before = await holdingsOf(agent);
     await run(PAIRS - WARM_UP);
-    const after = await holdingsOf(agent);
-    assertLess(after.files - before.files, 4);
+    const after = await until("files are closed and children reaped", async () => {
+      const now = await holdingsOf(agent);
+      return now.files - before.files < 4 && now.zombies === 0 && now;
+    });
     assertLess(after.resident - before.resident, 24 * 1024 * 1024);
-    await until("no child waits to be reaped", async () => (await holdingsOf(agent)).zombies === 0);
     assertEquals([agent.running, await cgroup.kills()], [true, 0]);
     assertEquals([(await kernelOf(bare)).links.length, (await allocationsOf(bare)).length], [BURST, BURST]);
   });
@@ -72,6 +73,7 @@ Deno.test("the agent and the runtimes around it", async (t) => {
     await runs.stopContainerd("SIGKILL");
     await runs.startContainerd();
     await expectChecked(runs, pods);
+    await age(runs); // what is young is nobody's garbage
     await collect(runs, pods);
     assertEquals((await kernelOf(runs)).links.length, PODS);
     for (const family of [4, 6] as const) await expectPing(lab.client, pods[0]?.address(family) ?? "");
@@ -84,7 +86,6 @@ Deno.test("the agent and the runtimes around it", async (t) => {
     assertMatch(await victim.remove().then(() => "removed", String), /cached result.*unexpected end of JSON/);
     const recorded = async (): Promise<boolean> => (await allocationsOf(runs)).some((it) => it["containerId"] === id);
     assertEquals(await recorded(), true);
-    await age(runs);
     await collect(runs, pods);
     assertEquals(await recorded(), false);
     assertEquals((await kernelOf(runs)).links.includes(hostLinkName(id)), false);
