@@ -31,6 +31,8 @@ export class AllocationLedger {
   /** allocation's key -> monotonic time at which its ADD's plugin started */
   readonly #createdAt = new Map<string, number>();
   readonly #deletions: DeletionMemory;
+  /** address -> its rest as it was read, with what a newer release says of it */
+  readonly #annotatedRests = new Map<string, RestingAddress>();
 
   constructor(private readonly store: StateStore, private readonly ipam: Ipam, private readonly clock: Clock) {
     this.#deletions = new DeletionMemory(clock);
@@ -39,9 +41,10 @@ export class AllocationLedger {
       const address = parseAddress(last);
       if (address !== undefined) ipam.setCursor(cidr, address);
     }
-    for (const { address: text, freedAt } of state.resting) {
-      const address = parseAddress(text);
-      if (address !== undefined) ipam.release(address, freedAt);
+    for (const rest of state.resting) {
+      const address = parseAddress(rest.address);
+      if (address !== undefined) ipam.release(address, rest.freedAt);
+      if (Object.keys(rest).length > 2) this.#annotatedRests.set(rest.address, rest);
     }
     for (const allocation of state.allocations.values()) addressesOf(allocation).forEach((each) => ipam.take(each));
     for (const [key, { createdAt }] of state.allocations) {
@@ -205,7 +208,7 @@ export class AllocationLedger {
       return {
         ...next,
         tombstones: next.tombstones.filter((stone) => isRemembered(allocationKey(stone))),
-        resting: [...this.ipam.resting(), ...this.#restingSoon()],
+        resting: [...this.ipam.resting(), ...this.#restingSoon()].map((rest) => this.#asRead(rest)),
         cursors: this.ipam.cursors(),
       };
     });
@@ -213,6 +216,11 @@ export class AllocationLedger {
 
   #restingSoon(): RestingAddress[] {
     return Array.from(this.#dying, ([address, freedAt]) => ({ address, freedAt }));
+  }
+
+  #asRead(rest: RestingAddress): RestingAddress {
+    const read = this.#annotatedRests.get(rest.address);
+    return read?.freedAt === rest.freedAt ? read : rest;
   }
 
   #takeText(text: string | undefined): boolean {

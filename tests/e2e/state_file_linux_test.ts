@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { AGENT_SOCKET, IP, RUN_DIR, STATE_DIR, STATE_FILE } from "../../src/paths/paths.ts";
 import type { StateDocument } from "../../src/store/state_document.ts";
-import type { LabNode } from "../lab/node.ts";
+import { KUBECONFIG, type LabNode } from "../lab/node.ts";
 import { exists, until } from "../lab/until.ts";
 import { allocationsOf, expectPing, startCluster } from "./_cluster.ts";
 import { addSandbox, callPlugin, createSandbox, PLUGIN, type Sandbox } from "./_sandbox.ts";
@@ -92,18 +92,19 @@ Deno.test("the state outlives releases, clocks and disks", async (t) => {
     await restartAfter(node, () =>
       editState(node, (document) => {
         const { allocations, resting, tombstones } = document.state;
-        const newer = new Map([...allocations].map(([key, each]) => [key, { ...each, anycast: ["2001:db8::5"] }]));
         const state = {
           ...document.state,
-          allocations: newer,
-          resting,
+          allocations: new Map([...allocations].map(([key, each]) => [key, { ...each, anycast: ["2001:db8::5"] }])),
+          resting: resting.map((each) => ({ ...each, why: "DEL" })),
           tombstones: tombstones.map((each) => ({ ...each, by: "newer" })),
         };
         return { ...document, state, unknownFields: { claims: [{ ip: "2001:db8::5" }] } };
       }));
     await (await addSandbox(node)).remove();
     const text = await node.read(STATE_FILE);
-    for (const kept of ['"anycast":["2001:db8::5"]', '"by":"newer"', '"claims":[{"ip":"2001:db8::5"}]']) {
+    for (
+      const kept of ['"anycast":["2001:db8::5"]', '"why":"DEL"', '"by":"newer"', '"claims":[{"ip":"2001:db8::5"}]']
+    ) {
       assert(text.includes(kept), `${kept} is not in ${text}`);
     }
   });
@@ -113,14 +114,7 @@ Deno.test("the state outlives releases, clocks and disks", async (t) => {
     const known = await node.read(STATE_FILE);
     const newer = known.replace('{"version":1,', '{"version":2,');
     await node.write(STATE_FILE, newer);
-    const { code, stderr } = await node.exec([
-      PLUGIN,
-      "agent",
-      "--kubeconfig",
-      "/etc/flock/kubeconfig",
-      "--node",
-      "node-a",
-    ]);
+    const { code, stderr } = await node.exec([PLUGIN, "agent", "--kubeconfig", KUBECONFIG, "--node", node.name]);
     assertEquals(code, 1);
     assertMatch(
       stderr,
@@ -137,10 +131,11 @@ Deno.test("the state outlives releases, clocks and disks", async (t) => {
   });
   await t.step("addresses rest over restarts, and the longest free goes first (T-REL-03)", async () => {
     const [first, second] = await expectRest(node);
+    await Promise.all(second.map((pod) => pod.remove()));
     await restartAfter(node);
     const third = await Promise.all(RANGES.map((range) => addIn(node, range)));
     assertEquals(third.map((pod) => pod.address(6)), first.map((pod) => pod.address(6)));
-    await Promise.all([...second, ...third].map((pod) => pod.remove()));
+    await Promise.all(third.map((pod) => pod.remove()));
   });
   for (const [title, ms] of [["ten years ahead", -10 * YEAR_MS], ["a day behind", DAY_MS]] as const) {
     await t.step(
@@ -170,7 +165,7 @@ Deno.test("the state outlives releases, clocks and disks", async (t) => {
     await node.output(["mount", "-o", "remount,rw", STATE_DIR]);
     const next = await addSandbox(node);
     assert(!(await allocationsOf(node)).some(({ containerId }) => containerId === waits.id));
-    await next.remove();
+    await Promise.all([next.call("DEL"), goes.call("DEL")]);
   });
   await t.step(
     "STATUS is 50 until the kernel has answered; one that hangs or lists nothing frees nothing (T-REL-04)",
