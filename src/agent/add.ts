@@ -178,18 +178,20 @@ export class AddOperation {
   /** The kernel's part, all of it or nothing. The driver undoes its own failures: what is in its way may be another's. */
   async #attach(allocation: Allocation, refuseLate: () => void): Promise<void> {
     const { driver, guard } = this.deps;
+    let unguarded: unknown;
     try {
       refuseLate();
       const attached = driver.attach(attachmentOf(allocation));
       const [path, sources] = await Promise.allSettled([attached, guard.grant(grantsOf(allocation))]);
       if (path.status === "rejected") throw path.reason;
       if (sources.status === "fulfilled") return;
-      await driver.detach([allocation.hostLink]);
-      throw this.#unguarded(allocation, sources.reason);
+      unguarded = sources.reason;
     } catch (error) {
       await this.#forget(allocation);
       throw cniErrorOf(error);
     }
+    await this.#discard(allocation);
+    throw this.#unguarded(allocation, unguarded);
   }
 
   /** Undoes an ADD. What the kernel keeps stays recorded, for the DEL or the collector to try again: its addresses are in use. */
