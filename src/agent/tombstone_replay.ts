@@ -9,7 +9,7 @@ import type { DelOperation } from "./del.ts";
 
 export interface TombstoneReplayDependencies {
   readonly tombstones: { list(): LeftTombstone[]; remove(tombstone: LeftTombstone): void };
-  readonly ledger: Pick<AllocationLedger, "get" | "ageOf">;
+  readonly ledger: Pick<AllocationLedger, "get" | "ageOf" | "flush">;
   readonly del: Pick<DelOperation, "run">;
   readonly queue: ContainerQueue;
   readonly clock: Clock;
@@ -18,6 +18,9 @@ export interface TombstoneReplayDependencies {
 
 /** Does the DELs that came while no agent listened. One that fails stays and is tried again. */
 export class TombstoneReplay {
+  /** Notes that only wait for the disk. */
+  readonly #done = new Set<string>();
+
   constructor(private readonly deps: TombstoneReplayDependencies) {}
 
   /** All of them, before anything is served. The tombstone's own time counts: an ADD that starts after that DEL is a new attachment. */
@@ -39,13 +42,21 @@ export class TombstoneReplay {
     }
   }
 
+  /**
+   * A DEL forgives a disk that refuses, so its note has to outlive a crash until the deletion is written. But it is done once: what comes
+   * after it is another attachment.
+   */
   async #try(tombstone: LeftTombstone): Promise<void> {
     const { tombstones, ledger, del, logger } = this.deps;
     const container = tombstone.containerId;
+    const note = `${allocationKey(tombstone)} ${tombstone.at}`;
     logger.info("replaying a DEL", { container, known: ledger.get(allocationKey(tombstone)) !== undefined });
     try {
-      await del.run(tombstone);
+      if (!this.#done.has(note)) await del.run(tombstone);
+      this.#done.add(note);
+      await ledger.flush();
       tombstones.remove(tombstone);
+      this.#done.delete(note);
     } catch (error) {
       logger.error("DEL not replayed", { container, error: String(error) });
     }
