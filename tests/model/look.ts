@@ -21,4 +21,6 @@ export interface Look {
   /** Whether the agent answers plugins. */
   readonly serving: boolean;
   readonly monotonic: number;
+  /** How often somebody has set the wall clock. */
+  readonly steps: number;
 }

@@ -1,3 +1,4 @@
+import { assert } from "@std/assert";
 import { AttachFailed } from "../../src/link/attachment_driver.ts";
 import { MemoryGuard, MemoryKernel, type MemoryTables } from "../fakes/memory_kernel.ts";
 import type { Gates } from "./gates.ts";
@@ -5,10 +6,17 @@ import type { Look, SeenLink } from "./look.ts";
 import type { VisibleGround } from "./rig.ts";
 import type { GroundDrivers } from "./world.ts";
 
+/** A link of flock's name that is somebody else's: its alias says nothing. */
+const FOREIGN = "flockdeadbeef";
+
 /** The kernel in memory. */
 export class MemoryGround implements VisibleGround {
   readonly kernel = new MemoryKernel();
   readonly tables: MemoryTables = { grants: undefined };
+
+  constructor() {
+    this.kernel.bare.set(FOREIGN, "");
+  }
 
   open(gates: Gates): GroundDrivers {
     const { kernel } = this;
@@ -57,8 +65,10 @@ export class MemoryGround implements VisibleGround {
   }
 
   async look(): Promise<Pick<Look, "links" | "grants">> {
+    assert(this.kernel.bare.has(FOREIGN), `${FOREIGN} was somebody else's, and is gone`);
     const links = new Map<string, SeenLink>();
     for (const { hostLink, containerId, addresses } of await this.kernel.list()) {
+      if (hostLink === FOREIGN) continue;
       links.set(hostLink, { containerId, addresses: addresses.map(({ text }) => text).sort() });
     }
     return { links, grants: this.tables.grants };
@@ -66,6 +76,7 @@ export class MemoryGround implements VisibleGround {
 
   reboot(): Promise<void> {
     this.kernel.reboot();
+    this.kernel.bare.set(FOREIGN, "");
     this.tables.grants = undefined;
     return Promise.resolve();
   }

@@ -120,6 +120,38 @@ const REGRESSIONS: readonly Regression[] = [
       go(8, 37),
     ],
   },
+  {
+    rule: "the note of a DEL outlives a crash until the disk has taken what it says",
+    beginning: ONE,
+    steps: [
+      { do: "add", pod: 0 },
+      go(7),
+      go(5),
+      { do: "del", pod: 0 },
+      { do: "disk", state: "EROFS" },
+      { do: "kill", happened: 0 },
+      { do: "start" },
+      go(6),
+      { do: "kill", happened: 0 },
+      { do: "start" },
+    ],
+  },
+  {
+    rule: "a note that waits for the disk deletes nothing twice",
+    beginning: ONE,
+    steps: [
+      { do: "disk", state: "ENOSPC" },
+      { do: "reboot", kept: false },
+      { do: "del", pod: 0 },
+      { do: "start" },
+      go(1),
+      go(7),
+      go(7),
+      { do: "set wall clock", ms: -86_400_000 },
+      { do: "add", pod: 0 },
+      go(4, 11),
+    ],
+  },
 ];
 
 for (const { rule, beginning, steps } of REGRESSIONS) {

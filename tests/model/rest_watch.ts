@@ -14,6 +14,8 @@ interface Freed {
   readonly at: number;
   /** Who had it: one that the kernel keeps is recorded again, and was never free. */
   readonly by: string;
+  /** How often the wall clock had been set. */
+  readonly steps: number;
   /** Whether the kernel has had it; one that never left the agent needs no rest, though it may get one. */
   readonly used: boolean;
 }
@@ -28,21 +30,31 @@ export class RestWatch {
   readonly #freed = new Map<string, Freed>();
 
   /** @throws AssertionError */
-  verify({ life, ledger, links, monotonic }: Look): void {
+  verify({ life, ledger, links, monotonic, steps }: Look): void {
     if (ledger === undefined) return;
     for (const { addresses } of links.values()) for (const text of addresses) this.#touched.add(text);
     const held = new Map(ledger.flatMap((each) => textsOf(each).map((text) => [text, nameOf(each)])));
+    const before = this.#held;
+    this.#letGo(held, { at: monotonic, steps });
     const given = ledger.filter(({ state }) => state === "pending").flatMap(textsOf);
-    const fresh = given.filter((text) => !this.#held.has(text) && this.#freed.get(text)?.by !== held.get(text));
-    // What a new agent finds it has not given out.
-    if (life === this.#life) { for (const text of fresh) this.#verifyGiven(text, { held, links, monotonic }); }
+    const fresh = given.filter((text) =>
+      before.get(text) !== held.get(text) && this.#freed.get(text)?.by !== held.get(text)
+    );
+    // What a new agent finds it has not given out; and it knows by the wall clock alone how long an address has rested.
+    if (life !== this.#life) this.#doubt(steps);
+    else for (const text of fresh) this.#verifyGiven(text, { held, links, monotonic });
     this.#life = life;
-    this.#letGo(held, monotonic);
   }
 
-  #letGo(held: Map<string, string>, at: number): void {
+  #doubt(steps: number): void {
+    for (const [text, freed] of this.#freed) {
+      if (freed.steps !== steps) this.#freed.set(text, { ...freed, used: false });
+    }
+  }
+
+  #letGo(held: Map<string, string>, when: { at: number; steps: number }): void {
     for (const [text, by] of this.#held) {
-      if (!held.has(text)) this.#freed.set(text, { at, by, used: this.#touched.delete(text) });
+      if (held.get(text) !== by) this.#freed.set(text, { ...when, by, used: this.#touched.delete(text) });
     }
     this.#held = held;
   }

@@ -10,6 +10,8 @@ export interface RunOptions extends ScheduleOptions {
   readonly seed?: number;
   /** Of an earlier report: begins with that very schedule. */
   readonly path?: string;
+  /** Whether a schedule that fails is made as short as can be. Default true. */
+  readonly shrinks?: boolean;
 }
 
 type Details = fc.RunDetails<[Beginning, Iterable<fc.AsyncCommand<Model, Rig>>]>;
@@ -23,10 +25,12 @@ export interface Verdict {
 }
 
 /** Plays so many schedules. */
-export async function runSchedules(
-  { schedules, seed = Date.now() % 2 ** 31, path, ...how }: RunOptions,
-): Promise<Verdict> {
-  const details = await fc.check(anySchedule(how), { numRuns: schedules, seed, ...path !== undefined && { path } });
+export async function runSchedules(options: RunOptions): Promise<Verdict> {
+  const { schedules, seed = Date.now() % 2 ** 31, path, shrinks = true, ...how } = options;
+  const details = await fc.check(anySchedule(how), {
+    ...{ numRuns: schedules, seed, endOnFailure: !shrinks },
+    ...path !== undefined && { path },
+  });
   return { seed, schedules: details.numRuns, failure: details.failed ? describe(details) : undefined };
 }
 

@@ -6,7 +6,7 @@ import type { Beginning, Step } from "./step.ts";
 import type { Parts } from "./world.ts";
 
 /** Longest schedule. */
-const MAX_STEPS = 60;
+const MAX_STEPS = 50;
 
 /** A beginning, and steps that make sense when they come: the agent is started only where it is dead, and so on. */
 class StepCommand implements fc.AsyncCommand<Model, Rig> {

@@ -28,11 +28,16 @@ export class VolatileDisk {
       rename: (from, to) => write("disk: rename", () => files.rename(from, to)),
       syncDirectory: () =>
         write("disk: sync", () => {
-          this.#synced = new Map(files.entries);
+          this.writeBack();
           return Promise.resolve();
         }),
       remove: (path) => write("disk: remove", () => files.remove(path)),
     };
+  }
+
+  /** Time enough for the machine to write everything by itself, as between two agents. */
+  writeBack(): void {
+    this.#synced = new Map(this.files.entries);
   }
 
   /** Full, read-only, or neither. */
@@ -58,6 +63,6 @@ export class VolatileDisk {
       this.files.entries.clear();
       for (const [path, entry] of this.#synced) this.files.entries.set(path, entry);
     }
-    this.#synced = new Map(this.files.entries);
+    this.writeBack();
   }
 }

@@ -13,6 +13,7 @@ import type { NodeConfig } from "../../src/nodeconfig/node_config.ts";
 import type { LeftTombstone } from "../../src/rpc/tombstone.ts";
 import { openStateStore } from "../../src/store/open_state_store.ts";
 import type { StateStore } from "../../src/store/state.ts";
+import type { StateFiles } from "../../src/store/state_files.ts";
 import { Gates } from "./gates.ts";
 import { ModelClock } from "./model_clock.ts";
 import { NODE, READINGS } from "./node_configs.ts";
@@ -42,12 +43,13 @@ export interface GroundDrivers {
 
 /** What a test may put in place of a part, to see that the model notices. */
 export interface Parts {
+  readonly files: (files: StateFiles) => StateFiles;
   readonly store: (store: StateStore) => StateStore;
-  readonly ipam: (ipam: Ipam, clock: ModelClock) => Ipam;
-  readonly node: (node: NodeParts) => NodeParts;
+  readonly ipam: (ipam: Ipam) => Ipam;
+  readonly node: (node: NodeParts, world: GroundDrivers & { readonly clock: ModelClock }) => NodeParts;
 }
 
-const SOUND: Parts = { store: (store) => store, ipam: (ipam) => ipam, node: (node) => node };
+const SOUND: Parts = { files: (files) => files, store: (store) => store, ipam: (ipam) => ipam, node: (node) => node };
 const NETWORK: HostNetwork = { addresses: [], defaultRoutes: [], mtus: new Map([["up0", 1500]]) };
 
 /** One life of the agent: from its start to its death. */
@@ -95,6 +97,7 @@ export class World {
 
   /** Starts an agent, as composeAgent does: recover, then listen, then the first pass. */
   start(): void {
+    this.disk.writeBack();
     const gates = new Gates();
     const life: Life = { gates, drivers: this.ground.open(gates), listening: false, serving: false };
     this.life = life;
@@ -136,37 +139,40 @@ export class World {
   async #boot(life: Life): Promise<void> {
     const { clock, ground, parts } = this;
     const { gates, drivers: { driver, guard } } = life;
-    const files = this.disk.openThrough(gates);
+    const files = parts.files(this.disk.openThrough(gates));
     const { bootId } = this;
     const opened = await openStateStore({ path: STATE_PATH, files, clock, logger: SILENT, bootId, nodeName: NODE });
     const store = life.store = parts.store(opened);
-    const ipam = life.ipam = parts.ipam(createIpam({ clock, random: (bits) => this.#randomBits(bits) }), clock);
-    const node = life.node = parts.node(assembleNode({
-      ...{ nodeName: NODE, store, ipam, driver, guard, clock, logger: SILENT },
-      host: {
-        read: () => gates.pass("host: read", () => NETWORK),
-        apply: () => Promise.resolve([]),
-      },
-      bird: {
-        apply: (text) => this.#applyBird(gates, text),
-        sessions: () => Promise.resolve([]),
-      },
-      kube: this.#kubeThrough(gates),
-      pods: watched(new Map()),
-      nodeConfigs: watched(this.#readings),
-      memory: {
-        load: () => this.#remembered,
-        save: (config) => gates.pass("remember NodeConfig", () => void (this.#remembered = config)),
-      },
-      marker: { isSet: () => true, set: () => {} },
-      tombstones: {
-        list: () => [...this.tombstones.values()].sort((a, b) => a.at - b.at),
-        remove: ({ containerId }) => void this.tombstones.delete(containerId),
-      },
-      netnsGone: (path) => ground.netnsGone(path),
-      addressesChanged: () => life.loops?.node.ring("addresses"),
-      drifted: () => life.loops?.node.ring("drift"),
-    }));
+    const ipam = life.ipam = parts.ipam(createIpam({ clock, random: (bits) => this.#randomBits(bits) }));
+    const node = life.node = parts.node(
+      assembleNode({
+        ...{ nodeName: NODE, store, ipam, driver, guard, clock, logger: SILENT },
+        host: {
+          read: () => gates.pass("host: read", () => NETWORK),
+          apply: () => Promise.resolve([]),
+        },
+        bird: {
+          apply: (text) => this.#applyBird(gates, text),
+          sessions: () => Promise.resolve([]),
+        },
+        kube: this.#kubeThrough(gates),
+        pods: watched(new Map()),
+        nodeConfigs: watched(this.#readings),
+        memory: {
+          load: () => this.#remembered,
+          save: (config) => gates.pass("remember NodeConfig", () => void (this.#remembered = config)),
+        },
+        marker: { isSet: () => true, set: () => {} },
+        tombstones: {
+          list: () => [...this.tombstones.values()].sort((a, b) => a.at - b.at),
+          remove: ({ containerId }) => void this.tombstones.delete(containerId),
+        },
+        netnsGone: (path) => ground.netnsGone(path),
+        addressesChanged: () => life.loops?.node.ring("addresses"),
+        drifted: () => life.loops?.node.ring("drift"),
+      }),
+      { ...life.drivers, clock },
+    );
     await node.recover();
     life.listening = true;
     await node.tombstones.replay();
