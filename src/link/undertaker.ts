@@ -15,8 +15,8 @@ export interface UndertakerOptions {
 
 /** One request to the kernel, as its callers see it. */
 interface Burial {
-  /** The kernel has answered, whatever it said. */
-  answered: boolean;
+  /** Resolves when no link of it is to be seen, when the kernel has answered, whatever it said, or when nothing came for long. */
+  readonly over: Promise<void>;
 }
 
 /**
@@ -50,13 +50,9 @@ export class Undertaker {
 
   /** @returns false when the request was answered, or nothing came for long, and a link is still there */
   async #gone(links: readonly string[]): Promise<boolean> {
-    const burial = await this.#join(links);
-    const deadline = performance.now() + PATIENCE_MS;
-    while (links.some(this.options.isThere)) {
-      if (burial.answered || performance.now() > deadline) return !links.some(this.options.isThere);
-      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
-    }
-    return true;
+    const { over } = await this.#join(links);
+    await over;
+    return !links.some(this.options.isThere);
   }
 
   /**
@@ -75,10 +71,18 @@ export class Undertaker {
     this.#next = undefined;
     if (this.#distrusted) this.options.batch.renew();
     this.#distrusted = false;
-    const burial: Burial = { answered: false };
-    const answer = (): boolean => (burial.answered = true);
-    this.#underWay = this.options.batch.run(burialLines(links)).then(answer, answer);
-    return burial;
+    const answer = new AbortController();
+    const answered = (): void => answer.abort();
+    this.#underWay = this.options.batch.run(burialLines(links)).then(answered, answered);
+    return { over: this.#watch(links, answer.signal) };
+  }
+
+  /** One look for all who wait: links of a group go together, and 110 that looked for themselves spent more than the kernel. */
+  async #watch(links: readonly string[], answer: AbortSignal): Promise<void> {
+    const deadline = performance.now() + PATIENCE_MS;
+    while (!answer.aborted && performance.now() < deadline && links.some(this.options.isThere)) {
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    }
   }
 }
 
