@@ -1,6 +1,6 @@
 /** When the plugin can be served, and what it does when it cannot. */
 import { assert, assertEquals, assertGreater, assertMatch } from "@std/assert";
-import { AGENT_SOCKET, CONFLIST, TOMBSTONE_DIR } from "../../src/paths/paths.ts";
+import { AGENT_SOCKET, CNI_CONFIG_DIR, CONFLIST, TOMBSTONE_DIR } from "../../src/paths/paths.ts";
 import { record } from "../lab/json.ts";
 import { createLab } from "../lab/lab.ts";
 import type { LabNode } from "../lab/node.ts";
@@ -18,6 +18,8 @@ import {
 import { addSandbox, callPlugin, createSandbox, PLUGIN, type PluginAnswer } from "./_sandbox.ts";
 
 const STARTS_LATE_MS = 10_000;
+/** Events of a change come that late at the most. */
+const SETTLE_MS = 200;
 const NOTHING = { links: [], routes: [], grants: [] };
 
 const statusOf = async (node: LabNode): Promise<unknown> => (await callPlugin(node, "STATUS")).code ?? 0;
@@ -38,11 +40,17 @@ Deno.test("STATUS and conflist follow a node from its first start to lost sessio
     ]);
     assertEquals(await exists(node.outside(CONFLIST)), false);
   });
-  await t.step("without a session since boot: STATUS 51, and the conflist is there", async () => {
-    await lab.api.apply(configOf(node));
-    await until("STATUS is 51", async () => await statusOf(node) === 51);
-    assertEquals(JSON.parse(await node.read(CONFLIST))["plugins"][0]["type"], "flock");
-  });
+  await t.step(
+    "without a session since boot: STATUS 51, and the conflist is there, by one rename (T-REL-40)",
+    async () => {
+      const watch = await watchDirectory(node, CNI_CONFIG_DIR);
+      await lab.api.apply(configOf(node));
+      await until("STATUS is 51", async () => await statusOf(node) === 51);
+      await until("the conflist is there", () => exists(node.outside(CONFLIST)));
+      assertEquals(await watch.kindsOf(CONFLIST), ["rename"]);
+      assertEquals(JSON.parse(await node.read(CONFLIST))["plugins"][0]["type"], "flock");
+    },
+  );
   const bird = await node.startBird();
   await t.step("with a session: STATUS ok", async () => {
     await until("STATUS is ok", async () => await statusOf(node) === 0);
@@ -133,6 +141,27 @@ Deno.test("the plugin lives through an agent that is away", async (t) => {
     assertEquals(await kernelOf(node), NOTHING);
   });
 });
+
+interface DirectoryWatch {
+  /** Ends the watch. @returns the kinds of the events that there were for that file */
+  kindsOf(path: string): Promise<string[]>;
+}
+
+/** Watches a directory of the node as runtimes do, by inotify; from outside, Deno would watch the machine's of that name. */
+async function watchDirectory(node: LabNode, directory: string): Promise<DirectoryWatch> {
+  const script = `const watcher = Deno.watchFs("${directory}"); console.log("ready");
+    for await (const { kind, paths } of watcher) for (const path of paths) console.log(kind, path);`;
+  const watch = await node.spawn("watch", [Deno.execPath(), "eval", script]);
+  await until("the watch is ready", async () => (await watch.readLog()).includes("ready"));
+  return {
+    kindsOf: async (path) => {
+      await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+      await watch.stop("SIGKILL");
+      const events = (await watch.readLog()).split("\n").map((line) => line.split(" "));
+      return [...new Set(events.filter(([, name]) => name === path).map(([kind = ""]) => kind))];
+    },
+  };
+}
 
 /** A CHECK needs the result of the ADD; without an agent nobody looks at it. */
 function checkOf(

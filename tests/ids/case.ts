@@ -19,5 +19,4 @@ export type Feature =
   | "installer"
   | "operator-chosen addresses"
   | "BGP operations"
-  | "soak"
-  | "under way";
+  | "soak";

@@ -50,7 +50,7 @@ const RELIABILITY: readonly Case[] = [
   { id: "T-REL-37", asks: "a rolling update on a full node: the conflist stays" },
   { id: "T-REL-38", asks: "a foreign default conflist is there: documented precedence", pending: "installer" },
   { id: "T-REL-39", asks: "install while plugins run, installer killed at each step", pending: "installer" },
-  { id: "T-REL-40", asks: "the conflist comes by one rename, never half written", pending: "under way" },
+  { id: "T-REL-40", asks: "the conflist comes by one rename, never half written" },
   { id: "T-REL-41", asks: "the runtime's result cache is cut short, no DEL comes: collected" },
   { id: "T-REL-42", asks: "containerd restarts under live pods: CHECK and GC still right" },
   { id: "T-REL-43", asks: "the plugin has no credentials, nor has the conflist's directory" },
@@ -85,7 +85,7 @@ const BGP: readonly Case[] = [
   {
     id: "T-BGP-07",
     asks: "a day of flaps: what the router has is what is desired at each sample",
-    pending: "under way",
+    pending: "soak",
   },
   { id: "T-BGP-08", asks: "the first packet after the neighbour has the route is answered", pending: "anycast" },
   { id: "T-BGP-09", asks: "an upgrade keeps routes, a drain or shutdown withdraws them", pending: "BGP operations" },
