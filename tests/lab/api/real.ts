@@ -138,7 +138,9 @@ class ControlPlane implements ApiFaults {
   }
 
   async #kubectl(args: readonly string[]): Promise<void> {
-    await this.#run("kubectl", [`${this.plan.assets}/kubectl`, "--kubeconfig", this.plan.kubeconfigFile, ...args]);
+    const { assets, dir, kubeconfigFile } = this.plan;
+    const options = ["--kubeconfig", kubeconfigFile, "--cache-dir", `${dir}/kubectl`]; // else in the directory that we run in
+    await this.#run("kubectl", [`${assets}/kubectl`, ...options, ...args]);
   }
 
   async #run(name: string, argv: readonly string[]): Promise<void> {
