@@ -88,19 +88,22 @@ export interface ScheduleOptions {
   readonly ground: () => VisibleGround;
   readonly parts?: Partial<Parts>;
   readonly maxSteps?: number;
+  /** Called before each schedule, where the ground is the same for all. */
+  begin?(): Promise<void>;
   /** Makes the very schedule of an earlier failure: what its report calls replayPath. */
   readonly replayPath?: string;
 }
 
 /** @returns the property that any schedule ends well, for `fc.check` and `fc.assert` */
 export function anySchedule(
-  { ground, parts, maxSteps = MAX_STEPS, replayPath }: ScheduleOptions,
+  { ground, parts, maxSteps = MAX_STEPS, replayPath, begin }: ScheduleOptions,
 ): fc.IAsyncProperty<[Beginning, Iterable<fc.AsyncCommand<Model, Rig>>]> {
   const commands = fc.commands<Model, Rig, false>([STEP.map((step) => new StepCommand(step))], {
     ...{ maxCommands: maxSteps, size: "max" },
     ...replayPath !== undefined && { replayPath },
   });
   return fc.asyncProperty(BEGINNING, commands, async (beginning, steps) => {
+    await begin?.();
     const rig = new Rig(beginning, { ground: ground(), ...parts && { parts } });
     await rig.begin();
     await fc.asyncModelRun(() => ({ model: rig.model, real: rig }), steps);
