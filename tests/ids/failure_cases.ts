@@ -82,11 +82,7 @@ const BGP: readonly Case[] = [
     asks: "two pods with one anycast address on a node: remove one, then the other",
     pending: "anycast",
   },
-  {
-    id: "T-BGP-07",
-    asks: "a day of flaps: what the router has is what is desired at each sample",
-    pending: "soak",
-  },
+  { id: "T-BGP-07", asks: "a day of flaps: what the router has is what is desired at each sample" },
   { id: "T-BGP-08", asks: "the first packet after the neighbour has the route is answered", pending: "anycast" },
   { id: "T-BGP-09", asks: "an upgrade keeps routes, a drain or shutdown withdraws them", pending: "BGP operations" },
   { id: "T-BGP-10", asks: "API outage: the last known state; kubelet stopped: documented", pending: "anycast" },

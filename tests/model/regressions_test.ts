@@ -1,4 +1,4 @@
-/** Schedules that once broke a rule, as they were shrunk. */
+/** Schedules that once broke a rule, as they were shrunk, and some that take long by nature. */
 import { MemoryGround } from "./memory_ground.ts";
 import { playSchedule } from "./schedules.ts";
 import type { Beginning, Step } from "./step.ts";
@@ -150,6 +150,36 @@ const REGRESSIONS: readonly Regression[] = [
       { do: "set wall clock", ms: -86_400_000 },
       { do: "add", pod: 0 },
       go(4, 11),
+    ],
+  },
+  {
+    rule: "an agent that stalls for 250 s with an ADD under way leaves nothing of it once its DEL has come",
+    beginning: ONE,
+    steps: [
+      { do: "add", pod: 0 },
+      go(7),
+      { do: "wait", ms: 250_000 },
+      { do: "del", pod: 0 },
+      go(1),
+      { do: "wait", ms: 250_000 },
+      go(3),
+      { do: "add", pod: 0 },
+    ],
+  },
+  {
+    rule:
+      "while the API server says nothing for ten minutes an ADD waits, DELs are done, and no running pod is touched",
+    beginning: { seed: 1, pods: 4, config: 1 },
+    steps: [
+      { do: "add", pod: 0 },
+      { do: "add", pod: 1 },
+      ...Array.from({ length: 40 }, () => go(1)),
+      { do: "add", pod: 2 },
+      go(1),
+      ...Array.from({ length: 60 }, (): Step[] => [{ do: "wait", ms: 10_000 }, { do: "tick", what: "collect" }]).flat(),
+      { do: "del", pod: 1 },
+      go(8, 1),
+      { do: "fail", pick: 0 },
     ],
   },
 ];

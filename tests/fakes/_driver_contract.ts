@@ -1,0 +1,163 @@
+/** What an attachment driver and a packet guard promise, on whatever kernel: in memory, and on a real one. */
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { hostLinkName, podMacOf } from "../../src/hash/container_hash.ts";
+import { type Address, parseAddress } from "../../src/ip/address.ts";
+import { AttachFailed, type Attachment, type AttachmentDriver } from "../../src/link/attachment_driver.ts";
+import type { PacketGuard, SourceGrant } from "../../src/nft/packet_guard.ts";
+
+/** Where the drivers work. */
+export interface ContractBench {
+  readonly driver: AttachmentDriver;
+  /** A guard as a process has it that starts now. */
+  openGuard(): PacketGuard;
+  /** Makes a network namespace. */
+  addNamespace(path: string): Promise<void>;
+}
+
+/** One promise. */
+export interface Promised {
+  readonly title: string;
+  verify(bench: ContractBench): Promise<void>;
+}
+
+function addressOf(text: string): Address {
+  const address = parseAddress(text);
+  assert(address, text);
+  return address;
+}
+
+function attachmentOf(id: string, ...addresses: readonly string[]): Attachment {
+  const place = { containerId: id, ifname: "eth0", netns: `/run/netns/${id}`, hostLink: hostLinkName(id) };
+  return { ...place, podMac: podMacOf(id), mtu: 1500, addresses: addresses.map(addressOf) };
+}
+
+async function added(
+  { addNamespace }: ContractBench,
+  id: string,
+  ...addresses: readonly string[]
+): Promise<Attachment> {
+  const attachment = attachmentOf(id, ...addresses);
+  await addNamespace(attachment.netns);
+  return attachment;
+}
+
+async function faultOf(attempt: Promise<void>): Promise<string> {
+  return (await assertRejects(() => attempt, AttachFailed)).fault;
+}
+
+async function found(driver: AttachmentDriver): Promise<string[]> {
+  const links = await driver.list();
+  return links.map(({ containerId, addresses }) => `${containerId} ${addresses.map(({ text }) => text).sort()}`).sort();
+}
+
+const grant = (link: string, address: string): SourceGrant => ({ link, address: addressOf(address) });
+const LINK = hostLinkName("guarded");
+const OTHER = hostLinkName("other");
+
+export const DRIVER_CONTRACT: readonly Promised[] = [
+  {
+    title: "list() has what attach() made, check() finds nothing wrong with it, and detach() takes it away, twice too",
+    verify: async (bench) => {
+      const { driver } = bench;
+      const one = await added(bench, "one", "203.0.113.1", "2001:db8:f::1");
+      await driver.attach(one);
+      assertEquals([await found(driver), await driver.check(one)], [["one 2001:db8:f::1,203.0.113.1"], []]);
+      await driver.detach([one.hostLink]);
+      await driver.detach([one.hostLink, "flock00000000"]);
+      assertEquals(await driver.list(), []);
+      assertEquals(await driver.check(one), [
+        `host link ${one.hostLink} is missing`,
+        `interface eth0 in ${one.netns} is missing`,
+      ]);
+    },
+  },
+  {
+    title: "attach() refuses a namespace that is not there, and leaves nothing",
+    verify: async ({ driver }) => {
+      assertEquals(await faultOf(driver.attach(attachmentOf("nowhere", "203.0.113.2"))), "netnsMissing");
+      assertEquals(await driver.list(), []);
+    },
+  },
+  {
+    title: "attach() refuses an interface name that the pod has, and a host link that is another container's",
+    verify: async (bench) => {
+      const { driver } = bench;
+      const [first, second] = [await added(bench, "first", "203.0.113.3"), await added(bench, "second", "203.0.113.4")];
+      await driver.attach(first);
+      assertEquals(await faultOf(driver.attach({ ...second, netns: first.netns })), "ifnameExists");
+      assertEquals(await faultOf(driver.attach({ ...second, hostLink: first.hostLink })), "hostLinkTaken");
+      assertEquals([await found(driver), await driver.check(first)], [["first 203.0.113.3"], []]);
+      await driver.detach([first.hostLink]);
+    },
+  },
+  {
+    title: "attach() replaces what the same container had",
+    verify: async (bench) => {
+      const { driver } = bench;
+      const old = await added(bench, "again", "203.0.113.5");
+      await driver.attach(old);
+      await driver.attach({ ...old, addresses: [addressOf("203.0.113.6")] });
+      assertEquals(await found(driver), ["again 203.0.113.6"]);
+      await driver.detach([old.hostLink]);
+    },
+  },
+  {
+    title: "a route goes with the last attach, and repair() puts back what check() misses, and no link",
+    verify: async (bench) => {
+      const { driver } = bench;
+      const [loser, winner] = [await added(bench, "loser", "203.0.113.7"), await added(bench, "winner", "203.0.113.7")];
+      await driver.attach(loser);
+      await driver.attach(winner);
+      assert((await driver.check(loser)).some((phrase) => phrase.includes("host route 203.0.113.7")));
+      await driver.detach([winner.hostLink]);
+      const repaired = await driver.repair([loser, winner]);
+      assert(repaired.some((phrase) => phrase.includes("host route 203.0.113.7")), repaired.join("; "));
+      assertEquals([await driver.check(loser), await found(driver)], [[], ["loser 203.0.113.7"]]);
+      await driver.detach([loser.hostLink]);
+    },
+  },
+];
+
+export const GUARD_CONTRACT: readonly Promised[] = [
+  {
+    title: "without tables drift() is undefined and grant() fails; replace() makes them",
+    verify: async ({ openGuard }) => {
+      const guard = openGuard();
+      assertEquals(await guard.drift({ grants: [], podPrefixes: [] }), undefined);
+      await assertRejects(() => guard.grant([grant(LINK, "203.0.113.1")]), Error, "Cannot change the tables flock");
+      await guard.replace({ grants: [grant(LINK, "203.0.113.1")], podPrefixes: [] });
+      assertEquals(await guard.drift({ grants: [grant(LINK, "203.0.113.1")], podPrefixes: [] }), []);
+      await guard.close();
+    },
+  },
+  {
+    title: "another process's tables are drift until replace(), and take grants all the same",
+    verify: async ({ openGuard }) => {
+      const guard = openGuard();
+      const grants = [grant(LINK, "203.0.113.1"), grant(OTHER, "203.0.113.2")];
+      assertEquals((await guard.drift({ grants, podPrefixes: [] }))?.length, 1);
+      await guard.grant([grant(OTHER, "203.0.113.2")]);
+      await guard.replace({ grants, podPrefixes: [] });
+      assertEquals(await guard.drift({ grants, podPrefixes: [] }), []);
+      await guard.close();
+    },
+  },
+  {
+    title: "grant() and revoke() may be repeated; drift() names the link of each grant that lacks or is too many",
+    verify: async ({ openGuard }) => {
+      const guard = openGuard();
+      const [kept, gone] = [grant(LINK, "203.0.113.1"), grant(OTHER, "2001:db8:f::2")];
+      await guard.replace({ grants: [kept], podPrefixes: [] });
+      await guard.grant([gone]);
+      await guard.grant([gone, kept]);
+      assertEquals(await guard.drift({ grants: [kept, gone], podPrefixes: [] }), []);
+      const many = await guard.drift({ grants: [kept], podPrefixes: [] });
+      assert(many?.length === 1 && many[0]?.includes(OTHER) && many[0].includes("not ours"), String(many));
+      await guard.revoke([gone]);
+      await guard.revoke([gone]);
+      const few = await guard.drift({ grants: [kept, gone], podPrefixes: [] });
+      assert(few?.length === 1 && few[0]?.includes(OTHER) && few[0].includes("lacks"), String(few));
+      await guard.close();
+    },
+  },
+];

@@ -1,0 +1,27 @@
+/** The contract on a real kernel; run by real_kernel_linux_test.ts in a namespace of its own. */
+import { createSystemRunner } from "../../src/exec/system_runner.ts";
+import { netnsAt } from "../../src/host/netns_at.ts";
+import { createAttachmentDriver } from "../../src/link/system_attachment_driver.ts";
+import { createPacketGuard } from "../../src/nft/system_packet_guard.ts";
+import { IP, NFT, SYSCTL_DIR } from "../../src/paths/paths.ts";
+import { createSysctlTree } from "../../src/sysctl/sysctl_tree.ts";
+import { expectOwnNamespace } from "../lab/in_namespace.ts";
+import { DRIVER_CONTRACT, GUARD_CONTRACT } from "./_driver_contract.ts";
+
+expectOwnNamespace();
+
+const runner = createSystemRunner();
+
+Deno.test("the contract that the kernel in memory keeps is the real one's", async (t) => {
+  const sysctls = createSysctlTree(SYSCTL_DIR);
+  const driver = createAttachmentDriver({ runner, ip: IP, sysctls, nodePid: Deno.pid, netnsAt });
+  const bench = {
+    driver,
+    openGuard: () => createPacketGuard({ runner, nft: NFT }),
+    addNamespace: async (path: string): Promise<void> => {
+      await runner.run([IP, "netns", "add", path.slice("/run/netns/".length)]);
+    },
+  };
+  for (const { title, verify } of [...DRIVER_CONTRACT, ...GUARD_CONTRACT]) await t.step(title, () => verify(bench));
+  await driver.close();
+});

@@ -1,0 +1,80 @@
+import { Agent } from "../../src/agent/agent.ts";
+import { assembleNode, type NodeParts } from "../../src/agent/assemble_node.ts";
+import type { NodeConfigReading } from "../../src/agent/resolve_node_config.ts";
+import { createIpam } from "../../src/ipam/create_ipam.ts";
+import type { KubeClient } from "../../src/kube/kube_client.ts";
+import { MemoryFiles } from "../../src/store/_memory_files.ts";
+import { openStateStore } from "../../src/store/open_state_store.ts";
+import { MemoryGuard, MemoryKernel } from "../fakes/memory_kernel.ts";
+import { FlappingBird } from "./flapping_bird.ts";
+import { ModelClock } from "./model_clock.ts";
+import { NODE } from "./node_configs.ts";
+import { SILENT, STATE_PATH } from "./world.ts";
+
+const KUBE: KubeClient = {
+  watch: () => {
+    throw new Error("Cannot watch: the test hands its own collections in");
+  },
+  get: () => Promise.resolve(undefined),
+  patchStatus: () => Promise.resolve(),
+  recordEvent: () => {},
+  stop: () => {},
+};
+
+/** An agent that runs by itself, on a clock of the test's; nothing under it waits. */
+export interface RunningNode {
+  readonly clock: ModelClock;
+  readonly bird: FlappingBird;
+  readonly kernel: MemoryKernel;
+  readonly readings: Map<string, NodeConfigReading>;
+  readonly parts: NodeParts;
+  readonly stop: AbortController;
+  /** Rings as the watch does when `readings` have changed. */
+  configChanged(): void;
+}
+
+/** Starts one; aborting `stop` ends it. */
+export async function startNode(): Promise<RunningNode> {
+  const [clock, bird, kernel, guard] = [new ModelClock(), new FlappingBird(), new MemoryKernel(), new MemoryGuard()];
+  const readings = new Map<string, NodeConfigReading>();
+  const bells = new Set<() => void>();
+  const nodeConfigs = {
+    ...{ synced: true, items: readings, lastContact: 0, stop: () => {} },
+    onChange: (bell: () => void) => {
+      bells.add(bell);
+      return () => void bells.delete(bell);
+    },
+  };
+  const files = new MemoryFiles();
+  const options = { path: STATE_PATH, files, clock, logger: SILENT, bootId: "boot", nodeName: NODE };
+  let agent: Agent | undefined = undefined;
+  const parts = assembleNode({
+    ...{ nodeName: NODE, driver: kernel, guard, bird, kube: KUBE, nodeConfigs, clock, logger: SILENT },
+    store: await openStateStore(options),
+    ipam: createIpam({ clock, random: (bits) => BigInt.asUintN(bits, BigInt(Math.floor(clock.wall() * 7919))) }),
+    host: {
+      read: () => Promise.resolve({ addresses: [], defaultRoutes: [], mtus: new Map([["up0", 1500]]) }),
+      apply: () => Promise.resolve([]),
+    },
+    pods: { synced: true, items: new Map(), lastContact: 0, onChange: () => () => {}, stop: () => {} },
+    memory: { load: () => undefined, save: () => Promise.resolve() },
+    marker: { isSet: () => true, set: () => {} },
+    tombstones: { list: () => [], remove: () => {} },
+    netnsGone: (path) => !kernel.namespaces.has(path),
+    addressesChanged: () => agent?.addressesChanged(),
+    drifted: () => agent?.drifted(),
+  });
+  await parts.recover();
+  const stopped = Promise.withResolvers<void>();
+  agent = new Agent({
+    ...{ ...parts, nodeName: NODE, nodeConfigs, kube: KUBE, clock, logger: SILENT },
+    reporter: { reportNodeConfig: () => Promise.resolve(), reportNode: () => Promise.resolve() },
+    server: { serve: () => stopped.promise, stop: () => Promise.resolve(stopped.resolve()) },
+    placeConflist: () => Promise.resolve(),
+    watchDrift: () => Promise.resolve(),
+    close: () => Promise.resolve(),
+  });
+  const stop = new AbortController();
+  void agent.run(stop.signal);
+  return { clock, bird, kernel, readings, parts, stop, configChanged: () => bells.forEach((bell) => bell()) };
+}
