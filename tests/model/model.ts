@@ -130,12 +130,12 @@ export class Model {
       "the file says what the memory says",
     );
     // What nobody relies on may be half undone: its ADD could not be, and its runtime never asked again.
-    const sound = ledger.filter(({ containerId }) => this.container(containerId).live !== undefined);
-    const pathOf = (allocation: Allocation): string => `${allocation.hostLink} ${textsOf(allocation)}`;
-    const paths = new Set(ledger.map(pathOf));
-    const links = new Set([...look.links].map(([link, { addresses }]) => `${link} ${addresses.join(",")}`));
-    for (const link of links) assert(paths.has(link), `${link} is in the kernel and not recorded`);
-    for (const path of sound.map(pathOf)) assert(links.has(path), `${path} is recorded and not in the kernel`);
+    const recorded = new Set(ledger.map(({ hostLink }) => hostLink));
+    for (const link of look.links.keys()) assert(recorded.has(link), `${link} is in the kernel and not recorded`);
+    for (const { containerId, hostLink, ...record } of ledger) {
+      if (this.container(containerId).live === undefined) continue;
+      assertEquals(look.links.get(hostLink)?.addresses.join(","), textsOf(record), `${containerId} in the kernel`);
+    }
     assertEquals(sorted(look.grants ?? []), sorted(ledger.flatMap(grantsOf)), "the guard lets exactly these send");
     for (const { id, gone } of this.containers) {
       assert(!gone || !ledger.some(({ containerId }) => containerId === id), `${id} was deleted, and is there`);
