@@ -8,6 +8,8 @@ export interface SandboxConfig {
   readonly name: string;
   readonly namespace: string;
   readonly uid: string;
+  /** The Pod's, and kubelet's own. */
+  readonly annotations?: Readonly<Record<string, string>>;
   /** Counts the sandboxes of one pod. */
   readonly attempt?: number;
   /** Below which the sandbox's cgroup is made, from the root of each hierarchy. */
@@ -109,9 +111,11 @@ function isService(entry: PackageDefinition[string] | undefined): entry is Servi
   return entry !== undefined && !("format" in entry);
 }
 
-function sandboxMessage({ name, namespace, uid, attempt = 0, cgroupParent }: SandboxConfig): Message {
+function sandboxMessage(config: SandboxConfig): Message {
+  const { name, namespace, uid, annotations = {}, attempt = 0, cgroupParent } = config;
   return {
     metadata: { name, namespace, uid, attempt },
+    annotations,
     hostname: name,
     logDirectory: `/var/log/pods/${namespace}_${name}_${uid}`,
     linux: { cgroupParent },

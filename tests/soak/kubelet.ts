@@ -32,6 +32,8 @@ export interface KubeletOptions {
 }
 
 const RETRY_MS = 500;
+/** Kubelet adds its own to every pod's, so that a runtime always has some to pass on: an ADD then needs no API server. */
+const KUBELETS_OWN = { "kubernetes.io/config.source": "api" };
 
 /** One pod's worker: its steps run one after the other, and each is tried until it is done. */
 interface Worker {
@@ -117,7 +119,8 @@ export class Kubelet {
     const { cri, cgroupParent, events } = this.options;
     while (!worker.unwanted) {
       try {
-        const id = await cri().runSandbox({ ...worker.pod, attempt: worker.attempt++, cgroupParent });
+        const attempt = worker.attempt++;
+        const id = await cri().runSandbox({ ...worker.pod, annotations: KUBELETS_OWN, attempt, cgroupParent });
         worker.live = await cri().sandboxStatus(id);
         return events.born(worker.live);
       } catch (error) {
