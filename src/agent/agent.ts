@@ -4,7 +4,7 @@ import type { Logger } from "../log/logger.ts";
 import type { AllocationLedger } from "./allocation_ledger.ts";
 import type { DriftListener } from "./drift_watch.ts";
 import type { GarbageCollector } from "./garbage_collector.ts";
-import type { NodeReconciler } from "./node_reconciler.ts";
+import { type NodeReconciler, SERVER_LATE_MS } from "./node_reconciler.ts";
 import { ReconcileLoop, type Tick } from "./reconcile_loop.ts";
 import type { NodeConfigReading, NodeConfigResolution } from "./resolve_node_config.ts";
 import type { RpcServer } from "./rpc_server.ts";
@@ -87,10 +87,12 @@ export class Agent {
 
   /** Serves until the signal is aborted, then stops cleanly; nothing is withdrawn from the kernel or from BIRD. */
   async run(signal: AbortSignal): Promise<void> {
-    const { nodeConfigs, server, logger } = this.parts;
+    const { nodeConfigs, server, clock, logger } = this.parts;
     const unlisten = nodeConfigs.onChange(() => this.#node.ring("nodeConfigs"));
     this.#node.ring("start");
     this.#collect.ring("start");
+    const whenLate = (): void => nodeConfigs.synced ? undefined : this.#node.ring("server late");
+    void clock.sleep(SERVER_LATE_MS, signal).then(whenLate, () => {});
     const watched = this.parts.watchDrift({ signal, ring: (tick) => this.#node.ring(tick) });
     void this.#node.ringEvery(ADVERTISE_MS, { tick: ADDRESSES, signal });
     void this.#sessions.ringEvery(SESSIONS_MS, { tick: "timer", signal });

@@ -17,13 +17,21 @@ import { attachmentOf, grantsOf } from "./attachment_state.ts";
 import { chooseMtu } from "./choose_mtu.ts";
 import type { LinkRestorer } from "./link_restorer.ts";
 import type { NodeConfigMemory } from "./node_config_memory.ts";
-import { type NodeConfigReading, type NodeConfigResolution, resolveNodeConfig } from "./resolve_node_config.ts";
+import {
+  type NodeConfigReading,
+  type NodeConfigResolution,
+  resolveNodeConfig,
+  resolveUnheard,
+} from "./resolve_node_config.ts";
 
 /** How long an ADD waits for a NodeConfig, in milliseconds (spec section 4). */
 const TERMS_TIMEOUT_MS = 60_000;
 
 /** For so long after a replacement of the guard's tables may others' change to them have been taken for ours, in milliseconds. */
 const DOUBT_MS = 5_000;
+
+/** An API server that has not answered for so long since the agent's start is not waited for, in milliseconds. */
+export const SERVER_LATE_MS = 5_000;
 
 const NO_ANSWER = "the API server has not answered yet";
 
@@ -72,8 +80,12 @@ export class NodeReconciler {
   /** The last NodeConfig that was in force, over restarts of the agent. */
   #remembered: NodeConfig | undefined;
 
+  readonly #startedAt: number;
+
   constructor(private readonly deps: NodeReconcilerDependencies) {
-    this.#remembered = deps.memory.load();
+    const remembered = deps.memory.load();
+    if (remembered?.name === deps.nodeName) this.#remembered = remembered;
+    this.#startedAt = deps.clock.monotonic();
   }
 
   get view(): NodeView | undefined {
@@ -123,23 +135,40 @@ export class NodeReconciler {
 
   /** One pass. `full` also repairs what others removed from the kernel. */
   async pass(options: { full: boolean }): Promise<void> {
-    const { nodeConfigs, host, nodeName } = this.deps;
-    if (!nodeConfigs.synced && this.#terms === undefined) return;
+    const { nodeConfigs, host } = this.deps;
+    const { synced } = nodeConfigs;
+    if (!synced && !this.#isServerLate()) return;
     const network = this.#network = await host.read();
-    const inForce = this.#remembered;
-    const resolution = resolveNodeConfig({ nodeName, readings: nodeConfigs.items, network, inForce });
+    const resolution = this.#resolve(network, { synced });
+    if (resolution === undefined) return;
     this.#note(resolution);
     const config = resolution.inForce;
     if (config === undefined) return;
     await this.#remember(config);
     await this.#applyHost(config, network);
-    await this.#applyGuard();
+    if (synced) await this.#applyGuard(); // else it would forget where other nodes' pods are
     if (options.full) await this.repairGuard({ touched: false });
     if (options.full) await this.repairLinks();
     this.#terms = { config, mtu: chooseMtu(config, network) };
     this.#termsKnown.resolve();
     await this.#applyBird({ resolution, config, network });
     this.#basis = { resolution, config, network };
+  }
+
+  /**
+   * A server that is away for long keeps no pod from starting anew on a node whose agent was restarted meanwhile. One that answers,
+   * only slowly, should be heard: its NodeConfig may be another one by now.
+   */
+  #isServerLate(): boolean {
+    return this.deps.clock.monotonic() - this.#startedAt >= SERVER_LATE_MS;
+  }
+
+  /** @returns undefined when nothing was heard and nothing is remembered */
+  #resolve(network: HostNetwork, { synced }: { synced: boolean }): NodeConfigResolution | undefined {
+    const { nodeConfigs, nodeName } = this.deps;
+    const inForce = this.#remembered;
+    if (synced) return resolveNodeConfig({ nodeName, readings: nodeConfigs.items, network, inForce });
+    return inForce === undefined ? undefined : resolveUnheard(inForce);
   }
 
   /** The part of a pass that a pod's coming and going can change: what is advertised. Costs no process. */

@@ -4,7 +4,7 @@ import type { HostDriver } from "../host/host_driver.ts";
 import type { Watched } from "../kube/kube_client.ts";
 import type { NodeConfig } from "../nodeconfig/node_config.ts";
 import { type Fixture, logger, openFixture } from "./_agent_fixture.ts";
-import { NodeReconciler } from "./node_reconciler.ts";
+import { NodeReconciler, SERVER_LATE_MS } from "./node_reconciler.ts";
 import { openNodeConfigMemory } from "./node_config_memory.ts";
 import { decodeNodeConfig, type NodeConfigReading } from "./resolve_node_config.ts";
 
@@ -26,7 +26,7 @@ interface Opened {
   readonly guarded: string[][];
 }
 
-async function openReconciler(remembered?: NodeConfig): Promise<Opened> {
+async function openReconciler(remembered?: NodeConfig, { synced = true } = {}): Promise<Opened> {
   const fixture = await openFixture();
   const items = new Map<string, NodeConfigReading>();
   const know = (object: Record<string, unknown>): void => {
@@ -34,7 +34,7 @@ async function openReconciler(remembered?: NodeConfig): Promise<Opened> {
     if (reading !== undefined) items.set(reading.name, reading);
   };
   const nodeConfigs: Watched<NodeConfigReading> = {
-    ...{ synced: true, items, lastContact: 0, onChange: () => () => {}, stop: () => {} },
+    ...{ synced, items, lastContact: 0, onChange: () => () => {}, stop: () => {} },
   };
   const host: HostDriver = {
     read: () => Promise.resolve({ addresses: [], defaultRoutes: [], mtus: new Map() }),
@@ -88,6 +88,38 @@ Deno.test("NodeReconciler serves with the remembered NodeConfig when the API's i
     await again.reconciler.pass({ full: false });
     assertEquals([again.reconciler.ready, again.reconciler.config], [true, remembered]);
     assertEquals(again.saved, []);
+  }
+});
+
+Deno.test("NodeReconciler serves with the remembered NodeConfig when the API server says nothing for 5 s, and leaves others' prefixes guarded", async () => {
+  const first = await openReconciler();
+  await using _ = first.fixture;
+  first.know(raw("node-a", "203.0.113.0/26"));
+  await first.reconciler.pass({ full: false });
+  const { fixture, reconciler, guarded } = await openReconciler(first.saved[0], { synced: false });
+  await using _again = fixture;
+  fixture.clock.now += SERVER_LATE_MS - 1;
+  await reconciler.pass({ full: false });
+  assertEquals(reconciler.ready, false);
+  fixture.clock.now += 1;
+  await reconciler.pass({ full: true });
+  assertEquals([reconciler.config, reconciler.resolution?.verdict.reason], [first.saved[0], "Unheard"]);
+  assertEquals(guarded, []);
+});
+
+Deno.test("NodeReconciler serves with nobody's memory but its node's, and not without one", async () => {
+  const stranger = await openReconciler();
+  await using _ = stranger.fixture;
+  stranger.know(raw("node-a", "203.0.113.0/26"));
+  await stranger.reconciler.pass({ full: false });
+  const [config] = stranger.saved;
+  assert(config !== undefined);
+  for (const remembered of [undefined, { ...config, name: "node-b" }]) {
+    const { fixture, reconciler } = await openReconciler(remembered, { synced: false });
+    await using _again = fixture;
+    fixture.clock.now += SERVER_LATE_MS;
+    await reconciler.pass({ full: true });
+    assertEquals(reconciler.ready, false);
   }
 });
 

@@ -22,6 +22,8 @@ export type Verdict =
   | { readonly reason: "Invalid"; readonly message: string }
   /** It was deleted; the last good one stays in force. */
   | { readonly reason: "Deleted"; readonly message: string }
+  /** Nobody knows whether it still says so; the last good one is in force. */
+  | { readonly reason: "Unheard"; readonly message: string }
   /** There has never been one. */
   | { readonly reason: "Missing"; readonly message: string };
 
@@ -74,6 +76,12 @@ export function resolveNodeConfig(sources: NodeConfigSources): NodeConfigResolut
   const all = [...checkAgainstHost(own.outcome, network), ...problems];
   if (all.length > 0) return rejected(inForce, new InvalidInput(all).message);
   return { inForce: own.outcome, verdict: { reason: "Accepted", message: "in force" }, warnings };
+}
+
+/** What is in force as long as the API server has not said a word since the agent's start. */
+export function resolveUnheard(inForce: NodeConfig): NodeConfigResolution {
+  const message = `the API server has not answered yet; generation ${inForce.generation}, as remembered, is in force`;
+  return { inForce, verdict: { reason: "Unheard", message }, warnings: [] };
 }
 
 function rejected(inForce: NodeConfig | undefined, message: string): NodeConfigResolution {
