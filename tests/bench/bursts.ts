@@ -10,7 +10,7 @@ import type { BenchPod, Contender, Executables, Samples } from "./contenders.ts"
 export const BURST = 110;
 /** Two writes of the state belong to each ADD: pending, committed. */
 const STEPS_OF_ADD = 2;
-const PAIRS_AT_ONCE = 8;
+const PAIRS_AT_ONCE = 50;
 
 /** @returns the contenders by name; `burst-pairs` runs PAIRS_PER_RUN pairs */
 export async function createBursts({ flock, empty }: Executables): Promise<[string, Contender][]> {

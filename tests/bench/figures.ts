@@ -76,7 +76,7 @@ export const FIGURES: readonly FigureSpec[] = [
   { id: "agent-del-250", what: "agent's side of DEL with 250 pods", samples: "full.agent-del", floor: "agent-del" },
   { id: "memory", what: "agent's resident memory after its first pods", unit: "MiB" },
   { id: "burst-agent-add", what: "agent's side of one ADD of 110 at once" },
-  { id: "pair", what: "agent's side of ADD and DEL, 8 pods at a time" },
+  { id: "pair", what: "agent's side of ADD and DEL, 50 pods at a time" },
   { id: "state-write", what: "durable write of the state of 250 pods" },
   { id: "disk-writes", what: "durable writes that the disk gives, 100 KB each", unit: "/s" },
   { id: "burst-steps", what: "steps that one write carries in a burst (an ADD has two)", unit: "" },

@@ -12,9 +12,10 @@ const KUBELET_DEADLINE_MS = 240_000;
 
 export interface LongFault {
   readonly name: string;
-  /** From the soak's start, in milliseconds. */
+  /** Not before so long after the soak's start, in milliseconds. */
   readonly fromMs: number;
-  readonly untilMs: number;
+  /** From its beginning, which may be late. */
+  readonly forMs: number;
   /** What rounds must respect while it lasts. */
   readonly circumstances: Partial<Circumstances>;
   /** @returns how it ends */
@@ -25,7 +26,7 @@ export interface LongFault {
 const BLACK_HOLE: LongFault = {
   name: "API server black-holed for ten minutes (T-API-01)",
   fromMs: 2 * MINUTE,
-  untilMs: 12 * MINUTE,
+  forMs: 10 * MINUTE,
   circumstances: { apiAway: true },
   begin: async ({ lab: { api } }) => {
     await api.faults.freeze();
@@ -37,7 +38,7 @@ const BLACK_HOLE: LongFault = {
 const STALL: LongFault = {
   name: "agent stalled for 250 s with an ADD under way (T-REL-21)",
   fromMs: 13 * MINUTE,
-  untilMs: 13 * MINUTE + 250_000,
+  forMs: 250_000,
   circumstances: { away: new Set([1]) },
   begin: async (cluster, report) => {
     const { node } = cluster.member(1);
@@ -71,7 +72,8 @@ export function longFaultsOf(minutes: number): readonly LongFault[] {
 
 /** Begins and ends long faults when their time has come. */
 export class LongFaults {
-  readonly #lasting = new Map<LongFault, () => Promise<void>>();
+  // fault -> when it is over, and how it ends
+  readonly #lasting = new Map<LongFault, { readonly untilMs: number; readonly end: () => Promise<void> }>();
   #waiting: readonly LongFault[];
 
   constructor(private readonly cluster: Cluster, private readonly report: Report, minutes: number) {
@@ -80,16 +82,24 @@ export class LongFaults {
 
   /** Called between rounds. @param elapsedMs since the soak's start. @returns what the next round has to respect */
   async turn(elapsedMs: number): Promise<Circumstances> {
-    for (const [fault, end] of this.#lasting) {
-      if (elapsedMs < fault.untilMs) continue;
+    for (const [fault, { untilMs, end }] of this.#lasting) {
+      if (elapsedMs < untilMs) continue;
       this.#lasting.delete(fault);
       await end();
     }
-    const due = this.#waiting.filter(({ fromMs }) => elapsedMs >= fromMs);
-    this.#waiting = this.#waiting.filter((fault) => !due.includes(fault));
-    for (const fault of due) this.#lasting.set(fault, await fault.begin(this.cluster, this.report));
+    const [next] = this.#waiting;
+    if (next !== undefined && this.#lasting.size === 0 && elapsedMs >= next.fromMs) {
+      this.#waiting = this.#waiting.slice(1);
+      const end = await next.begin(this.cluster, this.report);
+      this.#lasting.set(next, { untilMs: elapsedMs + next.forMs, end });
+    }
     const ordinary: Circumstances = { nodes: this.cluster.members.length, apiAway: false, away: new Set() };
     return [...this.#lasting.keys()].reduce((all, { circumstances }) => ({ ...all, ...circumstances }), ordinary);
+  }
+
+  /** Whether none lasts or is to come. */
+  get over(): boolean {
+    return this.#lasting.size + this.#waiting.length === 0;
   }
 
   /** Names of those that last. */

@@ -67,7 +67,7 @@ interface Parts {
   readonly say: Say;
 }
 
-/** The first check is before any fault; long faults end with the last round at the latest. */
+/** The first check is before any fault. The last round is after the last long fault, whatever that costs. */
 async function runRounds(parts: Parts, { minutes, seed }: SoakArgs): Promise<void> {
   const { cluster, checker, report, say } = parts;
   const planner = new Planner(seed);
@@ -76,7 +76,7 @@ async function runRounds(parts: Parts, { minutes, seed }: SoakArgs): Promise<voi
   const elapsed = (): number => performance.now() - start;
   await checker.check({ apiAway: false, away: new Set(), struck: new Set() });
   let struckBefore: readonly number[] = [];
-  while (elapsed() < minutes * 60_000) {
+  while (elapsed() < minutes * 60_000 || !long.over) {
     const circumstances = await long.turn(elapsed());
     const round = planner.next(circumstances);
     if (!circumstances.apiAway) await cluster.removeStopped();
@@ -87,7 +87,6 @@ async function runRounds(parts: Parts, { minutes, seed }: SoakArgs): Promise<voi
     struckBefore = struck;
     say(describe(round, { elapsedMs: elapsed(), cluster, found, lasting: long.lasting }));
   }
-  await long.turn(Infinity);
 }
 
 /** All of a round at once; a fault's end belongs to it. */
