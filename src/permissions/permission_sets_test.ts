@@ -25,8 +25,8 @@ Deno.test("the agent's set covers every path that flock uses", () => {
   assert([IP, NFT, BIRD].every((tool) => allows(run, tool)));
 });
 
-Deno.test("the agent runs its four tools and nothing else", () => {
-  assertEquals(PERMISSION_SETS.agent.run, ["/usr/sbin/ip", "/usr/sbin/nft", "/usr/sbin/bird", "/usr/sbin/birdc"]);
+Deno.test("the agent runs its three tools and nothing else", () => {
+  assertEquals(PERMISSION_SETS.agent.run, ["/usr/sbin/ip", "/usr/sbin/nft", "/usr/sbin/bird"]);
 });
 
 Deno.test("no mode reads or writes a place where another user can put a file", () => {
