@@ -205,14 +205,17 @@ Deno.test("fields of a newer release survive a rewrite", () =>
     assertEquals(rewritten.tombstones[0].why, "y");
   }));
 
-Deno.test("a file of a newer version is refused and left alone", () =>
-  withDirectory(async (directory) => {
-    const text = '{"version":2,"anything":true}';
-    await Deno.writeTextFile(`${directory}/state.json`, text);
-    await assertRejects(() => open(directory), StateVersionUnknown, "it is of version 2, this release knows 1");
-    assertEquals(await Deno.readTextFile(`${directory}/state.json`), text);
-    assertEquals(await namesIn(directory), ["state.json"]);
-  }));
+for (const version of ["2", '"2"', '"2.0"', '"1"', "2.1", "0", "null", '{"major":2}']) {
+  Deno.test(`a file of version ${version} is refused and left alone`, () =>
+    withDirectory(async (directory) => {
+      const text = `{"version":${version},"anything":true}`;
+      await Deno.writeTextFile(`${directory}/state.json`, text);
+      const says = `it is of version ${version}, this release knows 1`;
+      await assertRejects(() => open(directory), StateVersionUnknown, says);
+      assertEquals(await Deno.readTextFile(`${directory}/state.json`), text);
+      assertEquals(await namesIn(directory), ["state.json"]);
+    }));
+}
 
 Deno.test("a link in place of the file or its directory is refused", () =>
   withDirectory(async (directory) => {

@@ -36,7 +36,7 @@ export function renderStateDocument(document: StateDocument): Uint8Array<ArrayBu
 
 /**
  * @returns what the bytes say
- * @throws StateVersionUnknown when a newer release wrote them, StateDamaged when they are not what flock wrote
+ * @throws StateVersionUnknown when they name another version, of whatever form; StateDamaged when they are not what flock wrote
  */
 export function parseStateDocument(bytes: Uint8Array<ArrayBuffer>): StateDocument {
   const text = decode(bytes);
@@ -52,9 +52,7 @@ export function parseStateDocument(bytes: Uint8Array<ArrayBuffer>): StateDocumen
     cursors,
     ...unknownFields
   } = expectRecord(parseJson(text), "the file");
-  if (expectWhole(version, "version") !== VERSION) {
-    throw new StateVersionUnknown(`it is of version ${version}, this release knows ${VERSION}`);
-  }
+  expectVersion(version);
   expectChecksum(text, bytes);
   return {
     bootId: expectText(bootId, "bootId"),
@@ -105,6 +103,13 @@ function parseJson(text: string): unknown {
   } catch {
     throw new StateDamaged("the file is not JSON, or ends too soon");
   }
+}
+
+/** A newer release may count its versions in another form, "2.0" say: what is there and not ours is never ours to replace. */
+function expectVersion(version: unknown): void {
+  if (version === undefined) throw new StateDamaged("version is missing");
+  if (version === VERSION) return;
+  throw new StateVersionUnknown(`it is of version ${JSON.stringify(version)}, this release knows ${VERSION}`);
 }
 
 function expectChecksum(text: string, bytes: Uint8Array<ArrayBuffer>): void {

@@ -9,15 +9,17 @@ export interface Proof {
 const ID = /^(?:T-[A-Z]+|NP)-\d+$/;
 // "subject criterion (T-CNI-12)", "one (T-REL-25, T-CNI-19), and another (I9, T-CNI-20)"
 const CLAIM = /\(([A-Z][A-Z\d-]*(?:, [A-Z][A-Z\d-]*)*)\)/g;
-const TEXT = /"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`/g;
+/** A statement that runs a test or a step under a title; one that is ignored, or another text of the file, proves nothing. */
+const TITLE =
+  /^[ \t]*(?:await )?(?:Deno\.test|\w+\.step|scene)\(\s*("(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`)(?!\s*,\s*\{[^{}]*\bignore\b)/gm;
 const COMMENT = /\/\*[\s\S]*?\*\/|(?<=^|[\s;,])\/\/.*$/gm;
 
-/** @returns what the titles of one file claim to prove; ids in comments claim nothing */
+/** @returns what the titles of one file claim to prove; ids elsewhere claim nothing */
 export function proofsIn(source: string, path: string): Proof[] {
-  const texts = source.replace(COMMENT, "").match(TEXT) ?? [];
-  return texts.flatMap((text) =>
-    [...text.matchAll(CLAIM)].flatMap(([, ids = ""]) =>
-      ids.split(", ").filter((id) => ID.test(id)).map((id) => ({ id, title: text.slice(1, -1), path }))
+  const titles = Array.from(source.replace(COMMENT, "").matchAll(TITLE), ([, text = ""]) => text.slice(1, -1));
+  return titles.flatMap((title) =>
+    [...title.matchAll(CLAIM)].flatMap(([, ids = ""]) =>
+      ids.split(", ").filter((id) => ID.test(id)).map((id) => ({ id, title, path }))
     )
   );
 }

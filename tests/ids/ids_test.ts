@@ -8,13 +8,22 @@ async function provenIds(): Promise<ReadonlySet<string>> {
   return new Set((await proofs).map(({ id }) => id));
 }
 
-Deno.test("proofsIn() reads claims from titles, and none from comments", () => {
-  const claim = (ids: string): string => `Deno.test("subject criterion (${ids})", () => {});`;
-  const idsIn = (source: string): string[] => proofsIn(source, "a_test.ts").map(({ id }) => id);
-  assertEquals(idsIn(claim("I9, T-X-01, NP-02")), ["T-X-01", "NP-02"]);
-  assertEquals(idsIn("t.step(`one (T-X-01) and ${two} (T-X-02)`)"), ["T-X-01", "T-X-02"]);
-  assertEquals(idsIn(`// ${claim("T-X-01")}\n/* ${claim("T-X-02")} */ fetch("http://a/b"); // (T-X-03)`), []);
-  assertEquals(idsIn('"no claim: T-X-01, (see T-X-02)"'), []);
+const idsIn = (source: string): string[] => proofsIn(source, "a_test.ts").map(({ id }) => id);
+
+Deno.test("proofsIn() reads claims from titles of tests, steps and scenes", () => {
+  assertEquals(idsIn('Deno.test("one (I9, T-X-01, NP-02)", () => {});'), ["T-X-01", "NP-02"]);
+  assertEquals(idsIn("  await t.step(`one (T-X-01) and ${two} (T-X-02)`, one);"), ["T-X-01", "T-X-02"]);
+  assertEquals(idsIn('scene(\n  "a \\"quoted\\" one (T-X-01)",\n  play,\n);'), ["T-X-01"]);
+});
+
+Deno.test("proofsIn() reads none from comments, ignored tests, and texts that are no title", () => {
+  const claim = 'Deno.test("one (T-X-01)", () => {});';
+  assertEquals(idsIn(`// ${claim}\n/* ${claim} */ fetch("http://a/b"); // (T-X-03)`), []);
+  assertEquals(idsIn('Deno.test.ignore("one (T-X-01)", () => {});'), []);
+  assertEquals(idsIn('Deno.test("one (T-X-01)", {\n  ignore: ASSETS === undefined,\n}, () => {});'), []);
+  assertEquals(idsIn('Deno.test({ name: "one (T-X-01)", ignore: true, fn });'), []);
+  assertEquals(idsIn(`const text = '${claim}';\nassert(log.includes("(T-X-02)"), "one (T-X-03)");`), []);
+  assertEquals(idsIn('Deno.test("no claim: T-X-01, (see T-X-02)", () => {});'), []);
 });
 
 Deno.test("every case stands once in the list", () => {
