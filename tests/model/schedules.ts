@@ -6,7 +6,7 @@ import type { Beginning, Step } from "./step.ts";
 import type { Parts } from "./world.ts";
 
 /** Longest schedule. */
-const MAX_STEPS = 50;
+const MAX_STEPS = 40;
 
 /** A beginning, and steps that make sense when they come: the agent is started only where it is dead, and so on. */
 class StepCommand implements fc.AsyncCommand<Model, Rig> {
@@ -28,6 +28,11 @@ class StepCommand implements fc.AsyncCommand<Model, Rig> {
 
 const POD = fc.nat(39);
 const PICK = fc.nat(50);
+/** Of effects: a few, or about all that there are. */
+const COUNT = fc.oneof({ weight: 2, arbitrary: fc.integer({ min: 1, max: 8 }) }, {
+  weight: 1,
+  arbitrary: fc.integer({ min: 15, max: 40 }),
+});
 
 const STEP: fc.Arbitrary<Step> = fc.oneof(
   { weight: 12, arbitrary: fc.record({ do: fc.constant("add" as const), pod: POD }) },
@@ -43,7 +48,7 @@ const STEP: fc.Arbitrary<Step> = fc.oneof(
   },
   {
     weight: 30,
-    arbitrary: fc.record({ do: fc.constant("go" as const), pick: PICK, count: fc.integer({ min: 1, max: 8 }) }),
+    arbitrary: fc.record({ do: fc.constant("go" as const), pick: PICK, count: COUNT }),
   },
   { weight: 3, arbitrary: fc.record({ do: fc.constant("fail" as const), pick: PICK }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant("kill" as const), happened: fc.nat(65535) }) },
