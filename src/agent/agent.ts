@@ -1,4 +1,5 @@
 import type { Clock } from "../clock/clock.ts";
+import { runEach } from "../fault/run_each.ts";
 import type { KubeClient, Watched } from "../kube/kube_client.ts";
 import type { Logger } from "../log/logger.ts";
 import type { AllocationLedger } from "./allocation_ledger.ts";
@@ -26,8 +27,23 @@ const RETRY_MS = 2_000;
 const STOP_MS = { requests: 2_000, loops: 2_000, drivers: 1_000 };
 
 const ADDRESSES: Tick = "addresses";
-/** Ticks that are less than a pass. */
-const PARTS: readonly Tick[] = [ADDRESSES, "links", "guard"];
+
+/** What a pass may consist of, in its order. `everything` is all of it, `node` what has no other name. */
+const PARTS = ["everything", "node", "routes", "guard", "links"] as const;
+type Part = typeof PARTS[number];
+
+const NODE: readonly Part[] = ["node"];
+/** What each tick asks for; every other tick asks for NODE. */
+const PARTS_OF: Readonly<Record<Tick, readonly Part[]>> = {
+  [ADDRESSES]: ["routes"],
+  guard: ["guard"],
+  links: ["links"],
+  settings: ["node", "links"],
+  drift: ["everything"],
+  retry: [], // of what failed, which is owed
+};
+/** What a part does beside its own work. */
+const COVERS: Partial<Record<Part, readonly Part[]>> = { everything: PARTS, node: ["routes"] };
 
 export interface AgentParts {
   readonly nodeName: string;
@@ -62,8 +78,8 @@ export class Agent {
   readonly #sessions: ReconcileLoop;
   readonly #collect: ReconcileLoop;
   readonly #stopped = Promise.withResolvers<void>();
-  /** Ticks of passes that failed, and have to be made good. */
-  readonly #owed = new Set<Tick>();
+  /** What was asked for and is not done: parts that failed have to be made good, those that did not have no part in that. */
+  readonly #owed = new Set<Part>();
   #sawReady = false;
 
   constructor(private readonly parts: AgentParts) {
@@ -132,23 +148,34 @@ export class Agent {
   }
 
   async #reconcileNode(ticks: readonly Tick[]): Promise<void> {
-    for (const tick of ticks) this.#owed.add(tick);
+    for (const part of ticks.flatMap((tick) => PARTS_OF[tick] ?? NODE)) this.#owed.add(part);
     try {
-      await this.#pass(this.#owed);
-      this.#owed.clear();
+      await runEach(PARTS.map((part) => () => this.#pay(part)));
     } finally {
       this.#tellOthers();
     }
   }
 
-  async #pass(ticks: ReadonlySet<Tick>): Promise<void> {
+  async #pay(part: Part): Promise<void> {
+    if (!this.#owed.has(part)) return;
+    await this.#work(part);
+    for (const done of [part, ...COVERS[part] ?? []]) this.#owed.delete(done);
+  }
+
+  #work(part: Part): Promise<void> {
     const { reconciler } = this.parts;
-    const full = ticks.has("drift");
-    if ([...ticks].some((tick) => !PARTS.includes(tick))) await reconciler.pass({ full });
-    else if (ticks.has(ADDRESSES)) await reconciler.announce();
-    if (full) return;
-    if (ticks.has("links") || ticks.has("settings")) await reconciler.repairLinks();
-    if (ticks.has("guard")) await reconciler.repairGuard({ touched: true });
+    switch (part) {
+      case "everything":
+        return reconciler.pass({ full: true });
+      case "node":
+        return reconciler.pass({ full: false });
+      case "routes":
+        return reconciler.announce();
+      case "guard":
+        return reconciler.repairGuard({ touched: true });
+      case "links":
+        return reconciler.repairLinks();
+    }
   }
 
   /** After a failed pass too: the node may serve pods while BIRD's file, say, cannot be written. */

@@ -145,11 +145,27 @@ Deno.test("the agent looks at what was told to have changed, at no more, and aga
   assertEquals(await after(["guard"]), ["guard"]);
   assertEquals(await after(["links"]), ["links"]);
   await clock.pass(2_000);
-  assertEquals(await after([]), ["node", "links"]);
-  assertEquals(await after(["settings", "guard"]), ["node", "links", "guard"]);
+  assertEquals(await after([]), ["links"]);
+  assertEquals(await after(["settings", "guard"]), ["node", "guard", "links"]);
   assertEquals(await after(["network"]), ["node"]);
   assertEquals(await after(["drift", "links", "guard"]), ["everything"]);
   stop.abort();
   await clock.pass(STOP_MS);
   await ran;
+});
+
+Deno.test("links that cannot be mended keep no guard from being looked at, nor make it be looked at again", async () => {
+  const looks: string[] = [];
+  const look = (what: string) => (): Promise<void> => Promise.resolve(void looks.push(what));
+  const fail = (what: string) => (): Promise<void> => look(what)().then(() => Promise.reject(new Error("no ip")));
+  const run = agentOf(() => ({
+    reconciler: { ...reconcilerOf(fail("node")), repairLinks: fail("links"), repairGuard: look("guard") },
+    watchDrift: (listener) => {
+      listener.ring("settings");
+      listener.ring("guard");
+      return Promise.resolve();
+    },
+  }));
+  await runFor(run, 5_000);
+  assertEquals(looks, ["node", "guard", "links", "node", "links", "node", "links"]);
 });

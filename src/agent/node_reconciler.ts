@@ -4,6 +4,7 @@ import type { BirdDriver, BirdOutcome } from "../bird/bird_driver.ts";
 import { CNI_CODE, CniError } from "../cnispec/cni_error.ts";
 import type { Clock } from "../clock/clock.ts";
 import { InvalidInput } from "../fault/invalid_input.ts";
+import { runEach } from "../fault/run_each.ts";
 import type { HostDriver, HostNetwork, HostState } from "../host/host_driver.ts";
 import { compareIp, type Prefix } from "../ip/address.ts";
 import type { Watched } from "../kube/kube_client.ts";
@@ -133,8 +134,19 @@ export class NodeReconciler {
     );
   }
 
-  /** One pass. `full` also repairs what others removed from the kernel. */
+  /**
+   * One pass. `full` also repairs what others removed from the kernel. What fails keeps nothing else from being done: a single link
+   * or route that cannot be mended must not cost the node its packet guard, its other pods or their ADDs.
+   *
+   * @throws what failed, when all is done
+   */
   async pass(options: { full: boolean }): Promise<void> {
+    const repairs = [() => this.repairGuard({ touched: false }), () => this.repairLinks()];
+    await runEach([() => this.#putInForce(), ...(options.full ? repairs : []), () => this.announce()]);
+  }
+
+  /** All that pods need before they are served, from the NodeConfig as it is now. */
+  async #putInForce(): Promise<void> {
     const { nodeConfigs, host } = this.deps;
     const { synced } = nodeConfigs;
     if (!synced && !this.#isServerLate()) return;
@@ -145,14 +157,17 @@ export class NodeReconciler {
     const config = resolution.inForce;
     if (config === undefined) return;
     await this.#remember(config);
-    await this.#applyHost(config, network);
+    this.#basis = { resolution, config, network };
+    await runEach([() => this.#applyHost(config, network), () => this.#serve({ config, network, synced })]);
+  }
+
+  /** No pod is served before the guard knows where the cluster's pods are, or was told what it last knew. */
+  async #serve(
+    { config, network, synced }: { config: NodeConfig; network: HostNetwork; synced: boolean },
+  ): Promise<void> {
     if (synced) await this.#applyGuard(); // else it would forget where other nodes' pods are
-    if (options.full) await this.repairGuard({ touched: false });
-    if (options.full) await this.repairLinks();
     this.#terms = { config, mtu: chooseMtu(config, network) };
     this.#termsKnown.resolve();
-    await this.#applyBird({ resolution, config, network });
-    this.#basis = { resolution, config, network };
   }
 
   /**
@@ -178,8 +193,11 @@ export class NodeReconciler {
 
   /** Puts back what others changed of the pods' packet paths. */
   async repairLinks(): Promise<void> {
-    const { driver, ledger, restorer, logger } = this.deps;
-    await restorer.restore();
+    await runEach([() => this.deps.restorer.restore(), () => this.#repairPaths()]);
+  }
+
+  async #repairPaths(): Promise<void> {
+    const { driver, ledger, logger } = this.deps;
     const committed = ledger.all().filter(({ state }) => state === "committed");
     for (const what of await driver.repair(committed.map(attachmentOf))) logger.warn("repaired", { what });
   }

@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { BirdDriver } from "../bird/bird_driver.ts";
 import type { HostDriver } from "../host/host_driver.ts";
 import type { Watched } from "../kube/kube_client.ts";
@@ -18,6 +18,8 @@ function raw(name: string, cidr4: string, status: Record<string, unknown> = {}):
 
 interface Opened {
   readonly fixture: Fixture;
+  /** A test lets it fail. */
+  readonly host: { apply: HostDriver["apply"] };
   readonly items: Map<string, NodeConfigReading>;
   know(object: Record<string, unknown>): void;
   readonly reconciler: NodeReconciler;
@@ -54,7 +56,7 @@ async function openReconciler(remembered?: NodeConfig, { synced = true } = {}): 
     restorer: { restore: () => Promise.resolve() },
     memory: { load: () => remembered, save: (config) => Promise.resolve(void saved.push(config)) },
   });
-  return { fixture, items, know, reconciler, saved, guarded };
+  return { fixture, host, items, know, reconciler, saved, guarded };
 }
 
 Deno.test("NodeReconciler keeps another node's old prefixes guarded while that node advertises them, is invalid or gone", async () => {
@@ -155,4 +157,31 @@ Deno.test("NodeReconciler replaces tables that others touched while they were re
   fixture.clock.now += 5_000;
   await reconciler.repairGuard({ touched: true });
   assertEquals(guarded.length, 2);
+});
+
+Deno.test("NodeReconciler mends guard and links, and serves, though the node's own part or one link cannot be mended", async () => {
+  const { fixture, host, know, reconciler, guarded } = await openReconciler();
+  await using _ = fixture;
+  know(raw("node-a", "203.0.113.0/26"));
+  host.apply = () => Promise.reject(new Error("File exists"));
+  let repairs = 0;
+  fixture.kernel.repair = () => Promise.reject(new Error(`Cannot repair "flock00000001", attempt ${++repairs}`));
+  await assertRejects(() => reconciler.pass({ full: true }), AggregateError, "File exists");
+  assertEquals([reconciler.ready, reconciler.view?.advertised, repairs], [true, ["203.0.113.0/26"], 1]);
+  fixture.guard.grants = undefined;
+  await assertRejects(() => reconciler.pass({ full: true }), AggregateError, "attempt 2");
+  assertEquals([fixture.guard.grants, guarded.length], [new Set(), 2]);
+});
+
+Deno.test("NodeReconciler serves no pod before the guard is in force", async () => {
+  const { fixture, know, reconciler } = await openReconciler();
+  await using _ = fixture;
+  know(raw("node-a", "203.0.113.0/26"));
+  const { replace } = fixture.guard;
+  fixture.guard.replace = () => Promise.reject(new Error("no nft"));
+  await assertRejects(() => reconciler.pass({ full: false }), Error, "no nft");
+  assertEquals(reconciler.ready, false);
+  fixture.guard.replace = replace;
+  await reconciler.pass({ full: false });
+  assertEquals(reconciler.ready, true);
 });

@@ -91,7 +91,8 @@ Deno.test("what others change of flock's is back within two seconds, and nothing
   );
   await node.output(["sh", "-ec", FOREIGN]);
   const foreign = await node.output(["sh", "-c", FOREIGN_NOW]);
-  const repair = repairs(node, await intact(node));
+  const whole = await intact(node);
+  const repair = repairs(node, whole);
   await t.step("routes, neighbours, addresses and links, one by one (T-REL-28)", async () => {
     await repair([`ip route delete ${four}`, `host route ${four}`]);
     await repair([`ip -6 route delete ${six}`, `host route ${six}`]);
@@ -135,6 +136,19 @@ Deno.test("what others change of flock's is back within two seconds, and nothing
       await expectPing(lab.client, six);
     },
   );
+  await t.step(
+    "a link that refuses to be mended costs neither the node its tables nor other pods their ADDs",
+    async () => {
+      const disable = (value: number): string => `echo ${value} >${SYSCTLS}/ipv6/conf/${link}/disable_ipv6`;
+      await node.output(["sh", "-c", `${disable(1)}; nft flush ruleset`]);
+      await until("the tables are back", () => isDone(node, "nft list table inet flock; nft list table arp flock"), {
+        timeoutMs: REPAIR_MS,
+      });
+      await (await addSandbox(node)).remove();
+      await node.output(["sh", "-c", disable(0)]);
+      await until("all is back", async () => await intact(node) === whole);
+    },
+  );
   await t.step("what happens while a monitor is dead, or cannot keep up", async () => {
     await repair([`pkill -KILL -f '${IP_MONITOR}'; ip route delete ${four}`, `host route ${four}`]);
     await repair([`pkill -KILL -f '${NFT_MONITOR}'; nft delete table inet flock`, "is gone"]);
@@ -158,6 +172,10 @@ function pause(ms: number): Promise<void> {
 async function monitorsOf(node: LabNode): Promise<number> {
   const { stdout } = await node.exec(["pgrep", "-f", `${IP_MONITOR}|${NFT_MONITOR}`]);
   return stdout.split("\n").length - 1;
+}
+
+async function isDone(node: LabNode, command: string): Promise<boolean> {
+  return (await node.exec(["sh", "-ec", command])).code === 0;
 }
 
 async function intact(node: LabNode): Promise<string> {
