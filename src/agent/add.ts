@@ -4,12 +4,7 @@ import { InvalidInput } from "../fault/invalid_input.ts";
 import { hostLinkName, podMacOf } from "../hash/container_hash.ts";
 import { type Allocation, allocationKey } from "../ipam/allocation.ts";
 import { type FamilyRequest, PoolExhausted } from "../ipam/ipam.ts";
-import {
-  AttachFailed,
-  type AttachFault,
-  type AttachmentDriver,
-  type ReportedPodEnd,
-} from "../link/attachment_driver.ts";
+import { AttachFailed, type AttachFault, type AttachmentDriver } from "../link/attachment_driver.ts";
 import type { Logger } from "../log/logger.ts";
 import type { PacketGuard } from "../nft/packet_guard.ts";
 import type { NodeConfig } from "../nodeconfig/node_config.ts";
@@ -46,9 +41,6 @@ export interface AddDependencies {
   /** Somebody else changed the packet guard's table: it has to be looked at. */
   drifted(): void;
 }
-
-/** A later plugin of the chain may have changed it meanwhile. */
-const ANY_MTU: ReportedPodEnd = { defaultRoutes: [4, 6] };
 
 const CODE_OF_FAULT: Readonly<Record<AttachFault, number>> = {
   netnsMissing: CNI_CODE.unknownContainer,
@@ -88,19 +80,22 @@ export class AddOperation {
   }
 
   /**
-   * A repeated ADD gets the same answer, if what it was told is so, or can be made so again: a pod that runs is not cut off for a
-   * route that somebody took, or for a grant too many.
+   * A repeated ADD gets the same answer, or an error that changes nothing, as long as both ends of its link are there: a pod that
+   * runs is not cut off, nor given other addresses, for what it or others did to them.
    */
   async #stands(existing: Allocation, request: AddRequest): Promise<boolean> {
-    const { driver } = this.deps;
     if (existing.state !== "committed" || !isSameNetns(existing.netns, request.netns)) return false;
-    const attachment = attachmentOf(existing);
-    if ((await driver.check(attachment, ANY_MTU)).length > 0) {
-      await driver.repair([attachment]);
-      if ((await driver.check(attachment, ANY_MTU)).length > 0) return false;
-    }
+    if (!await this.#mend(existing)) return false;
     await this.#grantAgain(existing);
     return true;
+  }
+
+  async #mend(existing: Allocation): Promise<boolean> {
+    try {
+      return await this.deps.driver.mend(attachmentOf(existing));
+    } catch (error) {
+      throw cniErrorOf(error);
+    }
   }
 
   async #grantAgain(existing: Allocation): Promise<void> {

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertObjectMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { CniError } from "../cnispec/cni_error.ts";
+import { AttachFailed } from "../link/attachment_driver.ts";
 import { KubeError } from "../kube/kube_client.ts";
 import { type Fixture, know, openFixture, rawPod, request } from "./_agent_fixture.ts";
 
@@ -29,6 +30,26 @@ Deno.test("ADD repeated for the same container gives the same answer and touches
   const first = await fixture.service.handle(request(fixture, "ADD"));
   assertEquals(await fixture.service.handle(request(fixture, "ADD")), first);
   assertEquals(fixture.kernel.attaches, 1);
+});
+
+Deno.test("ADD repeated where the path cannot be mended fails, and takes nothing from the pod that runs (T-CNI-13)", async () => {
+  await using fixture = await openFixture();
+  const first = await fixture.service.handle(request(fixture, "ADD"));
+  const { kernel } = fixture;
+  const mend = kernel.mend.bind(kernel);
+  kernel.mend = () => Promise.reject(new AttachFailed("failed", "Cannot repair flock0a1b2c3d: RTNETLINK answers"));
+  assertEquals((await refused(fixture, request(fixture, "ADD"))).code, 11);
+  assertEquals([kernel.links.size, fixture.guard.grants?.size, kernel.attaches], [1, 2, 1]);
+  kernel.mend = mend;
+  assertEquals(await fixture.service.handle(request(fixture, "ADD")), first);
+});
+
+Deno.test("ADD repeated where the link is gone makes another one", async () => {
+  await using fixture = await openFixture();
+  await fixture.service.handle(request(fixture, "ADD"));
+  fixture.kernel.links.clear();
+  await fixture.service.handle(request(fixture, "ADD"));
+  assertEquals([fixture.kernel.links.size, fixture.ledger.all().length, fixture.guard.grants?.size], [1, 1, 2]);
 });
 
 Deno.test("ADD of a second interface for one container names CNI_IFNAME, and leaves the first alone", async () => {

@@ -1,7 +1,7 @@
 import { CNI_CODE, CniError } from "../cnispec/cni_error.ts";
 import type { CheckRequest } from "../cnispec/cni_request.ts";
 import { quote } from "../fault/invalid_input.ts";
-import { parseInterfaceAddress } from "../ip/address.ts";
+import { type Family, parseAddress, parseInterfaceAddress } from "../ip/address.ts";
 import { type Allocation, allocationKey } from "../ipam/allocation.ts";
 import type { AttachmentDriver, ReportedPodEnd } from "../link/attachment_driver.ts";
 import { DEFAULT_ROUTE } from "../next_hop/next_hop.ts";
@@ -31,6 +31,7 @@ export class CheckOperation {
 function recordDifferences(allocation: Allocation, request: CheckRequest): string[] {
   return [
     ...addressDifferences(allocation, request),
+    ...interfaceDifferences(allocation, request),
     ...(isSameNetns(allocation.netns, request.netns) ? [] : [`it was added in netns ${allocation.netns}`]),
   ];
 }
@@ -55,12 +56,31 @@ function reportedAddresses({ previous, ifname }: CheckRequest): string[] {
   return own.map(({ address }) => parseInterfaceAddress(address)?.address.text ?? quote(address));
 }
 
+/**
+ * Results without our interface say nothing of it. Another MAC address is wrong, though a later plugin may have said so: the node
+ * sends to the one that it knows, so that a pod which has another hears nothing.
+ */
+function interfaceDifferences({ podMac }: Allocation, { previous, ifname, netns }: CheckRequest): string[] {
+  const ends = previous.interfaces.filter(({ name, sandbox }) => name === ifname && sandbox !== undefined);
+  const own = ends.find(({ sandbox = "" }) => isSameNetns(sandbox, netns));
+  if (own === undefined) return ends.map(({ sandbox = "" }) => `prevResult has ${ifname} in ${quote(sandbox)}`);
+  const mac = own.mac?.toLowerCase() ?? podMac;
+  return mac === podMac ? [] : [`prevResult has MAC ${quote(mac)} for ${ifname} instead of ${podMac}`];
+}
+
 /** A later plugin may have changed MTU and routes, as long as the result says so (SPEC 1.1.0, CHECK). */
 function reportedPodEnd({ previous, ifname }: CheckRequest): ReportedPodEnd {
   const mtu = previous.interfaces.find(({ name, sandbox }) => name === ifname && sandbox !== undefined)?.mtu;
-  const destinations = new Set(previous.routes.map(({ dst }) => dst));
-  const defaultRoutes = ([4, 6] as const).filter((family) => destinations.has(DEFAULT_ROUTE[family]));
+  const defaultRoutes = new Map(([4, 6] as const).flatMap((family) => reportedGateways(previous, family)));
   return { defaultRoutes, ...(mtu === undefined ? {} : { mtu }) };
+}
+
+/** @returns an entry for the family's default route, if one is listed; where one names no gateway, none counts */
+function reportedGateways({ routes }: CheckRequest["previous"], family: Family): [Family, readonly string[]][] {
+  const listed = routes.filter(({ dst }) => dst === DEFAULT_ROUTE[family]);
+  if (listed.length === 0) return [];
+  const gateways = listed.flatMap(({ gw }) => gw === undefined ? [] : [parseAddress(gw)?.text ?? quote(gw)]);
+  return [[family, gateways.length < listed.length ? [] : gateways]];
 }
 
 function failed({ containerId, ifname }: CheckRequest, differences: readonly string[]): CniError {

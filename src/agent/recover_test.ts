@@ -174,6 +174,12 @@ Deno.test("CHECK names what is different, and repairs nothing", async () => {
     ...prevResult as Record<string, unknown>,
     ips: [...ips, { address: "198.51.100.9/32", interface: 1 }],
   }); // a later plugin's
+  const { interfaces: [host, end] } = prevResult as { interfaces: [object, object] };
+  for (const other of [{ mac: "02:00:00:00:00:01" }, { sandbox: "/run/netns/other" }]) {
+    const [said] = Object.values(other);
+    const interfaces = [host, { ...end, ...other }];
+    await assertRejects(() => check({ ...prevResult as Record<string, unknown>, interfaces }), CniError, `"${said}"`);
+  }
   const grants = fixture.guard.grants;
   fixture.guard.grants = new Set();
   await assertRejects(() => check(prevResult), CniError, "flock");

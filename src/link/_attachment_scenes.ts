@@ -68,7 +68,7 @@ async function pod(id: string, number: number): Promise<Attachment> {
   };
 }
 
-async function fault(attempt: Promise<void>): Promise<string> {
+async function fault(attempt: Promise<unknown>): Promise<string> {
   return (await assertRejects(() => attempt, AttachFailed)).fault;
 }
 
@@ -216,6 +216,48 @@ Deno.test("60 attaches and detaches at once leave nothing; list() knows them aft
     assertLess(deletions, 3);
     assertEquals(await driver.list(), []);
     await driver.detach(pods.map(({ hostLink }) => hostLink));
+  });
+});
+
+Deno.test("mend() puts back what either end lacks, and leaves alone what others put in its place (T-CNI-13)", async () => {
+  await withDriver(async (driver) => {
+    const seven = await pod("seven", 7);
+    await driver.attach(seven);
+    const before = await sh(`ip -o link show dev ${seven.hostLink} | cut -d: -f1`);
+    const inPod = [
+      "neigh flush all nud permanent",
+      "route del default",
+      "-6 route del default",
+      "address del 203.0.113.7/32 dev eth0",
+      "-6 address flush dev eth0",
+      "link set eth0 down",
+    ];
+    for (const command of [...inPod.map((words) => `ip -n seven ${words}`), `ip route del 203.0.113.7`]) {
+      await sh(command);
+      assert((await driver.check(seven)).length > 0, command);
+      assertEquals([await driver.mend(seven), await driver.check(seven)], [true, []], command);
+    }
+    spawns = 0;
+    await driver.mend(seven);
+    assertEquals(spawns, 8, "what is whole is only read");
+    await sh(
+      "ip -n seven link set eth0 mtu 1400 && ip -n seven route replace default via 169.254.1.1 dev eth0 onlink mtu 1300",
+    );
+    await sh("ip -n seven -6 route replace default dev eth0");
+    const others = await sh("ip -n seven route; ip -n seven -6 route; ip -n seven -br link");
+    await sh("ip -n seven neigh flush all nud permanent");
+    assertEquals(await driver.mend(seven), true);
+    assertEquals(await sh("ip -n seven neigh show nud permanent | wc -l"), "2\n");
+    assertEquals(await sh("ip -n seven route; ip -n seven -6 route; ip -n seven -br link"), others);
+    assertEquals(await sh(`ip -o link show dev ${seven.hostLink} | cut -d: -f1`), before);
+    await sh(
+      "touch /run/netns/host7 && mount --bind /proc/self/ns/net /run/netns/host7 && ip link add eth0 type bridge",
+    );
+    const node = await sh("ip -br address; ip route; ip -6 route");
+    assertEquals(await fault(driver.mend({ ...seven, netns: "/run/netns/host7" })), "netnsIsHost");
+    assertEquals(await sh("ip -br address; ip route; ip -6 route"), node);
+    await sh("ip netns del host7; ip link del eth0");
+    await driver.detach([seven.hostLink]);
   });
 });
 

@@ -19,8 +19,8 @@ export interface Attachment {
 export interface ReportedPodEnd {
   /** Bytes; absent: it does not tell, so any will do. */
   readonly mtu?: number;
-  /** Families whose default route it lists. */
-  readonly defaultRoutes: readonly Family[];
+  /** Families whose default route it lists, with the gateways that it names for it: one of them must be there. None: any will do. */
+  readonly defaultRoutes: ReadonlyMap<Family, readonly string[]>;
 }
 
 /** Why an attachment could not be made; the agent turns each into a CNI error. */
@@ -87,6 +87,15 @@ export interface AttachmentDriver {
    * @throws AttachFailed
    */
   repair(attachments: readonly Attachment[]): Promise<readonly string[]>;
+  /**
+   * Makes a path whole again that was made before, for a pod that runs: the host's end as `repair` does, and of the pod's end what
+   * is missing (addresses, neighbours, the default route of a family that has none, the link's being up). Whatever else is there stays as it is:
+   * a later plugin may have put it there. Nothing is made anew.
+   *
+   * @returns false when an end is gone; nothing has changed then
+   * @throws AttachFailed when something cannot be put back; what is there stays
+   */
+  mend(attachment: Attachment): Promise<boolean>;
   /** Ends the persistent process. */
   close(): Promise<void>;
 }

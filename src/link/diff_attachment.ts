@@ -1,5 +1,5 @@
 /** What should be against what is, one phrase for each difference. Pure. */
-import type { Address } from "../ip/address.ts";
+import type { Address, Family } from "../ip/address.ts";
 import { NEXT_HOP } from "../next_hop/next_hop.ts";
 import type { Attachment, ReportedPodEnd } from "./attachment_driver.ts";
 import { POD_ROUTE_METRIC } from "../route_protocol/route_protocol.ts";
@@ -42,19 +42,31 @@ export function diffPodEnd(attachment: Attachment, end: KernelEnd, reported?: Re
   if (link === undefined) return [`interface ${ifname} in ${netns} is missing`];
   const families = [...new Set(addresses.map(({ family }) => family))];
   const mtu = reported === undefined ? attachment.mtu : reported.mtu ?? link.mtu;
-  const routed = families.filter((family) => reported?.defaultRoutes.includes(family) ?? true);
   return [
     ...diffLink(link, { name: ifname, mac: podMac, mtu }),
     ...addresses.filter((address) => !holds(link, address)).map(({ text }) =>
       `address ${text} on ${ifname} is missing`
     ),
-    ...routed.filter((family) =>
-      !routes.some(({ destination, gateway }) => destination === "default" && gateway === NEXT_HOP[family])
-    )
-      .map((family) => `default route via ${NEXT_HOP[family]} dev ${ifname} is missing`),
+    ...families.flatMap((family) => defaultRouteMissing(routes, { family, ifname, reported })),
     ...families.filter((family) => !hasNeighbor(neighbors, NEXT_HOP[family], HOST_MAC))
       .map((family) => `permanent neighbour ${NEXT_HOP[family]} on ${ifname} is missing`),
   ];
+}
+
+/** Ours goes over our link. Over which one a later plugin's goes, its result does not tell. */
+function defaultRouteMissing(
+  routes: readonly KernelRoute[],
+  { family, ifname, reported }: { family: Family; ifname: string; reported: ReportedPodEnd | undefined },
+): string[] {
+  const own = NEXT_HOP[family];
+  const gateways = reported === undefined ? [own] : reported.defaultRoutes.get(family);
+  if (gateways === undefined) return [];
+  const isWanted = ({ gateway = "", link }: KernelRoute): boolean =>
+    gateways.length === 0 || (gateways.includes(gateway) && (gateway !== own || link === ifname));
+  const defaults = routes.filter((route) => route.family === family && route.destination === "default");
+  if (defaults.some(isWanted)) return [];
+  const via = gateways.map((gateway) => gateway === own ? `${own} dev ${ifname}` : gateway).join(" or ");
+  return [via === "" ? `default route of IPv${family} is missing` : `default route via ${via} is missing`];
 }
 
 /** Of another metric it might lose against what the router says, or lie beside ours for good. */

@@ -19,8 +19,9 @@ const WANTED: Attachment = {
 const neighbor = (link: string, address: string, mac: string) => ({ link, address, mac, permanent: true });
 const HOST: KernelEnd = {
   link: { name: "flock0a1b2c3d", mtu: 9000, mac: HOST_MAC, up: true, alias: "", addresses: of("fe80::1") },
-  routes: of("2001:db8:f::7", "203.0.113.7").map(({ text }) => ({
+  routes: of("2001:db8:f::7", "203.0.113.7").map(({ text, family }) => ({
     link: "flock0a1b2c3d",
+    family,
     destination: text,
     gateway: undefined,
     metric: 20,
@@ -29,7 +30,12 @@ const HOST: KernelEnd = {
 };
 const POD: KernelEnd = {
   link: { name: "eth0", mtu: 9000, mac: POD_MAC, up: true, alias: "", addresses: WANTED.addresses },
-  routes: ["fe80::1", "169.254.1.1"].map((gateway) => ({ link: "eth0", destination: "default", gateway })),
+  routes: of("fe80::1", "169.254.1.1").map(({ text, family }) => ({
+    link: "eth0",
+    family,
+    destination: "default",
+    gateway: text,
+  })),
   neighbors: [neighbor("eth0", "fe80::1", HOST_MAC), neighbor("eth0", "169.254.1.1", HOST_MAC)],
 };
 
@@ -72,9 +78,27 @@ Deno.test("diffPodEnd() judges MTU and default routes by what the result of a ch
   const link = POD.link && { ...POD.link, mtu: 1400 };
   const changed = { ...POD, link, routes: POD.routes.slice(0, 1) };
   assertEquals(diffPodEnd(WANTED, changed).length, 2);
-  assertEquals(diffPodEnd(WANTED, changed, { mtu: 1400, defaultRoutes: [6] }), []);
-  assertEquals(diffPodEnd(WANTED, changed, { defaultRoutes: [6] }), []);
-  assertEquals(diffPodEnd(WANTED, changed, { mtu: 9000, defaultRoutes: [4, 6] }).length, 2);
+  const routes6 = new Map([[6, ["fe80::1"]]] as const);
+  assertEquals(diffPodEnd(WANTED, changed, { mtu: 1400, defaultRoutes: routes6 }), []);
+  assertEquals(diffPodEnd(WANTED, changed, { defaultRoutes: routes6 }), []);
+  const both = new Map([[6, ["fe80::1"]], [4, ["169.254.1.1"]]] as const);
+  assertEquals(diffPodEnd(WANTED, changed, { mtu: 9000, defaultRoutes: both }).length, 2);
+});
+
+Deno.test("diffPodEnd() takes a later plugin's default route, over any link, where the result names its gateway", () => {
+  const [six = [], four = []] = [POD.routes.slice(0, 1), POD.routes.slice(1)];
+  const moved = four.map((route) => ({ ...route, link: "net1", gateway: "192.0.2.1" }));
+  const differ = (routes: KernelEnd["routes"], gateways: readonly string[]): string[] =>
+    diffPodEnd(WANTED, { ...POD, routes }, { mtu: 9000, defaultRoutes: new Map([[4, gateways]]) });
+  assertEquals(differ([...six, ...moved], ["192.0.2.1"]), []);
+  assertEquals(differ([...six, ...moved], ["169.254.1.1", "192.0.2.1"]), []);
+  assertEquals(differ([...six, ...moved], []), []);
+  assertEquals(differ(six, []), ["default route of IPv4 is missing"]);
+  assertEquals(differ([...six, ...four], ["192.0.2.1"]), ["default route via 192.0.2.1 is missing"]);
+  const elsewhere = four.map((route) => ({ ...route, link: "net1" }));
+  assertEquals(differ([...six, ...elsewhere], ["169.254.1.1"]), [
+    "default route via 169.254.1.1 dev eth0 is missing",
+  ]);
 });
 
 Deno.test("diffSysctls() names what has another value, and misses nothing that a link does not have", () => {

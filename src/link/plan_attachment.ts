@@ -1,6 +1,6 @@
 /** The packet path of one pod as lines for `ip -batch` (spec section 6). Pure. */
 import { HOST_LINK } from "../hash/container_hash.ts";
-import { type Address, bitsOf, parseAddress } from "../ip/address.ts";
+import { type Address, bitsOf, type Family, parseAddress } from "../ip/address.ts";
 import { DEFAULT_ROUTE, NEXT_HOP } from "../next_hop/next_hop.ts";
 import { POD_ROUTE_METRIC, ROUTE_PROTOCOL } from "../route_protocol/route_protocol.ts";
 import type { Attachment } from "./attachment_driver.ts";
@@ -66,6 +66,14 @@ export function planNodeMark(): string {
   return `link property add dev lo altname ${NODE_MARK}`;
 }
 
+/**
+ * To be run first in a pod's namespace: the node's mark can be given away only where there is none. In the node's own namespace
+ * that fails, before anything of the node could be touched.
+ */
+function planNodeGuard(): string[] {
+  return [planNodeMark(), `link property del dev lo altname ${NODE_MARK}`];
+}
+
 /** Lines of `planPodEnd` whose failure means something of its own, counted from 1. */
 export const GUARD_LINE = 1;
 export const LINK_LINE = 3;
@@ -73,29 +81,49 @@ export const LINK_LINE = 3;
 /**
  * The pod's end and the link itself, to be run in the pod's namespace and to stop at the first failure.
  *
- * The first line is a guard: the node's mark can be given away here only where there is none. In the node's own namespace it
- * fails, before anything of the node could be touched. The link is made from this side, so that a namespace that has vanished
- * fails this process alone: as a word of the shared batch it would end that one, with whatever else was under way (`invarg()`).
+ * The link is made from this side, so that a namespace that has vanished fails this process alone: as a word of the shared batch it
+ * would end that one, with whatever else was under way (`invarg()`).
  * Both ends are made in place; to move one afterwards costs 22 ms. The link-local address is the one that the kernel would
  * choose (RFC 4291, appendix A), without its wait for duplicates.
  *
  * @param nodePid a process in the node's network namespace
  */
-export function planPodEnd({ hostLink, ifname, addresses, podMac, mtu }: Attachment, nodePid: number): string[] {
-  const hasIpv6 = addresses.some(({ family }) => family === 6);
+export function planPodEnd(attachment: Attachment, nodePid: number): string[] {
+  const { hostLink, ifname, podMac, mtu } = attachment;
   return [
-    planNodeMark(),
-    `link property del dev lo altname ${NODE_MARK}`,
+    ...planNodeGuard(),
     `link add dev ${ifname} mtu ${mtu} address ${podMac} type veth peer name ${hostLink} mtu ${mtu} address ${HOST_MAC} netns ${nodePid}`,
     `link set dev ${ifname} addrgenmode none`,
+    ...planPodPath(attachment, [4, 6]),
+  ];
+}
+
+/**
+ * All of a pod's end but the link itself, to be run in the pod's namespace and to stop at the first failure.
+ *
+ * @param routed families that get our default route; in the others somebody else's stays
+ */
+export function planPodRepair(attachment: Attachment, routed: readonly Family[]): string[] {
+  return [...planNodeGuard(), ...planPodPath(attachment, routed)];
+}
+
+/** Every line may be repeated. */
+function planPodPath({ ifname, addresses, podMac }: Attachment, routed: readonly Family[]): string[] {
+  const hasIpv6 = addresses.some(({ family }) => family === 6);
+  return [
     `link set dev ${ifname} up`,
-    ...(hasIpv6 ? [`address add ${linkLocalOf(podMac)}/64 dev ${ifname} nodad`] : []),
+    ...(hasIpv6 ? [`address replace ${linkLocalOf(podMac)}/64 dev ${ifname} nodad`] : []),
     ...addresses.flatMap(({ text, family }) => [
-      `address add ${text}/${bitsOf(family)} dev ${ifname}${family === 6 ? " nodad" : ""}`,
+      `address replace ${text}/${bitsOf(family)} dev ${ifname}${family === 6 ? " nodad" : ""}`,
       `neigh replace ${NEXT_HOP[family]} lladdr ${HOST_MAC} dev ${ifname} nud permanent`,
-      `route replace ${DEFAULT_ROUTE[family]} via ${NEXT_HOP[family]} dev ${ifname}${family === 4 ? " onlink" : ""}`,
+      ...(routed.includes(family) ? [planDefaultRoute(ifname, family)] : []),
     ]),
   ];
+}
+
+function planDefaultRoute(ifname: string, family: Family): string {
+  const onlink = family === 4 ? " onlink" : "";
+  return `route replace ${DEFAULT_ROUTE[family]} via ${NEXT_HOP[family]} dev ${ifname}${onlink}`;
 }
 
 function linkLocalOf(mac: string): string {

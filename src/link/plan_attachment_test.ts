@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { parseAddress } from "../ip/address.ts";
 import type { Attachment } from "./attachment_driver.ts";
 import { parseAlias, renderAlias } from "./link_alias.ts";
-import { checkWords, planHostEnd, planPodEnd, planSysctls } from "./plan_attachment.ts";
+import { checkWords, planHostEnd, planPodEnd, planPodRepair, planSysctls } from "./plan_attachment.ts";
 
 const DUAL: Attachment = {
   containerId: "0123abcd",
@@ -36,13 +36,22 @@ Deno.test("planPodEnd() guards, makes both ends in place, and waits for no dupli
     "address 02:66:6c:6f:63:6b netns 42",
     "link set dev eth0 addrgenmode none",
     "link set dev eth0 up",
-    "address add fe80::11:22ff:fe33:4455/64 dev eth0 nodad",
-    "address add 2001:db8:f::7/128 dev eth0 nodad",
+    "address replace fe80::11:22ff:fe33:4455/64 dev eth0 nodad",
+    "address replace 2001:db8:f::7/128 dev eth0 nodad",
     "neigh replace fe80::1 lladdr 02:66:6c:6f:63:6b dev eth0 nud permanent",
     "route replace ::/0 via fe80::1 dev eth0",
-    "address add 203.0.113.7/32 dev eth0",
+    "address replace 203.0.113.7/32 dev eth0",
     "neigh replace 169.254.1.1 lladdr 02:66:6c:6f:63:6b dev eth0 nud permanent",
     "route replace 0.0.0.0/0 via 169.254.1.1 dev eth0 onlink",
+  ]);
+});
+
+Deno.test("planPodRepair() guards, and leaves a default route alone that is not asked for", () => {
+  const lines = planPodRepair(DUAL, [6]);
+  assertEquals(lines.filter((line) => line.startsWith("route")), ["route replace ::/0 via fe80::1 dev eth0"]);
+  assertEquals(lines.filter((line) => line.startsWith("link")), [
+    ...["link property add dev lo altname flock-node", "link property del dev lo altname flock-node"],
+    "link set dev eth0 up",
   ]);
 });
 

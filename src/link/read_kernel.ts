@@ -1,6 +1,6 @@
 /** What `ip -j` prints, parsed once. Fields that flock does not need are left out; unknown ones are ignored. */
 import type { IpObject } from "../exec/read_ip_json.ts";
-import { type Address, parseAddress } from "../ip/address.ts";
+import { type Address, type Family, parseAddress } from "../ip/address.ts";
 
 export interface KernelLink {
   readonly name: string;
@@ -14,6 +14,7 @@ export interface KernelLink {
 
 export interface KernelRoute {
   readonly link: string;
+  readonly family: Family;
   /** Canonical text; `default` for the default route. */
   readonly destination: string;
   readonly gateway: string | undefined;
@@ -42,11 +43,13 @@ export function parseLink(raw: IpObject): KernelLink {
   };
 }
 
-export function parseRoute(raw: IpObject): KernelRoute {
+/** @param of `link` where ip was asked for one link only and does not repeat its name */
+export function parseRoute(raw: IpObject, { family, link = "" }: { family: Family; link?: string }): KernelRoute {
   const gateway = raw["gateway"];
   const destination = String(raw["dst"] ?? "");
   return {
-    link: String(raw["dev"] ?? ""),
+    link: String(raw["dev"] ?? link),
+    family,
     destination: parseAddress(destination)?.text ?? destination,
     gateway: typeof gateway === "string" ? parseAddress(gateway)?.text : undefined,
     ...(typeof raw["metric"] === "number" ? { metric: raw["metric"] } : {}),

@@ -20,7 +20,7 @@ import { diffHostEnd, diffPodEnd, diffSysctls, type KernelEnd } from "./diff_att
 import { HOST_MAC } from "./host_mac.ts";
 import { IpBatch } from "./ip_batch.ts";
 import { parseAlias } from "./link_alias.ts";
-import { checkWords, planHostEnd, planNodeMark, planPodEnd, planSysctls } from "./plan_attachment.ts";
+import { checkWords, planHostEnd, planNodeMark, planPodEnd, planPodRepair, planSysctls } from "./plan_attachment.ts";
 import { parseLink, parseNeighbor, parseRoute } from "./read_kernel.ts";
 import { Undertaker } from "./undertaker.ts";
 
@@ -43,6 +43,9 @@ interface BrokenEnd {
   readonly mac: string;
   readonly differences: readonly string[];
 }
+
+/** What no plugin and no pod changes: the addresses, and that there is some default route. */
+const ANY_POD_END: ReportedPodEnd = { defaultRoutes: new Map([[4, []], [6, []]]) };
 
 /** So many names may a batch have met that mean nothing any more, before it is started anew. */
 const MAX_BURIED = 1000;
@@ -93,12 +96,17 @@ class SystemAttachmentDriver implements AttachmentDriver {
   }
 
   async check(attachment: Attachment, reported?: ReportedPodEnd): Promise<readonly string[]> {
-    const { hostLink, ifname, netns } = attachment;
-    const [host, pod] = await Promise.all([
-      this.#readEnd([this.#options.ip], hostLink),
-      this.#readEnd([this.#options.ip, "-n", netnsName(netns)], ifname),
-    ]);
+    const [host, pod] = await this.#readBothEnds(attachment);
     return [...this.#diffHost(attachment, host), ...diffPodEnd(attachment, pod, reported)];
+  }
+
+  async mend(attachment: Attachment): Promise<boolean> {
+    checkWords(attachment);
+    const [host, pod] = await this.#readBothEnds(attachment);
+    if (host.link === undefined || pod.link === undefined) return false;
+    if (this.#diffHost(attachment, host).length > 0) await this.repair([attachment]);
+    if (diffPodEnd(attachment, pod, ANY_POD_END).length > 0) await this.#mendPodEnd(attachment, pod);
+    return true;
   }
 
   async list(): Promise<readonly FoundAttachment[]> {
@@ -174,6 +182,18 @@ class SystemAttachmentDriver implements AttachmentDriver {
     if (this.#buried.has(attachment.hostLink) || this.#buried.size > MAX_BURIED) this.#renewBatch();
     const errors = await this.#batch.run(planHostEnd(attachment));
     if (errors !== "") throw failed(attachment, errors);
+  }
+
+  /** A default route of the family that is there may be a later plugin's, or the pod's own. @throws AttachFailed */
+  async #mendPodEnd(attachment: Attachment, { routes }: KernelEnd): Promise<void> {
+    await this.#markNode(attachment);
+    const { runner, ip } = this.#options;
+    const routed = ([4, 6] as const).filter((family) =>
+      !routes.some((route) => route.family === family && route.destination === "default")
+    );
+    const argv = [ip, "-n", netnsName(attachment.netns), "-batch", "-"] as const;
+    const result = await runner.run(argv, { stdin: `${planPodRepair(attachment, routed).join("\n")}\n` });
+    if (result.code !== 0) throw explain(attachment, result.stderr);
   }
 
   /** The one process that an attach costs. */
@@ -257,17 +277,32 @@ class SystemAttachmentDriver implements AttachmentDriver {
     if (now !== undefined && now !== value) sysctls.write(name, value);
   }
 
-  async #readEnd(ip: [string, ...string[]], link: string): Promise<KernelEnd> {
+  /** Of the pod's end all default routes: a later plugin's may go over another link. */
+  #readBothEnds({ hostLink, ifname, netns }: Attachment): Promise<[host: KernelEnd, pod: KernelEnd]> {
+    const { ip } = this.#options;
+    return Promise.all([
+      this.#readEnd([ip], { link: hostLink, routes: ["dev", hostLink] }),
+      this.#readEnd([ip, "-n", netnsName(netns)], { link: ifname, routes: ["default"] }),
+    ]);
+  }
+
+  async #readEnd(
+    ip: [string, ...string[]],
+    { link, routes }: { link: string; routes: readonly string[] },
+  ): Promise<KernelEnd> {
     const { runner } = this.#options;
-    const [links, routes4, routes6, neighbors] = await Promise.all([
+    const [links, routes4 = [], routes6 = [], neighbors] = await Promise.all([
       readIpJson(runner, [...ip, "-j", "address", "show", "dev", link]),
-      readIpJson(runner, [...ip, "-j", "-4", "route", "show", "dev", link]),
-      readIpJson(runner, [...ip, "-j", "-6", "route", "show", "dev", link]),
+      readIpJson(runner, [...ip, "-j", "-4", "route", "show", ...routes]),
+      readIpJson(runner, [...ip, "-j", "-6", "route", "show", ...routes]),
       readIpJson(runner, [...ip, "-j", "neigh", "show", "dev", link]),
     ]);
     return {
       link: links?.map(parseLink).find(({ name }) => name === link),
-      routes: [...routes4 ?? [], ...routes6 ?? []].map((raw) => ({ ...parseRoute(raw), link })),
+      routes: [
+        ...routes4.map((raw) => parseRoute(raw, { family: 4, link })),
+        ...routes6.map((raw) => parseRoute(raw, { family: 6, link })),
+      ],
       neighbors: neighbors?.map((raw) => parseNeighbor(raw, link)) ?? [],
     };
   }
@@ -291,11 +326,11 @@ class SystemAttachmentDriver implements AttachmentDriver {
   async #routes(): Promise<ReturnType<typeof parseRoute>[]> {
     const { runner, ip } = this.#options;
     const words = ["route", "show", "proto", String(ROUTE_PROTOCOL)];
-    const both = await Promise.all([
-      readIpJson(runner, [ip, "-j", "-4", ...words]),
-      readIpJson(runner, [ip, "-j", "-6", ...words]),
-    ]);
-    return both.flatMap((routes) => routes ?? []).map(parseRoute);
+    const both = await Promise.all(([4, 6] as const).map(async (family) => {
+      const routes = await readIpJson(runner, [ip, "-j", `-${family}`, ...words]) ?? [];
+      return routes.map((raw) => parseRoute(raw, { family }));
+    }));
+    return both.flat();
   }
 }
 

@@ -215,6 +215,26 @@ Deno.test("drift() names every change, and replace() mends it", () =>
     assertEquals(await guard.drift(STATE), []);
   }));
 
+Deno.test("check() of one pod's grants names what of the tables is damaged, and nothing of other pods", () =>
+  withGuard(async (guard) => {
+    const own = STATE.grants.slice(0, 2);
+    assertEquals(await guard.check(own), []);
+    const damages: [command: string, phrase: RegExp][] = [
+      ["flush chain inet flock from_pod", /^rule \d+ of chain inet from_pod is missing$/],
+      ["insert rule inet flock prerouting accept", /^rule \d+ of chain inet prerouting is not ours$/],
+      [`delete element arp flock own4 { ${POD} . 10.0.0.1 }`, /^set arp own4 lacks "flock00000001" \. 10\.0\.0\.1$/],
+      ["delete table arp flock", /^table inet flock or table arp flock is missing$/],
+    ];
+    for (const [command, phrase] of damages) {
+      await sh(`nft '${command}'`);
+      const found = await guard.check(own);
+      assert(found.some((text) => phrase.test(text)), `${command}: ${JSON.stringify(found)}`);
+      await guard.replace(STATE);
+    }
+    await sh(`nft 'delete element inet flock own4 { ${OTHER} . 10.0.0.2 }'`);
+    assertEquals(await guard.check(own), []);
+  }));
+
 Deno.test("a table that others took away is noticed by drift() and grant(), and replace() brings it back (T-REL-51)", () =>
   withGuard(async (guard) => {
     await guard.grant([grant(POD, "10.0.0.5")]);

@@ -9,7 +9,25 @@ export function diffGuard(
   found: FoundTables,
   wanted: { model: GuardModel; objects: ReadonlyMap<string, string> },
 ): string[] {
-  return [...diffObjects(found.objects, wanted.objects), ...diffElements(found.elements, wanted.model)];
+  return [
+    ...diffObjects(found.objects, wanted.objects),
+    ...missingElements(found.elements, wanted.model),
+    ...foreignElements(found.elements, wanted.model),
+  ];
+}
+
+/**
+ * Like diffGuard(), for what has to be there whatever else is.
+ *
+ * @param wanted `objects` is undefined as long as nothing was written: then only elements are looked at
+ * @returns one phrase for each object that is missing, changed or not ours, and for each element that is missing
+ */
+export function diffGrants(
+  found: FoundTables,
+  wanted: { model: GuardModel; objects: ReadonlyMap<string, string> | undefined },
+): string[] {
+  const objects = wanted.objects === undefined ? [] : diffObjects(found.objects, wanted.objects);
+  return [...objects, ...missingElements(found.elements, wanted.model)];
 }
 
 function diffObjects(found: ReadonlyMap<string, string>, wanted: ReadonlyMap<string, string>): string[] {
@@ -20,13 +38,19 @@ function diffObjects(found: ReadonlyMap<string, string>, wanted: ReadonlyMap<str
 }
 
 /** A set that is gone is an object's difference; its elements are not listed again. */
-function diffElements(found: FoundTables["elements"], model: GuardModel): string[] {
+function missingElements(found: FoundTables["elements"], model: GuardModel): string[] {
   return GUARD_SETS.flatMap(({ family, set }) => {
     const name = `${family} ${set}`;
-    const [have, want] = [found.get(name), new Set(model[set])];
+    const have = found.get(name);
     if (have === undefined) return [];
-    const missing = [...want].filter((element) => !have.has(element)).map((element) => `set ${name} lacks ${element}`);
-    const foreign = [...have].filter((element) => !want.has(element)).map((e) => `set ${name} holds ${e}, not ours`);
-    return [...missing, ...foreign];
+    return [...new Set(model[set])].filter((element) => !have.has(element)).map((e) => `set ${name} lacks ${e}`);
+  });
+}
+
+function foreignElements(found: FoundTables["elements"], model: GuardModel): string[] {
+  return GUARD_SETS.flatMap(({ family, set }) => {
+    const name = `${family} ${set}`;
+    const want = new Set(model[set]);
+    return [...found.get(name) ?? []].filter((e) => !want.has(e)).map((e) => `set ${name} holds ${e}, not ours`);
   });
 }

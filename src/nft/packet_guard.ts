@@ -26,6 +26,12 @@ export interface PacketGuard {
   revoke(grants: readonly SourceGrant[]): Promise<void>;
   /** @returns what differs between the kernel's tables and the state, one phrase each; undefined when either is gone. Reads only our tables. */
   drift(state: GuardState): Promise<readonly string[] | undefined>;
+  /**
+   * Like drift(), for these grants alone: what other elements the sets hold or lack is not looked at.
+   *
+   * @returns one phrase for each thing that keeps them from being in force, empty when all is well; changes nothing
+   */
+  check(grants: readonly SourceGrant[]): Promise<readonly string[]>;
   /** Ends the persistent process. */
   close(): Promise<void>;
 }

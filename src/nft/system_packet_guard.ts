@@ -6,7 +6,7 @@
  * Grants go through a conversation with `nft -i` (0.1 ms), which makes one transaction of each line.
  */
 import { type Argv, type CommandRunner, type Conversation, expectSuccess } from "../exec/command_runner.ts";
-import { diffGuard } from "./diff_guard.ts";
+import { diffGrants, diffGuard } from "./diff_guard.ts";
 import { compileGuard, grantElement, grantSet, GUARD_FAMILIES } from "./guard_model.ts";
 import type { GuardState, PacketGuard, SourceGrant } from "./packet_guard.ts";
 import { parseGuard } from "./read_guard.ts";
@@ -91,6 +91,15 @@ class SystemPacketGuard implements SignedPacketGuard {
       if (lists === undefined) return undefined;
       if (this.#objects === undefined) return ["the tables flock are not what this process wrote"];
       return diffGuard(parseGuard(lists), { model, objects: this.#objects });
+    });
+  }
+
+  async check(grants: readonly SourceGrant[]): Promise<readonly string[]> {
+    const model = compileGuard({ grants, podPrefixes: [] });
+    return await this.#inTurn(async () => {
+      const lists = await this.#list();
+      if (lists === undefined) return ["table inet flock or table arp flock is missing"];
+      return diffGrants(parseGuard(lists), { model, objects: this.#objects });
     });
   }
 

@@ -88,6 +88,7 @@ Deno.test("replace() rejects when nft refuses, and does not believe in a table t
   }
   nft.refuse = /^$/;
   assertEquals(await guard.drift(NO_TABLE), ["the tables flock are not what this process wrote"]);
+  assertEquals(await guard.check([]), [], "the tables of the agent before may be as good");
   await guard.replace(NO_TABLE);
   assertEquals(await guard.drift(NO_TABLE), []);
 });

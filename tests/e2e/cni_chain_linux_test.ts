@@ -1,7 +1,8 @@
 /** flock among other plugins: first of a chain, second after another, with the real ones of Debian behind it. */
-import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { record, records } from "../lab/json.ts";
 import type { LabNode } from "../lab/node.ts";
+import { ping } from "../lab/probes.ts";
 import { allocationsOf, kernelOf, startCluster } from "./_cluster.ts";
 import { chainOf, type ChainPlugin } from "./_chain.ts";
 import { createSandbox, PLUGIN, type Sandbox } from "./_sandbox.ts";
@@ -57,6 +58,26 @@ Deno.test("flock works in a chain with bandwidth, tuning and portmap (T-CNI-30)"
     await chain.check(sandbox, result);
     assertEquals((await sandbox.call("ADD", { config: { cniVersion: "1.0.0" } })).document["ips"], result["ips"]);
     await expectLaterPlugins(node, sandbox); // a repeated ADD has not cut the pod off
+    await chain.del(sandbox, result);
+    await expectNothingLeft(node);
+  });
+  await t.step("CHECK takes a later plugin's gateway as the result tells it, but no other MAC address", async () => {
+    const sandbox = await createSandbox(node);
+    const chain = chainOf(node, [FLOCK]);
+    const result = await chain.add(sandbox);
+    const routes = records(result["routes"]);
+    await sandbox.output(["ip", "route", "replace", "default", "via", "192.0.2.1", "dev", "eth0", "onlink"]);
+    await assertRejects(() => chain.check(sandbox, result), Error, "default route via 169.254.1.1 dev eth0 is missing");
+    const moved = routes.map((route) => route["dst"] === "0.0.0.0/0" ? { ...route, gw: "192.0.2.1" } : route);
+    await chain.check(sandbox, { ...result, routes: moved });
+    // A repeated ADD leaves it as it is.
+    assertEquals((await sandbox.call("ADD", { config: { cniVersion: "1.0.0" } })).document["ips"], result["ips"]);
+    assertStringIncludes(await sandbox.output(["ip", "route"]), "default via 192.0.2.1");
+    await sandbox.output(["ip", "link", "set", "eth0", "address", "02:00:00:00:00:01"]);
+    assertEquals(await ping(lab.client, sandbox.address(6)), undefined, "nobody sends to that one");
+    const [host, eth0] = records(result["interfaces"]);
+    const renamed = { ...result, routes: moved, interfaces: [host, { ...eth0, mac: "02:00:00:00:00:01" }] };
+    await assertRejects(() => chain.check(sandbox, renamed), Error, "link eth0 has MAC 02:00:00:00:00:01");
     await chain.del(sandbox, result);
     await expectNothingLeft(node);
   });

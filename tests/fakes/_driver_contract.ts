@@ -102,6 +102,21 @@ export const DRIVER_CONTRACT: readonly Promised[] = [
     },
   },
   {
+    title: "mend() puts back what the host's end lacks, makes nothing anew, and is false where the link is gone",
+    verify: async (bench) => {
+      const { driver } = bench;
+      const [first, second] = [await added(bench, "mended", "203.0.113.8"), await added(bench, "taker", "203.0.113.8")];
+      assertEquals(await driver.mend(first), false);
+      await driver.attach(first);
+      assertEquals(await driver.mend(first), true);
+      await driver.attach(second);
+      await driver.detach([second.hostLink]);
+      assertEquals([await driver.mend(first), await driver.check(first)], [true, []]);
+      await driver.detach([first.hostLink]);
+      assertEquals([await driver.mend(first), await driver.list()], [false, []]);
+    },
+  },
+  {
     title: "a route goes with the last attach, and repair() puts back what check() misses, and no link",
     verify: async (bench) => {
       const { driver } = bench;
@@ -153,8 +168,11 @@ export const GUARD_CONTRACT: readonly Promised[] = [
       assertEquals(await guard.drift({ grants: [kept, gone], podPrefixes: [] }), []);
       const many = await guard.drift({ grants: [kept], podPrefixes: [] });
       assert(many?.length === 1 && many[0]?.includes(OTHER) && many[0].includes("not ours"), String(many));
+      assertEquals(await guard.check([kept]), [], "what is beyond is not its business");
       await guard.revoke([gone]);
       await guard.revoke([gone]);
+      const lacks = await guard.check([gone]);
+      assert(lacks.length > 0 && lacks.every((phrase) => phrase.includes("lacks")), String(lacks));
       const few = await guard.drift({ grants: [kept, gone], podPrefixes: [] });
       assert(few?.length === 1 && few[0]?.includes(OTHER) && few[0].includes("lacks"), String(few));
       await guard.close();

@@ -81,6 +81,12 @@ export class MemoryKernel implements AttachmentDriver {
     return Promise.resolve(repaired);
   }
 
+  mend(attachment: Attachment): Promise<boolean> {
+    if (this.links.get(attachment.hostLink)?.netns !== attachment.netns) return Promise.resolve(false);
+    this.#repairOne(attachment);
+    return Promise.resolve(true);
+  }
+
   close(): Promise<void> {
     return Promise.resolve();
   }
@@ -174,6 +180,12 @@ export class MemoryGuard implements PacketGuard {
       ...[...wanted].filter((grant) => !grants.has(grant)).map((grant) => `set own lacks ${grant}`),
       ...[...grants].filter((grant) => !wanted.has(grant)).map((grant) => `set own holds ${grant}, not ours`),
     ]);
+  }
+
+  check(grants: readonly SourceGrant[]): Promise<readonly string[]> {
+    const have = this.grants;
+    if (have === undefined) return Promise.resolve(["table inet flock or table arp flock is missing"]);
+    return Promise.resolve(grants.map(name).filter((each) => !have.has(each)).map((each) => `set own lacks ${each}`));
   }
 
   close(): Promise<void> {

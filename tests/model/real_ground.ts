@@ -46,6 +46,7 @@ export class RealGround implements VisibleGround {
         detach: (hostLinks) => gates.pass(`link: detach ${hostLinks.join(" ")}`, () => driver.detach(hostLinks)),
         check: (attachment) => gates.pass(`link: check ${attachment.hostLink}`, () => driver.check(attachment)),
         list: () => gates.pass("link: list", () => driver.list()),
+        mend: (attachment) => gates.pass(`link: mend ${attachment.hostLink}`, () => driver.mend(attachment)),
         repair: (attachments) => gates.pass("link: repair", () => driver.repair(attachments)),
         close: () => Promise.resolve(),
       },
@@ -54,6 +55,7 @@ export class RealGround implements VisibleGround {
         grant: (grants) => nft("grant", () => guard.grant(grants)),
         revoke: (grants) => nft("revoke", () => guard.revoke(grants)),
         drift: (state) => nft("drift", () => guard.drift(state)),
+        check: (grants) => nft("check", () => guard.check(grants)),
         close: () => Promise.resolve(),
       },
       close: async () => {
