@@ -127,7 +127,7 @@ export async function openFixture(options: FixtureOptions = {}): Promise<Fixture
   const del = new DelOperation(shared);
   const collector = new GarbageCollector({
     ...{ ledger, driver: kernel, del, queue, clock, logger },
-    netnsGone: (path) => !kernel.namespaces.has(path),
+    netnsGone: (of) => kernel.netnsGone(of),
   });
   const fixture: Fixture = {
     ...{ directory, clock, kernel, guard, kube, ledger, origin: store.origin, del, collector, lateAdds, watched },
@@ -138,6 +138,7 @@ export async function openFixture(options: FixtureOptions = {}): Promise<Fixture
         pods: new PodSource(pods, kube, logger),
         lateAdds,
         events: new PodEvents(kube),
+        netnsAt: (path) => kernel.namespaces.at(path),
         terms: () => Promise.resolve({ config: fixture.config, mtu: 9000 }),
       }),
       ...{ del, collector, queue, lateAdds },

@@ -36,6 +36,8 @@ export interface AddDependencies {
   readonly logger: Logger;
   /** Waits, bounded, for a NodeConfig in force. @throws CniError 11 */
   terms(): Promise<NodeTerms>;
+  /** Which namespace is at the path; undefined when none is, or when that cannot be told. */
+  netnsAt(path: string): { readonly id: string } | undefined;
   /** The set of live addresses changed. */
   addressesChanged(): void;
   /** Somebody else changed the packet guard's table: it has to be looked at. */
@@ -120,7 +122,11 @@ export class AddOperation {
       () => Promise.all([this.deps.terms(), this.deps.pods.find(pod, request.podAnnotations)]),
     );
     const requests = this.#resolve(request, facts, terms.config);
-    const draft = { network, containerId, ifname, netns, hostLink, podMac: podMacOf(containerId), mtu: terms.mtu };
+    const netnsId = this.deps.netnsAt(netns)?.id;
+    const draft = {
+      ...{ network, containerId, ifname, netns, hostLink, podMac: podMacOf(containerId), mtu: terms.mtu },
+      ...(netnsId === undefined ? {} : { netnsId }),
+    };
     const allocation = await this.#take(pod === undefined ? draft : { ...draft, pod }, { requests, startedAt });
     this.#warnOfHostPort(request, facts, terms.config);
     return { allocation, facts };

@@ -28,8 +28,10 @@ export function addressesOf(allocation: Pick<Allocation, "ipv6" | "ipv4">): read
 export class AllocationLedger {
   /** Addresses of containers that are being deleted -> since when. */
   readonly #dying = new Map<string, number>();
-  /** allocation's key -> monotonic time at which its ADD's plugin started */
+  /** allocation's key -> monotonic time at which it was recorded */
   readonly #createdAt = new Map<string, number>();
+  /** allocation's key -> monotonic time at which its ADD's plugin started; of this life's only */
+  readonly #startedAt = new Map<string, number>();
   readonly #deletions: DeletionMemory;
   /** address -> its rest as it was read, with what a newer release says of it */
   readonly #annotatedRests = new Map<string, RestingAddress>();
@@ -61,10 +63,19 @@ export class AllocationLedger {
     return [...this.store.current().allocations.values()];
   }
 
-  /** @returns how long ago the plugin of the allocation's ADD started, in milliseconds, whatever was done to the wall clock; 0 for one that is not recorded */
+  /** @returns how long ago the allocation was recorded, in milliseconds, whatever was done to the wall clock; 0 for one that is not */
   ageOf(allocation: Allocation): number {
     const now = this.clock.monotonic();
     return now - (this.#createdAt.get(allocationKey(allocation)) ?? now);
+  }
+
+  /**
+   * @returns how long ago the plugin of the allocation's ADD started, in milliseconds, as far as that is known: it goes by what the plugin
+   *   said of the wall clock, so it may tell which call was the earlier, and nothing is freed for it
+   */
+  sinceStart(allocation: Allocation): number {
+    const startedAt = this.#startedAt.get(allocationKey(allocation));
+    return startedAt === undefined ? this.ageOf(allocation) : this.clock.monotonic() - startedAt;
   }
 
   /** @returns the allocation that uses this host link, if any: names are hashes, and hashes collide */
@@ -88,9 +99,10 @@ export class AllocationLedger {
       ...(ipv6 === undefined ? {} : { ipv6: ipv6.text }),
       ...(ipv4 === undefined ? {} : { ipv4: ipv4.text }),
       state: "pending",
-      createdAt: Math.round(this.clock.wall() - (this.clock.monotonic() - startedAt)),
+      createdAt: this.clock.wall(),
     };
-    this.#createdAt.set(allocationKey(draft), startedAt);
+    this.#createdAt.set(allocationKey(draft), this.clock.monotonic());
+    this.#startedAt.set(allocationKey(draft), startedAt);
     try {
       await this.#put(allocation);
     } catch (error) {
@@ -184,7 +196,7 @@ export class AllocationLedger {
   async #settle(allocation: Allocation, { freedAt, gone }: { freedAt: number; gone: boolean }): Promise<void> {
     for (const { text } of addressesOf(allocation)) this.#dying.delete(text);
     if (!gone) return await this.#put(allocation);
-    this.#createdAt.delete(allocationKey(allocation));
+    this.#forgetTimes(allocation);
     for (const address of addressesOf(allocation)) this.ipam.release(address, freedAt);
   }
 
@@ -196,8 +208,12 @@ export class AllocationLedger {
 
   #remove(allocation: Allocation, free: (address: Address) => void): Promise<void> {
     addressesOf(allocation).forEach(free);
-    this.#createdAt.delete(allocationKey(allocation));
+    this.#forgetTimes(allocation);
     return this.#update((state) => without(state, allocationKey(allocation)));
+  }
+
+  #forgetTimes(allocation: Allocation): void {
+    for (const times of [this.#createdAt, this.#startedAt]) times.delete(allocationKey(allocation));
   }
 
   /** Every write carries what IPAM remembers, and leaves behind the tombstones that nobody needs any more. */

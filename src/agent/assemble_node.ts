@@ -8,7 +8,7 @@ import type { Logger } from "../log/logger.ts";
 import type { PacketGuard } from "../nft/packet_guard.ts";
 import type { Pod } from "../pod/pod.ts";
 import type { StateStore } from "../store/state.ts";
-import { AddOperation } from "./add.ts";
+import { type AddDependencies, AddOperation } from "./add.ts";
 import { AllocationLedger } from "./allocation_ledger.ts";
 import { CheckOperation } from "./check.ts";
 import { CniService } from "./cni_service.ts";
@@ -43,6 +43,7 @@ export interface NodeDependencies {
   readonly memory: NodeConfigMemory;
   readonly marker: SessionMonitorDependencies["marker"];
   readonly tombstones: TombstoneReplayDependencies["tombstones"];
+  readonly netnsAt: AddDependencies["netnsAt"];
   readonly netnsGone: GarbageCollectorDependencies["netnsGone"];
   readonly clock: Clock;
   readonly logger: Logger;

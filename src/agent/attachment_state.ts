@@ -6,8 +6,12 @@ import { addressesOf } from "./allocation_ledger.ts";
 
 /** @returns the packet path that an allocation stands for */
 export function attachmentOf(allocation: Allocation): Attachment {
-  const { containerId, ifname, netns, hostLink, podMac, mtu } = allocation;
-  return { containerId, ifname, netns, hostLink, podMac, mtu, addresses: addressesOf(allocation) };
+  const { containerId, ifname, netns, netnsId, network, hostLink, podMac, mtu } = allocation;
+  return {
+    ...{ containerId, ifname, netns, hostLink, podMac, mtu, addresses: addressesOf(allocation) },
+    ...(netnsId === undefined ? {} : { netnsId }),
+    ...(network === undefined ? {} : { network }),
+  };
 }
 
 /** @returns what an allocation's pod may send from */

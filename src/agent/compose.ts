@@ -85,7 +85,7 @@ export async function composeAgent(
   });
   let agent: Agent | undefined = undefined;
   const node = assembleNode({
-    ...{ nodeName, store, driver, guard, host, bird, kube, pods, nodeConfigs, netnsGone, clock, logger },
+    ...{ nodeName, store, driver, guard, host, bird, kube, pods, nodeConfigs, netnsAt, netnsGone, clock, logger },
     ipam: createIpam({ clock, random: systemRandomBits }),
     memory: openNodeConfigMemory({ path: LAST_NODE_CONFIG, logger }),
     marker: createBootMarker(SESSION_MARKER),

@@ -20,8 +20,8 @@ export interface GarbageCollectorDependencies {
   readonly queue: ContainerQueue;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Whether there is no such network namespace; false when that cannot be told. */
-  netnsGone(path: string): boolean;
+  /** Whether the namespace of a record has ended, or cannot be told from another one. @throws when it may not be looked at */
+  netnsGone(of: Pick<Allocation, "netns" | "netnsId">): boolean;
 }
 
 /**
@@ -36,7 +36,7 @@ export class GarbageCollector {
 
   /** One sweep of our own; called every few seconds. Frees what this sweep confirms. */
   async sweep(): Promise<void> {
-    const { clock, logger } = this.deps;
+    const { clock } = this.deps;
     const dead = await this.#dead();
     const deadKeys = new Set(dead.map(allocationKey));
     for (const key of this.#firstSeenDead.keys()) if (!deadKeys.has(key)) this.#firstSeenDead.delete(key);
@@ -45,20 +45,28 @@ export class GarbageCollector {
       const firstSeen = this.#firstSeenDead.get(key) ?? clock.monotonic();
       this.#firstSeenDead.set(key, firstSeen);
       if (clock.monotonic() - firstSeen < CONFIRM_MS) continue;
-      logger.info("collecting dead allocation", {
-        container: allocation.containerId,
-        ipv6: allocation.ipv6,
-        ipv4: allocation.ipv4,
-      });
+      await this.#bury(allocation);
+    }
+  }
+
+  /** One that cannot be freed keeps no other waiting; the next sweep tries again. */
+  async #bury(allocation: Allocation): Promise<void> {
+    const { containerId, ipv6, ipv4 } = allocation;
+    const { logger } = this.deps;
+    logger.info("collecting dead allocation", { container: containerId, ipv6, ipv4 });
+    try {
       await this.#collect(allocation);
-      this.#firstSeenDead.delete(key);
+      this.#firstSeenDead.delete(allocationKey(allocation));
+    } catch (error) {
+      logger.error("dead allocation not collected", { container: containerId, error: String(error) });
     }
   }
 
   /**
    * The CNI GC verb. A list that names attachments is believed, for allocations of its own network that are past the grace period:
    * a younger one may have come after the list was made. An empty list, or none, frees only what is dead by our own eyes too,
-   * because freeing everything on one source's word cannot be undone (projectcalico/calico#5044).
+   * because freeing everything on one source's word cannot be undone (projectcalico/calico#5044). What was rebuilt from the kernel and
+   * whose network nobody remembers is left to the sweeps.
    *
    * @throws CniError that names what could not be freed, after all has been tried
    */
@@ -78,10 +86,20 @@ export class GarbageCollector {
   }
 
   async #dead(): Promise<Allocation[]> {
-    const suspects = this.#collectable().filter(({ netns }) => netns === "" || this.deps.netnsGone(netns));
+    const suspects = this.#collectable().filter((allocation) => this.#netnsGone(allocation));
     if (suspects.length === 0) return [];
     const links = new Set((await this.deps.driver.list()).map(({ hostLink }) => hostLink));
     return suspects.filter(({ hostLink }) => !links.has(hostLink));
+  }
+
+  #netnsGone(allocation: Allocation): boolean {
+    const { netnsGone, logger } = this.deps;
+    try {
+      return netnsGone(allocation);
+    } catch (error) {
+      logger.error("namespace not judged", { container: allocation.containerId, error: String(error) });
+      return false;
+    }
   }
 
   /** What is past the grace period and not being worked on: a pending one among these was left by an ADD that could not be undone. */

@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { CniError } from "../cnispec/cni_error.ts";
-import { type Fixture, openFixture, request } from "./_agent_fixture.ts";
+import { MemoryKernel } from "../../tests/fakes/memory_kernel.ts";
+import { type Fixture, openFixture, request, restart } from "./_agent_fixture.ts";
 import { CONFIRM_MS, GRACE_MS } from "./garbage_collector.ts";
 
 const NEITHER: readonly unknown[] = [null, []];
@@ -73,6 +74,74 @@ Deno.test("GC of one network frees nothing of another", async () => {
   await addAll(fixture, "a");
   for (const list of [named("b"), null]) await gc(fixture, list, { name: "another" });
   assertEquals(ids(fixture), ["a"]);
+});
+
+Deno.test("GC keeps an ADD that is under way, however long it takes (T-CNI-23)", async () => {
+  await using fixture = await openFixture();
+  await addAll(fixture, "kept");
+  const held = Promise.withResolvers<void>();
+  fixture.kernel.hold = held.promise;
+  const adding = fixture.service.handle(request(fixture, "ADD", { id: "slow" }));
+  while (fixture.kernel.attaches < 2) await new Promise((resolve) => setTimeout(resolve, 1));
+  fixture.clock.now += GRACE_MS;
+  const pending = fixture.ledger.get("slow/eth0");
+  assertEquals(pending?.state, "pending");
+  for (const list of [named("kept"), ...NEITHER]) await gc(fixture, list);
+  await fixture.collector.sweep();
+  fixture.clock.now += CONFIRM_MS;
+  await fixture.collector.sweep();
+  assertEquals(fixture.ledger.get("slow/eth0"), pending);
+  held.resolve();
+  await adding;
+  assertEquals([ids(fixture), fixture.kernel.links.size], [["kept", "slow"], 2]);
+});
+
+for (
+  const [title, ahead] of [["a moment ahead of", 1], ["an hour ahead of", 3_600_000], [
+    "an hour behind",
+    -3_600_000,
+  ]] as const
+) {
+  Deno.test(`GC counts an allocation's age from when it was recorded, also if its plugin's clock is ${title} the agent's`, async () => {
+    await using fixture = await openFixture();
+    const startedAt = fixture.clock.wall() + ahead;
+    await fixture.service.handle(request(fixture, "ADD", { startedAt }));
+    for (const each of [fixture, await restart(fixture)]) {
+      await gc(each, named("other"));
+      assertEquals(ids(each), ["c1"]);
+    }
+  });
+}
+
+Deno.test("GC frees what was rebuilt from the kernel, for the link knows its network", async () => {
+  await using fixture = await openFixture();
+  await addAll(fixture, "a", "b");
+  for (const name of [".prev", ""]) await Deno.remove(`${fixture.directory}/allocations.json${name}`);
+  const again = await restart(fixture);
+  again.clock.now += GRACE_MS;
+  await gc(again, named("b"), { name: "another" });
+  assertEquals(ids(again), ["a", "b"]);
+  await gc(again, named("b"));
+  assertEquals(ids(again), ["b"]);
+});
+
+Deno.test("sweep() goes on over what the kernel keeps, and what cannot be judged", async () => {
+  const kernel = new MemoryKernel();
+  await using fixture = await openFixture({ kernel });
+  await addAll(fixture, "a", "b", "c");
+  for (const id of ["a", "b", "c"]) vanish(fixture, id);
+  const [stuck, hidden] = ["a", "b"].map((id) => fixture.ledger.get(`${id}/eth0`));
+  const detach = kernel.detach.bind(kernel);
+  kernel.detach = (links) =>
+    links.includes(stuck?.hostLink ?? "") ? Promise.reject(new Error("the kernel keeps it")) : detach(links);
+  kernel.netnsGone = ({ netns }) => {
+    if (netns === hidden?.netns) throw new Deno.errors.NotCapable("no read access");
+    return !kernel.namespaces.has(netns);
+  };
+  await fixture.collector.sweep();
+  fixture.clock.now += CONFIRM_MS;
+  await fixture.collector.sweep();
+  assertEquals(ids(fixture).sort(), ["a", "b"]);
 });
 
 Deno.test("GC goes on over what the kernel keeps, and names it at the end", async () => {

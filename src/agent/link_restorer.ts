@@ -10,8 +10,8 @@ export interface LinkRestorerDependencies {
   readonly driver: AttachmentDriver;
   readonly queue: ContainerQueue;
   readonly logger: Logger;
-  /** Whether there is no such network namespace; false when that cannot be told. */
-  netnsGone(path: string): boolean;
+  /** Whether the namespace of a record has ended, or cannot be told from another one. @throws when it may not be looked at */
+  netnsGone(of: Pick<Allocation, "netns" | "netnsId">): boolean;
 }
 
 /** Makes a pod's link anew, with its old addresses, where somebody removed it (and with it the pod's end) and the pod lives on. */
@@ -28,21 +28,20 @@ export class LinkRestorer {
     const candidates = ledger.all().filter(({ state }) => state === "committed");
     if (candidates.length === 0) return;
     const links = new Set((await driver.list()).map(({ hostLink }) => hostLink));
-    const lost = candidates.filter((each) => !links.has(each.hostLink) && this.#lives(each));
+    const lost = candidates.filter((each) => !links.has(each.hostLink) && !queue.busy(each.containerId));
     await Promise.all(lost.map((each) => queue.run(each.containerId, () => this.#attach(each))));
   }
 
-  #lives({ netns, containerId }: Allocation): boolean {
-    return netns !== "" && !this.deps.netnsGone(netns) && !this.deps.queue.busy(containerId);
-  }
-
-  /** The look is old by the time the queue is ours: what was deleted or added anew meanwhile is another allocation. */
+  /**
+   * The look is old by the time the queue is ours: what was deleted or added anew meanwhile is another allocation. A runtime may have
+   * made another namespace at the path of one that ended without a DEL: it is the next container's, and stays as it is.
+   */
   async #attach(allocation: Allocation): Promise<void> {
     const { ledger, driver, logger, netnsGone } = this.deps;
     const key = allocationKey(allocation);
-    if (ledger.get(key) !== allocation || netnsGone(allocation.netns)) return;
     const { hostLink } = allocation;
     try {
+      if (ledger.get(key) !== allocation || netnsGone(allocation)) return;
       await driver.attach(attachmentOf(allocation));
       this.#failures.delete(key);
       logger.warn("repaired", { what: `host link ${hostLink} was missing` });

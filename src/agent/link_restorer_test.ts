@@ -20,7 +20,7 @@ async function openLoss(): Promise<Opened> {
   const lines: string[] = [];
   const logger = createLogger((line) => lines.push(line), { level: "info", now: () => 0 });
   const queue = new ContainerQueue();
-  const netnsGone = (path: string): boolean => !kernel.namespaces.has(path);
+  const netnsGone = kernel.netnsGone.bind(kernel);
   const restorer = new LinkRestorer({ ledger, driver: kernel, queue, logger, netnsGone });
   return { fixture, queue, restorer, lines, [Symbol.asyncDispose]: () => fixture[Symbol.asyncDispose]() };
 }
@@ -50,6 +50,15 @@ Deno.test("LinkRestorer leaves sandboxes alone that have ended, and containers t
   assertEquals(restored(loss), []);
   operation.resolve();
   await busy;
+});
+
+Deno.test("LinkRestorer leaves another namespace alone that has come to be at a pod's path", async () => {
+  await using loss = await openLoss();
+  const { kernel } = loss.fixture;
+  kernel.namespaces.delete("/run/netns/c1");
+  kernel.namespaces.add("/run/netns/c1");
+  await loss.restorer.restore();
+  assertEquals(restored(loss), ["c2"]);
 });
 
 Deno.test("LinkRestorer gives no link to a pod that was deleted while it looked", async () => {

@@ -102,13 +102,15 @@ async function attempt(
 }
 
 function allocationOf(found: FoundAttachment, createdAt: number): Allocation | undefined {
-  const { hostLink, containerId, ifname, mtu, addresses } = found;
+  const { hostLink, containerId, ifname, netnsId, network, mtu, addresses } = found;
   if (containerId === undefined || ifname === undefined) return undefined;
   const podMac = podMacOf(containerId);
   const ipv6 = addresses.find(({ family }) => family === 6)?.text;
   const ipv4 = addresses.find(({ family }) => family === 4)?.text;
   return {
     ...{ containerId, ifname, netns: found.netns ?? "", hostLink, podMac, mtu, state: "committed", createdAt },
+    ...(netnsId === undefined ? {} : { netnsId }),
+    ...(network === undefined ? {} : { network }),
     ...(ipv6 === undefined ? {} : { ipv6 }),
     ...(ipv4 === undefined ? {} : { ipv4 }),
   };

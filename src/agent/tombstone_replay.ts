@@ -9,7 +9,7 @@ import type { DelOperation } from "./del.ts";
 
 export interface TombstoneReplayDependencies {
   readonly tombstones: { list(): LeftTombstone[]; remove(tombstone: LeftTombstone): void };
-  readonly ledger: Pick<AllocationLedger, "get" | "ageOf" | "flush">;
+  readonly ledger: Pick<AllocationLedger, "get" | "sinceStart" | "flush">;
   readonly del: Pick<DelOperation, "run">;
   readonly queue: ContainerQueue;
   readonly clock: Clock;
@@ -66,6 +66,6 @@ export class TombstoneReplay {
   #outlived(tombstone: LeftTombstone): boolean {
     const { ledger, clock } = this.deps;
     const allocation = ledger.get(allocationKey(tombstone));
-    return allocation !== undefined && ledger.ageOf(allocation) < credibleAge(tombstone.at, clock.wall());
+    return allocation !== undefined && ledger.sinceStart(allocation) < credibleAge(tombstone.at, clock.wall());
   }
 }

@@ -8,8 +8,10 @@ export interface Allocation {
   readonly network?: string;
   /** The interface's name inside the pod, `eth0`. */
   readonly ifname: string;
-  /** The pod's network namespace, an absolute path. */
+  /** The pod's network namespace, an absolute path; empty where nobody remembers it. */
   readonly netns: string;
+  /** Which namespace that was, for another may come to be at the same path; absent where that could not be told. */
+  readonly netnsId?: string;
   /** The host end of the veth, `flock` and eight hexadecimal digits. */
   readonly hostLink: string;
   /** MAC address of the pod's end. */
@@ -23,7 +25,7 @@ export interface Allocation {
   readonly ipv4?: string;
   /** `pending` before the kernel is touched, `committed` once the ADD may be answered. */
   readonly state: "pending" | "committed";
-  /** When its ADD's plugin started; wall clock, milliseconds since the epoch. */
+  /** When it was recorded; wall clock, milliseconds since the epoch. */
   readonly createdAt: number;
 }
 

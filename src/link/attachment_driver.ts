@@ -7,6 +7,10 @@ export interface Attachment {
   readonly ifname: string;
   /** The pod's network namespace, an absolute path. */
   readonly netns: string;
+  /** Which namespace that is; absent: whichever is at the path. */
+  readonly netnsId?: string;
+  /** Name of the pod network, for the link to remember. */
+  readonly network?: string;
   /** Name of the host's end. */
   readonly hostLink: string;
   readonly podMac: string;
@@ -25,7 +29,7 @@ export interface ReportedPodEnd {
 
 /** Why an attachment could not be made; the agent turns each into a CNI error. */
 export type AttachFault =
-  /** The network namespace does not exist or is none. */
+  /** The network namespace does not exist, is none, or is not the one that was meant. */
   | "netnsMissing"
   /** The namespace is the node's own. */
   | "netnsIsHost"
@@ -50,6 +54,8 @@ export interface FoundAttachment {
   readonly containerId?: string;
   readonly ifname?: string;
   readonly netns?: string;
+  readonly netnsId?: string;
+  readonly network?: string;
   readonly mtu: number;
   /** From the host routes of our protocol number over this link. */
   readonly addresses: readonly Address[];

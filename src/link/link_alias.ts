@@ -2,24 +2,41 @@
 export interface LinkOwner {
   readonly containerId: string;
   readonly ifname: string;
-  /** Absent where the three would not fit. */
+  /** This, and what follows, is absent where it would not fit. */
   readonly netns?: string;
+  /** Which namespace was at that path. */
+  readonly netnsId?: string;
+  /** Name of the network that it was added to. */
+  readonly network?: string;
 }
 
 /** The kernel's limit, IFALIASZ less the terminating zero. */
 const MAX_ALIAS_BYTES = 255;
 
-/** @returns `CONTAINER IFNAME NETNS`; none of the words has a space */
-export function renderAlias({ containerId, ifname, netns }: LinkOwner): string {
-  const short = `${containerId} ${ifname}`;
-  const full = netns === undefined ? short : `${short} ${netns}`;
-  return full.length <= MAX_ALIAS_BYTES ? full : short;
+/** Stands for a word that nobody knows, where one follows it. */
+const UNKNOWN = "-";
+
+const ALIAS =
+  /^([a-zA-Z0-9][\w.-]{0,127}) ([a-zA-Z0-9][\w.-]{0,14})(?: (\/\S+|-)(?: ([\w:]+|-)(?: ([a-zA-Z0-9][\w.-]*))?)?)?$/;
+
+/** @returns `CONTAINER IFNAME NETNS NETNSID NETWORK`, less what does not fit; none of the words has a space */
+export function renderAlias({ containerId, ifname, netns, netnsId, network }: LinkOwner): string {
+  const known = [netns, netnsId, network];
+  while (known.length > 0 && known.at(-1) === undefined) known.pop();
+  const words = [containerId, ifname, ...known.map((word) => word === undefined || word === "" ? UNKNOWN : word)];
+  while (words.join(" ").length > MAX_ALIAS_BYTES) words.pop();
+  return words.join(" ");
 }
 
 /** @returns undefined when the alias is not one of ours */
 export function parseAlias(alias: string): LinkOwner | undefined {
-  const match = /^([a-zA-Z0-9][\w.-]{0,127}) ([a-zA-Z0-9][\w.-]{0,14})(?: (\/\S+))?$/.exec(alias);
-  const [, containerId, ifname, netns] = match ?? [];
+  const [, containerId, ifname, ...known] = ALIAS.exec(alias) ?? [];
   if (containerId === undefined || ifname === undefined) return undefined;
-  return netns === undefined ? { containerId, ifname } : { containerId, ifname, netns };
+  const [netns, netnsId, network] = known.map((word) => word === UNKNOWN ? undefined : word);
+  return {
+    ...{ containerId, ifname },
+    ...(netns === undefined ? {} : { netns }),
+    ...(netnsId === undefined ? {} : { netnsId }),
+    ...(network === undefined ? {} : { network }),
+  };
 }

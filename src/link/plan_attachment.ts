@@ -24,6 +24,11 @@ export function checkWords(attachment: Attachment): void {
       throw new Error(`Cannot attach ${attachment.hostLink}: ${field} ${JSON.stringify(value)} is not a plain word`);
     }
   }
+  for (const word of [attachment.netnsId, attachment.network]) {
+    if (word !== undefined && !/^[\w.:-]+$/.test(word)) {
+      throw new Error(`Cannot attach ${attachment.hostLink}: ${word}`);
+    }
+  }
   for (const { text, family } of attachment.addresses) {
     if (parseAddress(text)?.family !== family) throw new Error(`Cannot attach ${attachment.hostLink}: address ${text}`);
   }

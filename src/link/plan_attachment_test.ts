@@ -113,8 +113,16 @@ Deno.test("checkWords() refuses an address that is not canonical, and an MTU tha
 
 Deno.test("the alias of a link says whose it is, also where the namespace does not fit", () => {
   assertEquals(parseAlias(renderAlias(DUAL)), { containerId: "0123abcd", ifname: "eth0", netns: "/run/netns/cni-1" });
+  const whole = { containerId: "c1", ifname: "eth0", netns: "/run/netns/c1", netnsId: "4:7:99", network: "flock" };
+  assertEquals(renderAlias(whole), "c1 eth0 /run/netns/c1 4:7:99 flock");
+  const { netnsId: _id, ...unidentified } = whole;
+  const { network: _network, ...withoutNetwork } = whole;
+  for (const owner of [whole, unidentified]) assertEquals(parseAlias(renderAlias(owner)), owner);
   const long = { ...DUAL, containerId: "c".repeat(128), netns: `/run/netns/${"n".repeat(200)}` };
   assertEquals(renderAlias(long).length <= 255, true);
   assertEquals(parseAlias(renderAlias(long)), { containerId: long.containerId, ifname: "eth0" });
-  for (const foreign of ["", "cali1234", "a b c d", "one two relative"]) assertEquals(parseAlias(foreign), undefined);
+  assertEquals(parseAlias(renderAlias({ ...whole, network: "n".repeat(250) })), withoutNetwork);
+  for (const foreign of ["", "cali1234", "a b c d", "one two relative", "c1 eth0 /n 4:7 flock more"]) {
+    assertEquals(parseAlias(foreign), undefined);
+  }
 });

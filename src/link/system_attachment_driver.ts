@@ -149,12 +149,17 @@ class SystemAttachmentDriver implements AttachmentDriver {
    * One process opens the path, once, for all of the pod's end. What is there before and after is compared, because a path is but a
    * name: by it the runtime may find another namespace than the one that was set up.
    *
-   * @throws AttachFailed when the path is a link
+   * @throws AttachFailed when the path is a link, or leads to another namespace than the one that is meant
    */
-  #identifyNetns({ hostLink, netns }: Attachment): string | undefined {
+  #identifyNetns({ hostLink, netns, netnsId }: Attachment): string | undefined {
     const found = this.#options.netnsAt(netns);
-    if (found?.isLink !== true) return found?.id;
-    throw new AttachFailed("netnsMissing", `Cannot attach ${hostLink}: "${netns}" is a link, no network namespace`);
+    const state = found?.isLink === true
+      ? "a link, no network namespace"
+      : found !== undefined && netnsId !== undefined && found.id !== netnsId
+      ? "another network namespace by now"
+      : undefined;
+    if (state === undefined) return found?.id;
+    throw new AttachFailed("netnsMissing", `Cannot attach ${hostLink}: "${netns}" is ${state}`);
   }
 
   /** Once; after a failure the next call tries again. @throws AttachFailed */

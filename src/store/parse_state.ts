@@ -15,7 +15,7 @@ import {
 /** @param index its place in the list, for the message. @throws StateDamaged */
 export function parseAllocation(raw: unknown, index: number): Allocation {
   const where = `allocations[${index}]`;
-  const { pod, network, ipv6, ipv4, ...record } = expectRecord(raw, where);
+  const { pod, network, netnsId, ipv6, ipv4, ...record } = expectRecord(raw, where);
   const text = (field: string): string => expectText(record[field], `${where}.${field}`);
   return {
     ...record,
@@ -26,6 +26,7 @@ export function parseAllocation(raw: unknown, index: number): Allocation {
     podMac: text("podMac"),
     mtu: expectWhole(record["mtu"], `${where}.mtu`),
     ...(network !== undefined && { network: expectText(network, `${where}.network`) }),
+    ...(netnsId !== undefined && { netnsId: expectText(netnsId, `${where}.netnsId`) }),
     ...(pod !== undefined && { pod: parsePodIdentity(pod, `${where}.pod`) }),
     ...(ipv6 !== undefined && { ipv6: expectAddress(ipv6, { where: `${where}.ipv6`, family: 6 }) }),
     ...(ipv4 !== undefined && { ipv4: expectAddress(ipv4, { where: `${where}.ipv4`, family: 4 }) }),

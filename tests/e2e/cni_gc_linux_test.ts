@@ -1,5 +1,6 @@
 /** The GC verb as a runtime calls it: a list is believed, its absence is not. */
 import { assertEquals, assertMatch } from "@std/assert";
+import { STATE_FILE } from "../../src/paths/paths.ts";
 import type { LabNode } from "../lab/node.ts";
 import { until } from "../lab/until.ts";
 import { age } from "./_age.ts";
@@ -22,13 +23,23 @@ Deno.test("GC believes a list, and only with a second source that there is none 
   const node = lab.node("node-a");
   const [kept, stale, dead, stuck] = await Promise.all([1, 2, 3, 4].map(() => addSandbox(node)));
   if (kept === undefined || stale === undefined || dead === undefined || stuck === undefined) return;
+  const [hidden, reborn] = [await addHidden(node), await addSandbox(node)];
   await age(node);
   await node.output(["ip", "netns", "delete", dead.id]);
+  await node.output(["sh", "-ec", `umount ${hidden.netns}; rm ${hidden.netns}; ip netns delete ${hidden.id}`]);
+  await node.output(["sh", "-ec", `ip netns delete ${reborn.id}; ip netns add ${reborn.id}`]);
   await t.step("refuses a call without a list, and does nothing", async () => {
     const { code, msg } = await callPlugin(node, "GC");
     assertEquals(code, 7);
     assertMatch(msg, /cni\.dev\/valid-attachments/);
-    assertEquals((await idsOf(node)).length, 4);
+    assertEquals((await idsOf(node)).length, 6);
+  });
+  await t.step("a namespace at the path of one that ended gets nothing of what that had", async () => {
+    await node.output(["ip", "link", "delete", kept.hostLink]);
+    await until("a pod's link is made anew", async () => (await kernelOf(node)).links.includes(kept.hostLink));
+    assertEquals(await node.output(["ip", "-n", reborn.id, "-br", "link", "show", "type", "veth"]), "");
+    const next = { CNI_CONTAINERID: "next", CNI_NETNS: `/run/netns/${reborn.id}`, CNI_IFNAME: "eth0" };
+    for (const verb of ["ADD", "DEL"]) assertEquals((await callPlugin(node, verb, { env: next })).msg, "");
   });
   await t.step("frees for null and for an empty list only what has neither netns nor veth", async () => {
     for (const list of [null, []]) await expectQuiet(await gc(node, list));
@@ -51,7 +62,7 @@ Deno.test("GC believes a list, and only with a second source that there is none 
     assertEquals(await idsOf(node), [kept, stuck].map(({ id }) => id).sort());
     for (const family of [4, 6] as const) await expectPing(lab.client, kept.address(family));
   });
-  await t.step("keeps an ADD that is under way (T-CNI-23)", async () => {
+  await t.step("keeps an ADD that is under way", async () => {
     const held = await createSandbox(node);
     const resume = await holdUpKernel(node);
     const adding = held.call("ADD");
@@ -62,19 +73,35 @@ Deno.test("GC believes a list, and only with a second source that there is none 
     for (const family of [4, 6] as const) await expectPing(lab.client, held.address(family));
     await held.remove();
   });
-  await t.step("goes on over what it cannot free, and names that at the end", async () => {
-    const loose = await addSandbox(node);
-    await age(node, () => replaceIp(node));
-    await node.output(["ip", "link", "delete", loose.hostLink]);
-    const { code, msg } = await gc(node, [named(kept)]);
-    assertEquals(code, 111);
-    assertMatch(msg, new RegExp(`${stuck.id}: .*the kernel keeps it`));
-    assertEquals(await idsOf(node), [kept, stuck].map(({ id }) => id).sort());
-    await age(node, () => node.output(["umount", IP]));
-    await expectQuiet(await gc(node, [named(kept)]));
-    assertEquals([await idsOf(node), (await kernelOf(node)).links], [[kept.id], [kept.hostLink]]);
-  });
+  await t.step(
+    "goes on over what it cannot free, and names that at the end; all was rebuilt from the kernel",
+    async () => {
+      const loose = await addSandbox(node);
+      await age(node, () => node.output(["sh", "-ec", `rm ${STATE_FILE}*`]));
+      await age(node, () => replaceIp(node));
+      await expectQuiet(await gc(node, [named(kept)], { name: "another" }));
+      assertEquals(await idsOf(node), [kept, stuck, loose].map(({ id }) => id).sort());
+      await node.output(["ip", "link", "delete", loose.hostLink]);
+      const { code, msg } = await gc(node, [named(kept)]);
+      assertEquals(code, 111);
+      assertMatch(msg, new RegExp(`${stuck.id}: .*the kernel keeps it`));
+      assertEquals(await idsOf(node), [kept, stuck].map(({ id }) => id).sort());
+      await age(node, () => node.output(["umount", IP]));
+      await expectQuiet(await gc(node, [named(kept)]));
+      assertEquals([await idsOf(node), (await kernelOf(node)).links], [[kept.id], [kept.hostLink]]);
+    },
+  );
 });
+
+/** A container whose network namespace lies in containerd's state directory. */
+async function addHidden(node: LabNode): Promise<{ readonly id: string; readonly netns: string }> {
+  const { id, call } = await createSandbox(node);
+  const netns = `/run/containerd/netns/${id}`;
+  const script = `mkdir -p /run/containerd/netns; touch ${netns}; mount --bind /run/netns/${id} ${netns}`;
+  await node.output(["sh", "-ec", script]);
+  assertEquals((await call("ADD", { env: { CNI_NETNS: netns } })).msg, "");
+  return { id, netns };
+}
 
 const named = ({ id }: Sandbox): unknown => ({ containerID: id, ifname: "eth0" });
 
@@ -98,7 +125,7 @@ async function statesOf(node: LabNode): Promise<string[]> {
 async function holdUpKernel(node: LabNode): Promise<() => Promise<unknown>> {
   const pids = (await node.output(["pgrep", "-x", "ip"])).trim().split("\n");
   await node.output(["kill", "-STOP", ...pids]);
-  return () => node.output(["kill", "-CONT", ...pids]);
+  return () => node.output(["sh", "-c", `kill -CONT ${pids.join(" ")} || true`]); // one that had just ended is no more
 }
 
 async function replaceIp(node: LabNode): Promise<void> {

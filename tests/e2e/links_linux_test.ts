@@ -5,6 +5,7 @@ import type { LabNode } from "../lab/node.ts";
 import { capture } from "../lab/probes.ts";
 import { CLIENT } from "../lab/topology.ts";
 import { until } from "../lab/until.ts";
+import { age } from "./_age.ts";
 import { allocationsOf, expectPing, kernelOf, startCluster } from "./_cluster.ts";
 import { addSandbox, type CallOptions, callPlugin, createSandbox, type Sandbox } from "./_sandbox.ts";
 
@@ -168,29 +169,43 @@ async function expectNodeAndNeighbour(node: LabNode, pod: Sandbox, other: Sandbo
   }
 }
 
-/** More than fifty links are made and deleted each second meanwhile. */
+/**
+ * More than fifty links are made and deleted each second meanwhile. Two pods are old enough for the collector, and of one of them nothing
+ * but its link says that it lives: its namespace has lost its name.
+ */
 async function expectCalm(lab: Lab, node: LabNode): Promise<void> {
-  const stays = await createSandbox(node);
+  const [stays, nameless] = [await createSandbox(node), await addSandbox(node)];
   const { document: prevResult } = await stays.call("ADD");
+  const held = nameless.exec(["sleep", "60"], { timeoutMs: 60_000 });
+  const holder = await until("the namespace is held", () => node.output(["ip", "netns", "pids", nameless.id]));
+  await age(node, () => node.output(["ip", "netns", "delete", nameless.id]));
+  await (await addSandbox(node)).remove(); // the agent's first looks are over
   const before = (await node.readLog("agent")).length;
   const churn = node.output(["sh", "-c", churnScript()], { timeoutMs: 30_000 });
-  const valid = [{ containerID: stays.id, ifname: "eth0" }];
+  const valid = [stays, nameless].map(({ id }) => ({ containerID: id, ifname: "eth0" }));
   const end = performance.now() + CHURN_MS;
   while (performance.now() < end) {
     const goes = addSandbox(node);
     const check = await stays.call("CHECK", { config: { prevResult } });
     assertEquals([check.exit, check.msg], [0, ""]);
     await (await goes).remove();
-    const collected = await callPlugin(node, "GC", { config: { "cni.dev/valid-attachments": valid } });
-    assertEquals([collected.exit, collected.msg], [0, ""]);
+    for (const list of [valid, []]) {
+      const collected = await callPlugin(node, "GC", { config: { "cni.dev/valid-attachments": list } });
+      assertEquals([collected.exit, collected.msg], [0, ""]);
+    }
   }
   const made = Number(await churn);
   assert(made >= 50 * CHURN_MS / 1000, `only ${made} links were made`);
-  for (const family of [4, 6] as const) await expectPing(lab.client, stays.address(family));
-  assertEquals((await kernelOf(node)).links, [stays.hostLink]);
+  for (const pod of [stays, nameless]) {
+    for (const family of [4, 6] as const) await expectPing(lab.client, pod.address(family));
+  }
+  assertEquals((await kernelOf(node)).links, [stays, nameless].map(({ hostLink }) => hostLink).sort());
   const log = (await node.readLog("agent")).slice(before);
   for (const word of ["repaired", "collecting", "error"]) assert(!log.includes(`"${word}`), log);
   await stays.remove();
+  assertEquals((await nameless.call("DEL")).msg, "");
+  await node.output(["kill", holder.trim()]);
+  await held;
 }
 
 /** @returns a script that prints how many links it made; their group lets ten go at the cost of one */

@@ -79,6 +79,17 @@ export const DRIVER_CONTRACT: readonly Promised[] = [
     },
   },
   {
+    title: "attach() refuses another namespace than the one that is meant, and leaves it as it is",
+    verify: async (bench) => {
+      const { driver } = bench;
+      const other = await added(bench, "other", "203.0.113.9");
+      assertEquals(await faultOf(driver.attach({ ...other, netnsId: "0:0:0" })), "netnsMissing");
+      assertEquals(await driver.list(), []);
+      await driver.attach(other);
+      await driver.detach([other.hostLink]);
+    },
+  },
+  {
     title: "attach() refuses an interface name that the pod has, and a host link that is another container's",
     verify: async (bench) => {
       const { driver } = bench;

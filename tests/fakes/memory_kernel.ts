@@ -9,13 +9,30 @@ import type { GuardState, PacketGuard, SourceGrant } from "../../src/nft/packet_
 
 const name = ({ link, address }: SourceGrant): string => `${link} ${address.text}`;
 
+/** Paths of network namespaces; each one that comes is another one, also at the path of one that went. */
+class MemoryNamespaces extends Set<string> {
+  readonly #ids = new Map<string, string>();
+  #made = 0;
+
+  override add(path: string): this {
+    if (!this.has(path)) this.#ids.set(path, String(++this.#made));
+    return super.add(path);
+  }
+
+  /** What is there, if anything is. */
+  at(path: string): { readonly id: string } | undefined {
+    const id = this.#ids.get(path);
+    return id === undefined || !this.has(path) ? undefined : { id };
+  }
+}
+
 /** An AttachmentDriver without a kernel. `hold` makes the next attach wait; `failWith` makes it fail. */
 export class MemoryKernel implements AttachmentDriver {
   readonly links = new Map<string, Attachment>();
   /** Links of flock's name without an alias, as an attach that was cut off leaves them: host link -> its pod's namespace. */
   readonly bare = new Map<string, string>();
   /** Existing network namespaces; attach refuses others. */
-  readonly namespaces = new Set<string>();
+  readonly namespaces = new MemoryNamespaces();
   // address -> the host link that its route goes over; the last attach wins
   readonly #routes = new Map<string, string>();
   hold: Promise<void> | undefined;
@@ -113,8 +130,14 @@ export class MemoryKernel implements AttachmentDriver {
     return [...missing.map(({ text }) => `host route ${text} is missing`), ...damage];
   }
 
-  #expectFree({ hostLink, netns, ifname, containerId }: Attachment): void {
-    if (!this.namespaces.has(netns)) {
+  /** As the real `netnsGone`. */
+  netnsGone({ netns, netnsId }: Pick<Attachment, "netns" | "netnsId">): boolean {
+    const found = this.namespaces.at(netns);
+    return found === undefined || (netnsId !== undefined && found.id !== netnsId);
+  }
+
+  #expectFree({ hostLink, netns, netnsId, ifname, containerId }: Attachment): void {
+    if (this.netnsGone({ netns, ...(netnsId === undefined ? {} : { netnsId }) })) {
       throw new AttachFailed("netnsMissing", `Cannot attach ${hostLink}: netns is missing`);
     }
     const others = [...this.links.values()].filter((link) => link.containerId !== containerId);

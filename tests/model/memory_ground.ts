@@ -62,8 +62,12 @@ export class MemoryGround implements VisibleGround {
     return Promise.resolve();
   }
 
-  netnsGone(path: string): boolean {
-    return path !== "" && !this.kernel.namespaces.has(path);
+  netnsAt(path: string): { readonly id: string } | undefined {
+    return this.kernel.namespaces.at(path);
+  }
+
+  netnsGone(of: Parameters<MemoryKernel["netnsGone"]>[0]): boolean {
+    return this.kernel.netnsGone(of);
   }
 
   async look(): Promise<Pick<Look, "links" | "grants">> {

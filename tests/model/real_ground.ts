@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert";
 import { type Argv, expectSuccess } from "../../src/exec/command_runner.ts";
 import { createSystemRunner } from "../../src/exec/system_runner.ts";
 import { netnsAt } from "../../src/host/netns_at.ts";
+import { netnsGone } from "../../src/host/netns_gone.ts";
 import { AttachFailed, type AttachmentDriver } from "../../src/link/attachment_driver.ts";
 import { createAttachmentDriver } from "../../src/link/system_attachment_driver.ts";
 import { createPacketGuard } from "../../src/nft/system_packet_guard.ts";
@@ -22,6 +23,8 @@ const OPTIONS = {
 
 /** The machine's own kernel, in a namespace of its own. The drivers are the agent's; a crash throws them away. */
 export class RealGround implements VisibleGround {
+  readonly netnsAt = netnsAt;
+  readonly netnsGone = netnsGone;
   /** A driver that only looks. */
   readonly #eye: AttachmentDriver = createAttachmentDriver(OPTIONS);
   readonly #namespaces = new Set<string>();
@@ -80,10 +83,6 @@ export class RealGround implements VisibleGround {
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
     throw new Error(`Cannot remove ${path}: its link stays`);
-  }
-
-  netnsGone(path: string): boolean {
-    return path !== "" && !this.#namespaces.has(path);
   }
 
   async reboot(): Promise<void> {

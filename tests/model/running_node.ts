@@ -60,7 +60,8 @@ export async function startNode(): Promise<RunningNode> {
     memory: { load: () => undefined, save: () => Promise.resolve() },
     marker: { isSet: () => true, set: () => {} },
     tombstones: { list: () => [], remove: () => {} },
-    netnsGone: (path) => !kernel.namespaces.has(path),
+    netnsAt: (path) => kernel.namespaces.at(path),
+    netnsGone: (of) => kernel.netnsGone(of),
     addressesChanged: () => agent?.addressesChanged(),
     drifted: () => agent?.drifted(),
   });

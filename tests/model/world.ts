@@ -1,4 +1,4 @@
-import { assembleNode, type NodeParts } from "../../src/agent/assemble_node.ts";
+import { assembleNode, type NodeDependencies, type NodeParts } from "../../src/agent/assemble_node.ts";
 import { ReconcileLoop } from "../../src/agent/reconcile_loop.ts";
 import type { NodeConfigReading } from "../../src/agent/resolve_node_config.ts";
 import type { BirdOutcome } from "../../src/bird/bird_driver.ts";
@@ -29,7 +29,8 @@ export interface Ground {
   addNamespace(path: string): Promise<void>;
   /** The namespace goes, and every link into it. */
   removeNamespace(path: string): Promise<void>;
-  netnsGone(path: string): boolean;
+  readonly netnsAt: NodeDependencies["netnsAt"];
+  readonly netnsGone: NodeDependencies["netnsGone"];
   /** All is gone, as after a reboot. */
   reboot(): Promise<void>;
 }
@@ -167,7 +168,8 @@ export class World {
           list: () => [...this.tombstones.values()].sort((a, b) => a.at - b.at),
           remove: ({ containerId }) => void this.tombstones.delete(containerId),
         },
-        netnsGone: (path) => ground.netnsGone(path),
+        netnsAt: (path) => ground.netnsAt(path),
+        netnsGone: (of) => ground.netnsGone(of),
         addressesChanged: () => life.loops?.node.ring("addresses"),
         drifted: () => life.loops?.node.ring("drift"),
       }),
