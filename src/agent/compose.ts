@@ -98,7 +98,7 @@ export async function composeAgent(
   const { ledger, reconciler } = node;
   const read = sysctls.read.bind(sysctls);
   const settings = new SettingWatch({ ledger, node: reconciler, read, clock });
-  const drift = { ip: IP, nft: NFT, source: runner, network: () => reconciler.network };
+  const drift = { ip: IP, nft: NFT, source: runner, node: reconciler };
   const listener = await listen(AGENT_SOCKET);
   // The notes of those who came before the socket: whatever is added from now on is younger, whichever way the wall clock was set.
   await node.tombstones.replay();

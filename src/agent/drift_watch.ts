@@ -2,7 +2,7 @@ import type { Clock } from "../clock/clock.ts";
 import type { LineSource } from "../exec/command_runner.ts";
 import { keepFollowing } from "../exec/keep_following.ts";
 import { IP_MONITOR, isLoss, parseIpEvent } from "../exec/parse_ip_event.ts";
-import type { HostNetwork } from "../host/host_driver.ts";
+import type { HostNetwork, HostState } from "../host/host_driver.ts";
 import { isNews } from "../host/is_news.ts";
 import type { Logger } from "../log/logger.ts";
 import type { SignedPacketGuard } from "../nft/system_packet_guard.ts";
@@ -41,8 +41,8 @@ export interface DriftWatchDependencies {
   readonly mark: TransactionMark;
   readonly settings: SettingWatch;
   readonly ledger: Pick<AllocationLedger, "all">;
-  /** As last read; undefined until then, and nothing of it matters before. */
-  network(): HostNetwork | undefined;
+  /** The node's network as last read, and what the node should be; undefined until then, and nothing of it matters before. */
+  readonly node: { readonly network: HostNetwork | undefined; readonly hostState: HostState | undefined };
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -79,8 +79,9 @@ async function watchIp(deps: DriftWatchDependencies, { signal, ring }: DriftList
       const event = parseIpEvent(line);
       if (event === undefined) return;
       paths.hear(event);
-      const known = deps.network();
-      if (known !== undefined && isNews(event, known)) network.ring();
+      const { network: known, hostState } = deps.node;
+      const blackholes = hostState?.blackholes ?? [];
+      if (known !== undefined && isNews(event, { network: known, blackholes })) network.ring();
     },
   });
 }

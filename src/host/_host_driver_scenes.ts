@@ -162,6 +162,30 @@ Deno.test("apply() puts back what others took away, and says so (T-REL-28)", asy
   assertEquals(await driver.apply(state, network), []);
 });
 
+Deno.test("apply() makes a blackhole before another's route of its prefix and metric, leaves that one, and takes only its own away", async () => {
+  const wanted = prefixes("203.0.113.0/24", "2001:db8:f::/64");
+  const network = await driver.read();
+  await driver.apply({ blackholes: wanted, families: [4, 6] }, network);
+  await sh(
+    `ip route replace unreachable 203.0.113.0/24 metric 20; ip -6 route replace unreachable 2001:db8:f::/64 metric 20
+    ip route add 203.0.113.0/24 dev up0 metric 19`,
+  );
+  const routes = async (): Promise<string[]> => {
+    const lines = await sh("ip route show exact 203.0.113.0/24; ip -6 route show exact 2001:db8:f::/64");
+    return lines.trim().split("\n").filter((line) => !line.includes("metric 77")).map((line) => line.trim());
+  };
+  const theirs = (await routes()).toSorted();
+  assertEquals(theirs.filter((line) => line.includes("proto 70")), []);
+  assertEquals(await driver.apply({ blackholes: wanted, families: [4, 6] }, network), [
+    "route add blackhole 203.0.113.0/24 proto 70 metric 18",
+    "route add blackhole 2001:db8:f::/64 proto 70 metric 19",
+  ]);
+  assertStringIncludes((await routes())[0] ?? "", "blackhole 203.0.113.0/24 proto 70 metric 18");
+  assertEquals(await driver.apply({ blackholes: wanted, families: [4, 6] }, network), []);
+  await driver.apply({ blackholes: [], families: [4, 6] }, network);
+  assertEquals((await routes()).toSorted(), theirs);
+});
+
 Deno.test("169.254.1.1 on lo never becomes a source address, because of its scope", async () => {
   await sh(`ip address flush dev lo scope global; ip address replace 192.0.2.5/27 dev up0
     ip link add flock00000077 type veth peer name pod77; ip link set flock00000077 up; ip link set pod77 up

@@ -42,6 +42,7 @@ export interface HostDriver {
   /**
    * Makes the state so: forwarding on (after `accept_ra=2` on links with a default route from RA), multipath hashing over
    * layer 4, 169.254.1.1/32 on `lo` with scope host, blackhole routes of our protocol exactly as listed. Writes only what differs.
+   * Another's route in the place of a blackhole stays; ours goes before it.
    *
    * @returns a phrase for each thing changed
    */

@@ -2,24 +2,29 @@
 import type { AddressEvent, IpEvent, LinkEvent, RouteEvent } from "../exec/parse_ip_event.ts";
 import { HOST_LINK } from "../hash/container_hash.ts";
 import { parseAddress } from "../ip/address.ts";
-import { ROUTE_PROTOCOL } from "../route_protocol/route_protocol.ts";
+import { POD_ROUTE_METRIC, ROUTE_PROTOCOL } from "../route_protocol/route_protocol.ts";
 import { NEXT_HOP } from "../next_hop/next_hop.ts";
-import type { HostNetwork } from "./host_driver.ts";
-import { FLEETING } from "./read_network.ts";
+import type { HostNetwork, HostState } from "./host_driver.ts";
+import { canonicalDestination, FLEETING } from "./read_network.ts";
 
-/**
- * What repeats the known is none: a router advertisement mentions each of its addresses again, every few seconds.
- *
- * @param network as it was last read
- */
-export function isNews(event: IpEvent, network: HostNetwork): boolean {
+/** What is known of the node. */
+export interface KnownNode {
+  /** As it was last read. */
+  readonly network: HostNetwork;
+  /** As they should be. */
+  readonly blackholes: HostState["blackholes"];
+}
+
+/** What repeats the known is none: a router advertisement mentions each of its addresses again, every few seconds. */
+export function isNews(event: IpEvent, known: KnownNode): boolean {
+  const { network } = known;
   switch (event.kind) {
     case "link":
       return !HOST_LINK.test(event.link) && isNewsOfLink(event, network);
     case "address":
       return !HOST_LINK.test(event.link) && isNewsOfAddress(event, network);
     case "route":
-      return isNewsOfRoute(event, network);
+      return isNewsOfRoute(event, known);
     case "neighbor":
       return false;
   }
@@ -41,13 +46,21 @@ function isNewsOfAddress({ link, address, length, gone, words }: AddressEvent, {
 }
 
 /** Of flock's own blackholes only the loss: they are added by nobody else. */
-function isNewsOfRoute(event: RouteEvent, { defaultRoutes }: HostNetwork): boolean {
+function isNewsOfRoute(event: RouteEvent, { network: { defaultRoutes }, blackholes }: KnownNode): boolean {
   const { type, destination, link, protocol, table, gone, family } = event;
   if (table !== undefined) return false;
-  if (type === "blackhole") return gone && protocol === String(ROUTE_PROTOCOL);
+  if (type === "blackhole" && protocol === String(ROUTE_PROTOCOL)) return gone;
+  if (!gone && mayDisplace(event, blackholes)) return true;
   if (type !== "unicast" || destination !== "default") return false;
   const known = defaultRoutes.some((route) =>
     route.link === link && route.family === family && route.fromRouterAdvertisement === (protocol === "ra")
   );
   return gone === known || link === undefined;
+}
+
+/** `ip route replace` puts a route of the same prefix and metric in the place of ours, and the kernel says nothing of ours. */
+function mayDisplace({ destination, metric }: RouteEvent, blackholes: HostState["blackholes"]): boolean {
+  if (metric === undefined || Number(metric) > POD_ROUTE_METRIC) return false;
+  const prefix = canonicalDestination(destination);
+  return blackholes.some(({ text }) => text === prefix);
 }

@@ -1,6 +1,6 @@
 /** The node's own network from what `ip -j` prints; unknown fields are ignored. Pure. */
 import { HOST_LINK } from "../hash/container_hash.ts";
-import { parseAddress } from "../ip/address.ts";
+import { parseAddress, parsePrefix } from "../ip/address.ts";
 import type { DefaultRoute, HostAddress, HostNetwork } from "./host_driver.ts";
 
 type Raw = Readonly<Record<string, unknown>>;
@@ -56,4 +56,11 @@ function parseRoutes(route: Raw, family: 4 | 6): DefaultRoute[] {
   const hops = Array.isArray(route["nexthops"]) ? listOf(route["nexthops"]) : [route];
   const fromRouterAdvertisement = route["protocol"] === "ra";
   return hops.flatMap(({ dev }) => typeof dev === "string" ? [{ family, link: dev, fromRouterAdvertisement }] : []);
+}
+
+/** @returns a route's destination as Prefix.text has it: ip prints a prefix of one address without its length */
+export function canonicalDestination(destination: string): string {
+  const length = destination.includes(":") ? 128 : 32;
+  const text = destination.includes("/") ? destination : `${destination}/${length}`;
+  return parsePrefix(text)?.text ?? destination;
 }

@@ -4,12 +4,12 @@
  */
 import { type Argv, type CommandRunner, expectSuccess } from "../exec/command_runner.ts";
 import { type IpObject, readIpJson } from "../exec/read_ip_json.ts";
-import { parsePrefix } from "../ip/address.ts";
+import type { Prefix } from "../ip/address.ts";
 import { POD_ROUTE_METRIC, ROUTE_PROTOCOL } from "../route_protocol/route_protocol.ts";
 import { NEXT_HOP } from "../next_hop/next_hop.ts";
 import type { HostDriver, HostNetwork, HostState } from "./host_driver.ts";
 import { planSettings, type Setting } from "./plan_settings.ts";
-import { listOf, parseNetwork } from "./read_network.ts";
+import { canonicalDestination, listOf, parseNetwork } from "./read_network.ts";
 
 export interface HostDriverOptions {
   readonly runner: Pick<CommandRunner, "run">;
@@ -65,16 +65,27 @@ class SystemHostDriver implements HostDriver {
   async #planBlackholes({ blackholes }: HostState): Promise<string[]> {
     const words = ["route", "show", "type", "blackhole", "proto", String(ROUTE_PROTOCOL)];
     const lists = await Promise.all([this.#json("-4", ...words), this.#json("-6", ...words)]);
-    const present = new Set(lists.flat().map(({ dst }) => canonical(String(dst))));
+    const present = new Set(lists.flat().map(({ dst }) => canonicalDestination(String(dst))));
     const wanted = new Set(blackholes.map(({ text }) => text));
-    const add = (prefix: string): string =>
-      `route add blackhole ${prefix} proto ${ROUTE_PROTOCOL} metric ${POD_ROUTE_METRIC}`;
-    // Without the metric, so that one which an older flock made with another does not fail every pass.
+    const missing = blackholes.filter(({ text }) => !present.has(text));
+    // Without the metric, so that one made beside another's route, or by an older flock, does not fail every pass.
     const remove = (prefix: string): string => `route del blackhole ${prefix} proto ${ROUTE_PROTOCOL}`;
     return [
-      ...[...wanted].filter((prefix) => !present.has(prefix)).map(add),
+      ...await Promise.all(missing.map((prefix) => this.#planBlackhole(prefix))),
       ...[...present].filter((prefix) => !wanted.has(prefix)).map(remove),
     ];
+  }
+
+  /**
+   * A route of the same prefix and metric that is not ours is somebody else's, and stays: ours gets the next lower metric that is
+   * free, so that it goes before theirs, as it did before they put it in the place of ours.
+   */
+  async #planBlackhole({ text, family }: Prefix): Promise<string> {
+    const others = await this.#json(`-${family}`, "route", "show", "exact", text);
+    const taken = new Set(others.map((route) => Number(route["metric"] ?? 0)));
+    let metric = POD_ROUTE_METRIC;
+    while (taken.has(metric)) metric--;
+    return `route add blackhole ${text} proto ${ROUTE_PROTOCOL} metric ${metric}`;
   }
 
   async #json(...words: string[]): Promise<readonly IpObject[]> {
@@ -85,11 +96,4 @@ class SystemHostDriver implements HostDriver {
     const argv: Argv = [this.options.ip, "-force", "-batch", "-"];
     expectSuccess(argv, await this.options.runner.run(argv, { stdin: `${lines.join("\n")}\n` }));
   }
-}
-
-/** ip prints a prefix of one address without its length. */
-function canonical(destination: string): string {
-  const length = destination.includes(":") ? 128 : 32;
-  const text = destination.includes("/") ? destination : `${destination}/${length}`;
-  return parsePrefix(text)?.text ?? destination;
 }

@@ -149,6 +149,28 @@ Deno.test("what others change of flock's is back within two seconds, and nothing
       await until("all is back", async () => await intact(node) === whole);
     },
   );
+  await t.step(
+    "another's route in a blackhole's place stays, ours is back before it, and all else is mended",
+    async () => {
+      const places = [[4, node.spec.cidr4], [6, node.spec.cidr6]] as const;
+      for (const [family, cidr] of places) {
+        const after = (await node.readLog("agent")).length;
+        await node.output(["sh", "-c", `ip -${family} route replace unreachable ${cidr} metric 20`]);
+        await untilLogged(node, [`route add blackhole ${cidr}`, "metric 19"], { after, timeoutMs: REPAIR_MS });
+        await until("ours goes first", () => isBlackholeFirst(node, { family, cidr }), { timeoutMs: REPAIR_MS });
+      }
+      await node.output(["ip", "route", "delete", four]);
+      await until("the pod's route is back", () => isDone(node, `ip route show proto 70 | grep -q '^${four} '`), {
+        timeoutMs: REPAIR_MS,
+      });
+      await (await addSandbox(node)).remove();
+      for (const [family, cidr] of places) {
+        const ours = `ip -${family} route delete blackhole ${cidr} proto 70`;
+        await node.output(["sh", "-ec", `ip -${family} route delete unreachable ${cidr} metric 20; ${ours}`]);
+      }
+      await until("all is as before", async () => await intact(node) === whole, { timeoutMs: REPAIR_MS });
+    },
+  );
   await t.step("what happens while a monitor is dead, or cannot keep up", async () => {
     await repair([`pkill -KILL -f '${IP_MONITOR}'; ip route delete ${four}`, `host route ${four}`]);
     await repair([`pkill -KILL -f '${NFT_MONITOR}'; nft delete table inet flock`, "is gone"]);
@@ -172,6 +194,12 @@ function pause(ms: number): Promise<void> {
 async function monitorsOf(node: LabNode): Promise<number> {
   const { stdout } = await node.exec(["pgrep", "-f", `${IP_MONITOR}|${NFT_MONITOR}`]);
   return stdout.split("\n").length - 1;
+}
+
+/** @returns whether the first of the kernel's routes to exactly this prefix is flock's blackhole */
+async function isBlackholeFirst(node: LabNode, { family, cidr }: { family: 4 | 6; cidr: string }): Promise<boolean> {
+  const [first = ""] = (await node.output(["ip", `-${family}`, "route", "show", "exact", cidr])).split("\n");
+  return first.includes("blackhole") && first.includes("proto 70");
 }
 
 async function isDone(node: LabNode, command: string): Promise<boolean> {
