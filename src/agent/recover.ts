@@ -37,9 +37,8 @@ export async function recover(deps: RecoverDependencies): Promise<void> {
   await cleanPending(deps);
   await deps.tombstones.replay();
   await ensureGuard(deps);
-  const repaired = await deps.driver.repair(ledger.all().map(attachmentOf));
-  for (const what of repaired) logger.warn("repaired", { what });
-  logger.info("recovered", { state: origin.found, allocations: ledger.all().length, repaired: repaired.length });
+  const repaired = await repairPaths(deps);
+  logger.info("recovered", { state: origin.found, allocations: ledger.all().length, repaired });
 }
 
 /** The write before the last may call pending what the last one had committed: a pod that runs. Its link speaks for it. */
@@ -132,4 +131,16 @@ async function cleanPending({ ledger, del, clock, logger }: RecoverDependencies)
 async function ensureGuard({ guard, ledger }: RecoverDependencies): Promise<void> {
   const state = { grants: ledger.all().flatMap(grantsOf), podPrefixes: [] };
   if ((await guard.drift(state)) === undefined) await guard.replace(state);
+}
+
+/** A link that cannot be mended keeps no agent from serving; the full passes that follow try again. @returns how much was mended */
+async function repairPaths({ ledger, driver, logger }: RecoverDependencies): Promise<number> {
+  try {
+    const repaired = await driver.repair(ledger.all().map(attachmentOf));
+    for (const what of repaired) logger.warn("repaired", { what });
+    return repaired.length;
+  } catch (error) {
+    logger.error("recovery incomplete", { what: "repair", error: String(error) });
+    return 0;
+  }
 }

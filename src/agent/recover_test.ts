@@ -122,6 +122,15 @@ Deno.test("recover() goes on when one thing cannot be put right", async () => {
   assertEquals([again.ledger.all().length, tombstones.length], [1, 1]);
 });
 
+Deno.test("recover() goes on, and the agent serves, when a link cannot be mended", async () => {
+  await using fixture = await openFixture();
+  await fixture.service.handle(request(fixture, "ADD"));
+  fixture.kernel.repair = () => Promise.reject(new Error("Cannot repair: No space left on device"));
+  const again = await restart(fixture);
+  assertEquals([again.ledger.all(), again.guard.grants?.size], [fixture.ledger.all(), 2]);
+  await again.service.handle(request(again, "ADD", { id: "c2" }));
+});
+
 Deno.test("recover() replays the DELs that found no agent, and an ADD that began before one of them is late (T-REL-05)", async () => {
   await using fixture = await openFixture();
   await fixture.service.handle(request(fixture, "ADD"));
