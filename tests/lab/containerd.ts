@@ -14,6 +14,8 @@ export interface Containerd extends AsyncDisposable {
 export interface ContainerdOptions {
   /** Where `containerd`, its shim and `ctr` lie. Default: Debian's /usr/bin. */
   readonly binDir?: string;
+  /** How long each call of the CRI may take, in milliseconds. Default 30 000; kubelet waits 120 000, and 240 000 for a sandbox. */
+  readonly callTimeoutMs?: number;
   /** The pause image's archive, readable inside the place. */
   readonly image: string;
 }
@@ -47,7 +49,7 @@ disabled_plugins = [
 /** Starts containerd and imports the image. Resolves when the CRI answers; the node need not be ready for pods yet. */
 export async function startContainerd(
   place: Place,
-  { binDir = "/usr/bin", image }: ContainerdOptions,
+  { binDir = "/usr/bin", callTimeoutMs, image }: ContainerdOptions,
 ): Promise<Containerd> {
   const env = { PATH: `${binDir}:/usr/sbin:/usr/bin:/sbin:/bin`, TMPDIR: "/run/containerd" };
   await place.write(CONFIG, CONFIG_TEXT);
@@ -58,7 +60,7 @@ export async function startContainerd(
   };
   await until("containerd listens", () => listens(daemon, place.outside(SOCKET)));
   await ctr("images", "import", image);
-  const cri = connectCri(place.outside(SOCKET));
+  const cri = connectCri(place.outside(SOCKET), callTimeoutMs === undefined ? {} : { timeoutMs: callTimeoutMs });
   await until("the CRI answers", () => cri.complaints());
   return {
     daemon,

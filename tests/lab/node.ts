@@ -4,7 +4,7 @@ import type { Place } from "./place.ts";
 import type { Daemon } from "./process.ts";
 import { quote } from "../../src/fault/invalid_input.ts";
 import { AGENT_SOCKET, BIRD, BIRD_CONFIG, BIRD_SOCKET, SYSCTL_DIR } from "../../src/paths/paths.ts";
-import { type Containerd, startContainerd } from "./containerd.ts";
+import { type Containerd, type ContainerdOptions, startContainerd } from "./containerd.ts";
 import { type LabPod, type PodSpec, runPod } from "./pods.ts";
 import type { KubeObject, LabApi } from "./lab_api.ts";
 import { exists, GaveUp, until } from "./until.ts";
@@ -43,7 +43,7 @@ export interface LabNode extends Place {
   /** @returns the reply of BIRD to one command */
   birdc(command: string): Promise<string>;
   /** Starts containerd with the pause image; see `startContainerd`. Ended with the node. */
-  startContainerd(options?: { readonly binDir?: string }): Promise<Containerd>;
+  startContainerd(options?: Omit<ContainerdOptions, "image">): Promise<Containerd>;
   /** Ends containerd, if it was started; its pods stay. Default SIGTERM. */
   stopContainerd(signal?: Deno.Signal): Promise<void>;
   /**

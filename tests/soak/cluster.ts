@@ -61,6 +61,8 @@ export class Cluster {
     const member = this.member(node);
     const chosen = member.victims[Math.floor(victim * member.victims.length)]?.pod;
     const full = member.victims.length > MOST_PODS;
+    // The one change for which there need be no API server: it must not become another one.
+    if (kind === "crash") return chosen && member.kubelet.replace(chosen.uid, ({ pid }) => kill(member, pid));
     if (chosen === undefined || (!full && kind === "create")) return await this.#create(member);
     if (full || kind === "delete") return await this.#delete(member, chosen);
     switch (kind) {
@@ -68,18 +70,16 @@ export class Cluster {
         return await this.#recreate(member, chosen);
       case "burst":
         return void await Promise.all(Array.from({ length: BURST }, () => this.#create(member)));
-      case "crash":
-        return member.kubelet.replace(chosen.uid, ({ pid }) => kill(member, pid));
       case "stop":
         this.#stopped.push({ member, pod: chosen });
         return void member.kubelet.stop(chosen.uid);
     }
   }
 
-  /** Removes what was only stopped before. */
-  async removeStopped(): Promise<void> {
-    const stopped = this.#stopped;
-    this.#stopped = [];
+  /** Removes what was only stopped before, but on nodes that are away. */
+  async removeStopped(away: ReadonlySet<number> = new Set()): Promise<void> {
+    const stopped = this.#stopped.filter(({ member }) => !away.has(member.index));
+    this.#stopped = this.#stopped.filter((one) => !stopped.includes(one));
     await Promise.all(stopped.map(({ member, pod }) => this.#delete(member, pod)));
   }
 

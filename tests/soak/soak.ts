@@ -11,13 +11,16 @@ import { Checker } from "./checker.ts";
 import { Cluster } from "./cluster.ts";
 import { disturbsRoutes, inflict, isKill } from "./faults.ts";
 import { LongFaults } from "./long_faults.ts";
-import { FAULTS, Planner, type Round } from "./plan.ts";
+import { type Circumstances, FAULTS, Planner, type Round } from "./plan.ts";
 import { Report } from "./report.ts";
 import { parseSoakArgs, type SoakArgs, USAGE } from "./soak_args.ts";
 
 const DIST = new URL("../../dist", import.meta.url).pathname;
 /** When in a round the steady pods are pinged, in milliseconds. */
 const MIDDLE_MS = 3_000;
+
+/** Faults last for seconds, and kubelets are awaited by the check. */
+const ROUND_ENDS_MS = 180_000;
 
 type Say = (line: string) => void;
 
@@ -79,9 +82,8 @@ async function runRounds(parts: Parts, { minutes, seed }: SoakArgs): Promise<voi
   while (elapsed() < minutes * 60_000 || !long.over) {
     const circumstances = await long.turn(elapsed());
     const round = planner.next(circumstances);
-    if (!circumstances.apiAway) await cluster.removeStopped();
     report.context = { ...round, lasting: long.lasting };
-    await runRound(round, parts);
+    await bounded(runRound({ ...round, ...circumstances }, parts), report);
     const struck = struckIn(round);
     const found = await checker.check({ ...circumstances, struck: new Set([...struckBefore, ...struck]) });
     struckBefore = struck;
@@ -89,9 +91,27 @@ async function runRounds(parts: Parts, { minutes, seed }: SoakArgs): Promise<voi
   }
 }
 
+/** A round that fails, or does not end, is a discrepancy, and the next one comes all the same. */
+async function bounded(round: Promise<void>, report: Report): Promise<void> {
+  const complain = (what: string): void =>
+    void report.add({ where: "soak", what: [what], evidence: "the round itself" });
+  const late = Promise.withResolvers<void>();
+  const timer = setTimeout(
+    () => late.resolve(complain(`a round has not ended after ${ROUND_ENDS_MS} ms`)),
+    ROUND_ENDS_MS,
+  );
+  const ended = round.catch((error: unknown) => complain(`a round failed: ${error}`));
+  await Promise.race([ended, late.promise]);
+  clearTimeout(timer);
+}
+
 /** All of a round at once; a fault's end belongs to it. */
-async function runRound({ faults, churn }: Round, { cluster, checker, report }: Parts): Promise<void> {
+async function runRound(
+  { faults, churn, apiAway, away }: Round & Circumstances,
+  { cluster, checker, report }: Parts,
+): Promise<void> {
   const at = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+  if (!apiAway) await cluster.removeStopped(away);
   await Promise.all([
     ...faults.map(async (fault) => {
       await at(fault.atMs);

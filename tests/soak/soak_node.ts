@@ -15,6 +15,9 @@ const CIDRS4 = ["198.18.0.0/22", "198.18.4.0/22"];
 /** Small enough to be filled at once. */
 const STATE_DISK = "4m";
 
+/** Longer than the plugin waits for an agent that hangs. */
+const AS_KUBELET = { callTimeoutMs: 120_000 };
+
 export type DaemonName = "agent" | "bird" | "containerd";
 
 /** A node whose daemons run, or are about to. */
@@ -47,7 +50,7 @@ export async function startSoakNode(lab: Lab, { node, index }: { node: LabNode; 
   const [agent, bird, containerd] = await Promise.all([
     node.startAgent(),
     node.startBird(),
-    node.startContainerd(),
+    node.startContainerd(AS_KUBELET),
   ]);
   const soakNode = new RunningNode(node, [cidr4, node.spec.cidr6], { agent, bird, containerd });
   await until("containerd is ready for pods", async () => (await soakNode.cri.complaints()).length === 0, {
@@ -107,7 +110,7 @@ class RunningNode implements SoakNode {
   /** Calls under way on the old connection fail by themselves; a new one does not wait for gRPC's back-off. */
   async #startContainerd(): Promise<void> {
     const { cri: old } = this.daemons.containerd;
-    this.daemons.containerd = await this.lab.startContainerd();
+    this.daemons.containerd = await this.lab.startContainerd(AS_KUBELET);
     old[Symbol.dispose]();
   }
 
