@@ -2,6 +2,11 @@ import type { CommandRunner, Conversation, ConversationProtocol } from "../exec/
 
 /** A line that iproute2 refuses before it asks the kernel anything, and goes on after: it ends the answer to a block. */
 const END_LINE = "route flush";
+/**
+ * Before its first neighbour ip lists all links once, to know their indices (ll_init_map()), and writes this when links came or went
+ * meanwhile. No line has failed by that: a name that the listing missed it asks the kernel for.
+ */
+const TORN_LISTING = /^Dump was interrupted and may be inconsistent\.\n/gm;
 const END_TEXT = '"ip route flush" requires arguments.\nCommand failed -:';
 
 /**
@@ -79,7 +84,7 @@ export class IpBatch {
   async #send(blocks: readonly Block[]): Promise<void> {
     const lines = blocks.flatMap((block, index) => index === 0 ? block.lines : [END_LINE, ...block.lines]);
     try {
-      const answers = (await this.#conversation.send(lines)).split(
+      const answers = (await this.#conversation.send(lines)).replace(TORN_LISTING, "").split(
         /"ip route flush" requires arguments\.\nCommand failed -:\d+\n/,
       );
       blocks.forEach(({ done }, index) => done.resolve(answers[index] ?? ""));

@@ -22,6 +22,7 @@ class ScriptedIp {
           return block.map((line) => {
             lines++;
             if (line === "route flush") return END(lines);
+            if (line === "torn") return "Dump was interrupted and may be inconsistent.\n";
             return line.includes("bad") ? `RTNETLINK answers: no\nCommand failed -:${lines}\n` : "";
           }).join("");
         },
@@ -56,6 +57,12 @@ Deno.test("IpBatch fails only the block whose line ended ip, of those that it se
   const [b, c, d] = await Promise.allSettled([batch.run(["b"]), batch.run(["deadly"]), batch.run(["d bad"])]);
   assertEquals([await first, b.status, c.status, d.status], ["", "fulfilled", "rejected", "fulfilled"]);
   assertEquals(ip.sends, [["a"], ["b", "route flush", "deadly", "route flush", "d bad"], ["b"], ["deadly"], ["d bad"]]);
+});
+
+Deno.test("IpBatch takes no line for failed because ip's own listing of links was interrupted", async () => {
+  const batch = new IpBatch(new ScriptedIp().runner, "/usr/sbin/ip");
+  assertEquals(await batch.run(["torn"]), "");
+  assertEquals(await batch.run(["torn", "b bad"]), "RTNETLINK answers: no\nCommand failed -:3\n");
 });
 
 Deno.test("IpBatch goes on with a new process after renew(), and closes the old one", async () => {
