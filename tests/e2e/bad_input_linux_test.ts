@@ -67,6 +67,16 @@ Deno.test("bad NodeConfigs are refused by schema or agent, and the last good one
     });
     await lab.api.patch(configPath(node), { spec: good });
   }
+  await t.step("an agent that is killed and starts beside a bad one goes on with the last good one", async () => {
+    const bad = BAD_SPECS.at(-1)?.spec ?? {};
+    await refusalOf(lab, node, bad);
+    await node.stopAgent("SIGKILL");
+    await node.startAgent();
+    const pod = await addSandbox(node);
+    for (const family of [4, 6] as const) await expectPing(lab.client, pod.address(family));
+    await pod.remove();
+    await lab.api.patch(configPath(node), { spec: good });
+  });
   await t.step("nothing of it came into force", async () => {
     assertEquals([...(await lab.router.bgpRoutes(4)).keys()].includes(node.spec.cidr4), true);
     for (const prefix of prefixesOf(node)) await lab.router.waitForRoute(prefix);

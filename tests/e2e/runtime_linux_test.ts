@@ -22,6 +22,12 @@ const MEMORY = 200 * 1024 * 1024;
 const MAX_CHILDREN = 16 + 6;
 const PAIRS = 1000;
 const WARM_UP = 300;
+/** What the heap of an agent that leaks nothing is off by, over the pairs in between: 3 KiB were seen. */
+const MAX_BYTES_A_PAIR = 12 * 1024;
+/** The plugin's own bound for a CHECK is 30 s; the rest is for a process to start and end on a busy machine. */
+const MAX_CHECK_MS = 40_000;
+/** What a distribution or a container engine leaves behind; it can do nothing here. */
+const FOREIGN_CONFLIST = `${CNI_CONFIG_DIR}/10-bridge.conflist`;
 const NAMES = Array.from({ length: BURST }, (_, n) => `burst${n}`);
 const WORN = ["worn1", "worn2", "worn3", "worn4"];
 const PAIRS_PROGRAM = new URL("_pairs.ts", import.meta.url).pathname;
@@ -31,7 +37,7 @@ Deno.test("the agent and the runtimes around it", async (t) => {
   const [runs, bare, hung] = [lab.node("node-a"), lab.node("node-b"), lab.node("node-c")];
   const silent = callSilentAgent(hung);
   silent.catch(() => {});
-  const [{ agent, cgroup }] = await Promise.all([startLimited(lab, bare), runs.serve()]);
+  const [{ agent, cgroup }] = await Promise.all([startLimited(lab, bare), serveBesideForeign(runs)]);
   await t.step("110 ADDs at once in 200 MiB and half a processor (T-REL-46)", async () => {
     const burst = addAtOnce(bare);
     const children = await mostChildrenDuring(agent, burst);
@@ -61,9 +67,9 @@ Deno.test("the agent and the runtimes around it", async (t) => {
     await run(PAIRS - WARM_UP);
     const after = await until("files are closed and children reaped", async () => {
       const now = await holdingsOf(agent);
-      return now.files - before.files < 4 && now.zombies === 0 && now;
+      return now.files <= before.files && now.zombies === 0 && now;
     });
-    assertLess(after.resident - before.resident, 24 * 1024 * 1024);
+    assertLess((after.resident - before.resident) / (PAIRS - WARM_UP), MAX_BYTES_A_PAIR);
     assertEquals([agent.running, await cgroup.kills()], [true, 0]);
     assertEquals([(await kernelOf(bare)).links.length, (await allocationsOf(bare)).length], [BURST, BURST]);
   });
@@ -78,6 +84,13 @@ Deno.test("the agent and the runtimes around it", async (t) => {
     assertEquals((await kernelOf(runs)).links.length, PODS);
     for (const family of [4, 6] as const) await expectPing(lab.client, pods[0]?.address(family) ?? "");
   });
+  await t.step("a conflist that sorts behind flock's gets no pod, before a restart or after (T-REL-38)", async () => {
+    pods.push(await runs.runPod({ name: "late" }));
+    const results = (await runs.output(["ls", "/var/lib/cni/results"])).split("\n").filter((it) =>
+      it.endsWith("-eth0")
+    );
+    assertEquals(results.toSorted(), pods.map(({ sandbox }) => `flock-${sandbox.id}-eth0`).toSorted());
+  });
   await t.step("a result cache cut short keeps DEL from coming; GC frees what is left (T-REL-41)", async () => {
     const [victim] = pods.splice(0, 1);
     assert(victim !== undefined);
@@ -91,7 +104,8 @@ Deno.test("the agent and the runtimes around it", async (t) => {
     assertEquals((await kernelOf(runs)).links.includes(hostLinkName(id)), false);
   });
   await t.step("the plugin needs no credentials, and finds none (T-REL-43)", async () => {
-    assertEquals((await runs.output(["ls", "-A", CNI_CONFIG_DIR])).trim(), CONFLIST.slice(CNI_CONFIG_DIR.length + 1));
+    const names = [CONFLIST, FOREIGN_CONFLIST].map((path) => path.slice(CNI_CONFIG_DIR.length + 1));
+    assertEquals((await runs.output(["ls", "-A", CNI_CONFIG_DIR])).trim().split("\n"), names);
     assertNotMatch(await runs.read(CONFLIST), /kubeconfig|token|certificate|password|https?:/i);
     await runs.output(["rm", KUBECONFIG]);
     await (await addSandbox(runs)).remove();
@@ -100,11 +114,19 @@ Deno.test("the agent and the runtimes around it", async (t) => {
     const { check, checkMs, del } = await silent;
     assertEquals([check.exit, check.code, del.exit, del.stdout], [1, 11, 0, ""]);
     assertMatch(check.msg, /no answer of the agent/);
-    assertLess(checkMs, 240_000);
+    assertLess(checkMs, MAX_CHECK_MS);
     const left = await hung.output(["sh", "-c", "grep -l CNI_COMMAND /proc/[0-9]*/environ 2>/dev/null || true"]);
     assertEquals(left, "");
   });
 });
+
+/** containerd is content with the other conflist until flock's comes, which is when flock can serve. */
+async function serveBesideForeign(node: LabNode): Promise<void> {
+  const plugins = [{ type: "bridge", bridge: "cni0", ipam: { type: "host-local", subnet: "10.88.0.0/16" } }];
+  await node.write(FOREIGN_CONFLIST, JSON.stringify({ cniVersion: "0.4.0", name: "bridge", plugins }));
+  await node.serve();
+  await until("the agent serves", async () => (await callPlugin(node, "STATUS")).exit === 0, { timeoutMs: 30_000 });
+}
 
 /** GC, as a runtime calls it that knows these pods. */
 async function collect(node: LabNode, pods: readonly LabPod[]): Promise<void> {

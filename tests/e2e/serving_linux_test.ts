@@ -20,6 +20,8 @@ import { addSandbox, callPlugin, createSandbox, PLUGIN, type PluginAnswer } from
 const STARTS_LATE_MS = 10_000;
 /** Events of a change come that late at the most. */
 const SETTLE_MS = 200;
+/** What is renamed once, to see what that looks like. */
+const RENAMED = `${CNI_CONFIG_DIR}/renamed`;
 const NOTHING = { links: [], routes: [], grants: [] };
 
 const statusOf = async (node: LabNode): Promise<unknown> => (await callPlugin(node, "STATUS")).code ?? 0;
@@ -44,10 +46,13 @@ Deno.test("STATUS and conflist follow a node from its first start to lost sessio
     "without a session since boot: STATUS 51, and the conflist is there, by one rename (T-REL-40)",
     async () => {
       const watch = await watchDirectory(node, CNI_CONFIG_DIR);
+      await node.output(["sh", "-ec", `: >${RENAMED}.new; mv ${RENAMED}.new ${RENAMED}`]);
       await lab.api.apply(configOf(node));
       await until("STATUS is 51", async () => await statusOf(node) === 51);
       await until("the conflist is there", () => exists(node.outside(CONFLIST)));
-      assertEquals(await watch.kindsOf(CONFLIST), ["rename"]);
+      const events = await watch.end();
+      assertEquals(events.get(CONFLIST)?.[0], "rename");
+      assertEquals(events.get(CONFLIST), events.get(RENAMED));
       assertEquals(JSON.parse(await node.read(CONFLIST))["plugins"][0]["type"], "flock");
     },
   );
@@ -68,19 +73,36 @@ Deno.test("STATUS and conflist follow a node from its first start to lost sessio
     });
     assertEquals(first, { status: 0 });
   });
-  await t.step("a full pool never fails STATUS", async () => {
-    const pool = async (cidr4: string): Promise<void> => {
-      const { metadata } = await lab.api.patch(configPath(node), { spec: { cidr4: [cidr4] } });
-      await untilCondition(lab, node, { reason: "Accepted", generation: Number(record(metadata)["generation"]) });
-    };
-    await pool("203.0.113.60/30");
-    const only = await addSandbox(node);
-    const beyond = await createSandbox(node);
-    assertEquals([(await beyond.call("ADD")).code, await statusOf(node)], [11, 0]);
-    await only.remove();
-    await pool(node.spec.cidr4);
+  const pool = async (cidr4: string): Promise<void> => {
+    const { metadata } = await lab.api.patch(configPath(node), { spec: { cidr4: [cidr4] } });
+    await untilCondition(lab, node, { reason: "Accepted", generation: Number(record(metadata)["generation"]) });
+  };
+  await pool("203.0.113.60/30");
+  const only = await until("the pool's only address is given out", async () => {
+    const pod = await addSandbox(node);
+    if (pod.address(4) === "203.0.113.62") return pod;
+    await pod.remove(); // the condition may be there a moment before the pool is in force
+    return undefined;
   });
-  await t.step("a deleted NodeConfig stays in force, and the conflist stays for good (T-REL-37)", async () => {
+  const next = await createSandbox(node);
+  await t.step("a full pool never fails STATUS", async () => {
+    assertEquals([(await next.call("ADD")).code, await statusOf(node)], [11, 0]);
+  });
+  await t.step(
+    "the agent of a full node is replaced: the conflist stays, pods can go, and others come (T-REL-37)",
+    async () => {
+      const { ino } = await Deno.stat(node.outside(CONFLIST));
+      await node.stopAgent();
+      assertEquals((await Deno.stat(node.outside(CONFLIST))).ino, ino);
+      await only.remove();
+      await node.startAgent();
+      await next.add();
+      await next.remove();
+      assertEquals((await Deno.stat(node.outside(CONFLIST))).ino, ino);
+    },
+  );
+  await pool(node.spec.cidr4);
+  await t.step("a deleted NodeConfig stays in force, and the conflist stays for good", async () => {
     await lab.api.delete(configPath(node));
     await untilLogged(node, ["NodeConfig", "Deleted"]);
     assertEquals(await statusOf(node), 0);
@@ -143,8 +165,8 @@ Deno.test("the plugin lives through an agent that is away", async (t) => {
 });
 
 interface DirectoryWatch {
-  /** Ends the watch. @returns the kinds of the events that there were for that file */
-  kindsOf(path: string): Promise<string[]>;
+  /** Ends the watch. @returns path -> the kinds of its events, in order; a rename may be told more than once */
+  end(): Promise<ReadonlyMap<string, readonly string[]>>;
 }
 
 /** Watches a directory of the node as runtimes do, by inotify; from outside, Deno would watch the machine's of that name. */
@@ -154,11 +176,12 @@ async function watchDirectory(node: LabNode, directory: string): Promise<Directo
   const watch = await node.spawn("watch", [Deno.execPath(), "eval", script]);
   await until("the watch is ready", async () => (await watch.readLog()).includes("ready"));
   return {
-    kindsOf: async (path) => {
+    end: async () => {
       await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
       await watch.stop("SIGKILL");
-      const events = (await watch.readLog()).split("\n").map((line) => line.split(" "));
-      return [...new Set(events.filter(([, name]) => name === path).map(([kind = ""]) => kind))];
+      const events = (await watch.readLog()).trim().split("\n").map((line) => line.split(" "));
+      const byPath = Map.groupBy(events, ([, path = ""]) => path);
+      return new Map(Array.from(byPath, ([path, of]) => [path, of.map(([kind = ""]) => kind)]));
     },
   };
 }

@@ -4,7 +4,7 @@ export interface Case {
   readonly id: string;
   /** What it asks, in one line. */
   readonly asks: string;
-  /** Where the contract decides otherwise than the case's first wording, and how. */
+  /** Where the contract decides otherwise than the case's first wording, or its tests stop short of it, and how. */
   readonly decided?: string;
   /** The feature that the case, or what is left of it, waits for. */
   readonly pending?: Feature;
@@ -18,5 +18,4 @@ export type Feature =
   | "NetworkPolicy"
   | "installer"
   | "operator-chosen addresses"
-  | "BGP operations"
-  | "soak";
+  | "BGP operations";

@@ -59,12 +59,17 @@ export const CNI_CASES: readonly Case[] = [
     id: "T-CNI-24",
     asks: "STATUS: agent up, down, starting, BIRD down, pool full",
     decided:
-      "50 only while no ADD can be served, 51 only before the first session of this boot; a full pool never fails it: the runtime would evict the node's pods",
+      "50 only while the agent has no state or no valid NodeConfig, 51 only before the first session of this boot; neither a full pool nor a disk that takes no write fails it, though no ADD succeeds then: the runtime would evict the node's pods",
   },
   { id: "T-CNI-25", asks: "STATUS and GC under 1.0.0: code 1" },
   { id: "T-CNI-26", asks: "plugin killed at every 10 ms of ADD, then DEL, then another ADD: no leak" },
   { id: "T-CNI-27", asks: "every verb with debug logging: stdout is one JSON document or empty" },
-  { id: "T-CNI-28", asks: "no error text that runtimes take for `already gone`" },
+  {
+    id: "T-CNI-28",
+    asks: "no error text that runtimes take for `already gone`",
+    decided:
+      "one place renders every error, and rewords it; as processes only those ADDs whose namespace is missing or none",
+  },
   { id: "T-CNI-29", asks: "runtimeConfig, args, unknown keys, cni.dev/foo: ignored" },
   {
     id: "T-CNI-30",

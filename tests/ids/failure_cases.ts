@@ -3,7 +3,11 @@ import type { Case } from "./case.ts";
 /** State, links, runtime, API client and packet filter under faults. */
 const RELIABILITY: readonly Case[] = [
   { id: "T-REL-01", asks: "agent restarts amid churn while the API is frozen: no address twice" },
-  { id: "T-REL-02", asks: "agent killed at every step of a call: nothing leaks, nothing doubles" },
+  {
+    id: "T-REL-02",
+    asks: "agent killed at every step of a call: nothing leaks, nothing doubles",
+    decided: "every step on the kernel in memory, where a step can be named; a real agent is killed at random moments",
+  },
   { id: "T-REL-03", asks: "DEL, restart, ADD: another address" },
   {
     id: "T-REL-04",
@@ -20,7 +24,11 @@ const RELIABILITY: readonly Case[] = [
   { id: "T-REL-10", asks: "leftover lock, socket and temporary files: the agent starts" },
   { id: "T-REL-11", asks: "state file of another node: set aside, not used" },
   { id: "T-REL-12", asks: "pod whose status lists one family only: its other address stays" },
-  { id: "T-REL-13", asks: "collector's verdict overtaken by a new ADD: nothing freed" },
+  {
+    id: "T-REL-13",
+    asks: "collector's verdict overtaken by a new ADD: nothing freed",
+    decided: "with the agent's own parts: from outside no ADD can be put between the verdict and what follows it",
+  },
   { id: "T-REL-14", asks: "second ADD of a container fails late: the first pod still works" },
   { id: "T-REL-15", asks: "state directory full: ADD fails, DEL works, all well when there is space again" },
   { id: "T-REL-16", asks: "another boot: the pool is empty" },
@@ -31,8 +39,13 @@ const RELIABILITY: readonly Case[] = [
   {
     id: "T-REL-21",
     asks: "agent stalled for 250 s: the plugin answers 11 before kubelet gives up",
+    decided: "with the plugin's clock moved by hand; `task soak` stalls a real agent for 250 s",
   },
-  { id: "T-REL-22", asks: "StatefulSet deleted and recreated 200 times" },
+  {
+    id: "T-REL-22",
+    asks: "StatefulSet deleted and recreated 200 times",
+    decided: "asked of the real agent over its socket, as the plugin does: 400 more processes would prove no more",
+  },
   { id: "T-REL-23", asks: "another node's NodeConfig overlaps: rejected, Event, no ADD from it" },
   { id: "T-REL-24", asks: "CIDR edited under live pods: they keep theirs, new ones get new" },
   { id: "T-REL-25", asks: "two containers of one pod, DEL of the first: the second lives" },
@@ -47,17 +60,35 @@ const RELIABILITY: readonly Case[] = [
   { id: "T-REL-34", asks: "the agent holds no namespace and spreads no mount" },
   { id: "T-REL-35", asks: "node CIDRs have blackhole routes before BGP is up and for free addresses" },
   { id: "T-REL-36", asks: "ARP for the pod's own address, from the pod: no reply" },
-  { id: "T-REL-37", asks: "a rolling update on a full node: the conflist stays" },
-  { id: "T-REL-38", asks: "a foreign default conflist is there: documented precedence", pending: "installer" },
+  {
+    id: "T-REL-37",
+    asks: "a rolling update on a full node: the conflist stays",
+    decided: "full is the address pool, and the update is the agent's: SIGTERM, a DEL meanwhile, the next agent",
+  },
+  {
+    id: "T-REL-38",
+    asks: "a foreign default conflist is there: documented precedence",
+    decided: "runtimes take the first name: 01-flock.conflist once the agent can serve, until then the foreign one",
+  },
   { id: "T-REL-39", asks: "install while plugins run, installer killed at each step", pending: "installer" },
   { id: "T-REL-40", asks: "the conflist comes by one rename, never half written" },
   { id: "T-REL-41", asks: "the runtime's result cache is cut short, no DEL comes: collected" },
   { id: "T-REL-42", asks: "containerd restarts under live pods: CHECK and GC still right" },
   { id: "T-REL-43", asks: "the plugin has no credentials, nor has the conflist's directory" },
-  { id: "T-REL-44", asks: "an agent that never answers: code 11 in time, no orphan" },
+  {
+    id: "T-REL-44",
+    asks: "an agent that never answers: code 11 in time, no orphan",
+    decided:
+      "CHECK and DEL as processes, 30 s each; ADD's 90 s with the plugin's clock moved by hand, on the same path",
+  },
   { id: "T-REL-45", asks: "ADD before the agent listens: it waits" },
   { id: "T-REL-46", asks: "110 ADDs at once in 200 MiB and half a CPU: all succeed" },
-  { id: "T-REL-47", asks: "10 000 pairs: descriptors, memory and zombies as before" },
+  {
+    id: "T-REL-47",
+    asks: "10 000 pairs: descriptors, memory and zombies as before",
+    decided:
+      "pair 1000 against pair 300 here, with a bound on what a pair may cost; 10 000 against 1000 in `task bench`",
+  },
   { id: "T-REL-48", asks: "a static pod; a recreated pod of the same name gets its own annotations" },
   { id: "T-REL-49", asks: "names of 63 and 253 characters in nft comments", pending: "NetworkPolicy" },
   { id: "T-REL-50", asks: "tables by a newer nft on the node: ours still works", pending: "NetworkPolicy" },
@@ -82,7 +113,11 @@ const BGP: readonly Case[] = [
     asks: "two pods with one anycast address on a node: remove one, then the other",
     pending: "anycast",
   },
-  { id: "T-BGP-07", asks: "a day of flaps: what the router has is what is desired at each sample" },
+  {
+    id: "T-BGP-07",
+    asks: "a day of flaps: what the router has is what is desired at each sample",
+    decided: "a day of an injected clock, on a BIRD in memory",
+  },
   { id: "T-BGP-08", asks: "the first packet after the neighbour has the route is answered", pending: "anycast" },
   { id: "T-BGP-09", asks: "an upgrade keeps routes, a drain or shutdown withdraws them", pending: "BGP operations" },
   { id: "T-BGP-10", asks: "API outage: the last known state; kubelet stopped: documented", pending: "anycast" },
@@ -90,7 +125,12 @@ const BGP: readonly Case[] = [
 ];
 
 const API_CLIENT: readonly Case[] = [
-  { id: "T-API-01", asks: "API server black-holed for ten minutes: no flap, ADD works for known pods, DEL works" },
+  {
+    id: "T-API-01",
+    asks: "API server black-holed for ten minutes: no flap, ADD works for known pods, DEL works",
+    decided:
+      "ten minutes of an injected clock; a real server, kernel and router for as long as the calls take, and for ten minutes in `task soak`",
+  },
   { id: "T-API-02", asks: "converged within 30 s of its return, without a restart" },
   { id: "T-API-03", asks: "token rotated under us" },
   { id: "T-API-04", asks: "a list's continue token expired (410)" },

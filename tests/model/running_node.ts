@@ -1,8 +1,10 @@
 import { Agent } from "../../src/agent/agent.ts";
 import { assembleNode, type NodeParts } from "../../src/agent/assemble_node.ts";
 import type { NodeConfigReading } from "../../src/agent/resolve_node_config.ts";
+import type { Clock } from "../../src/clock/clock.ts";
 import { createIpam } from "../../src/ipam/create_ipam.ts";
-import type { KubeClient } from "../../src/kube/kube_client.ts";
+import type { KubeClient, Watched } from "../../src/kube/kube_client.ts";
+import type { Pod } from "../../src/pod/pod.ts";
 import { MemoryFiles } from "../../src/store/_memory_files.ts";
 import { openStateStore } from "../../src/store/open_state_store.ts";
 import { MemoryGuard, MemoryKernel } from "../fakes/memory_kernel.ts";
@@ -11,14 +13,23 @@ import { ModelClock } from "./model_clock.ts";
 import { NODE } from "./node_configs.ts";
 import { SILENT, STATE_PATH } from "./world.ts";
 
-const KUBE: KubeClient = {
-  watch: () => {
-    throw new Error("Cannot watch: the test hands its own collections in");
+/** What the agent has of the API server. */
+export interface ApiAccess {
+  readonly kube: KubeClient;
+  readonly pods: Watched<Pod>;
+}
+
+const NO_PODS: ApiAccess = {
+  kube: {
+    watch: () => {
+      throw new Error("Cannot watch: the test hands its own collections in");
+    },
+    get: () => Promise.resolve(undefined),
+    patchStatus: () => Promise.resolve(),
+    recordEvent: () => {},
+    stop: () => {},
   },
-  get: () => Promise.resolve(undefined),
-  patchStatus: () => Promise.resolve(),
-  recordEvent: () => {},
-  stop: () => {},
+  pods: { synced: true, items: new Map(), lastContact: 0, onChange: () => () => {}, stop: () => {} },
 };
 
 /** An agent that runs by itself, on a clock of the test's; nothing under it waits. */
@@ -33,9 +44,10 @@ export interface RunningNode {
   configChanged(): void;
 }
 
-/** Starts one; aborting `stop` ends it. */
-export async function startNode(): Promise<RunningNode> {
+/** Starts one, on an API server that knows no pods unless told otherwise; aborting `stop` ends it. */
+export async function startNode(access: (clock: Clock) => ApiAccess = () => NO_PODS): Promise<RunningNode> {
   const [clock, bird, kernel, guard] = [new ModelClock(), new FlappingBird(), new MemoryKernel(), new MemoryGuard()];
+  const { kube, pods } = access(clock);
   const readings = new Map<string, NodeConfigReading>();
   const bells = new Set<() => void>();
   const nodeConfigs = {
@@ -49,14 +61,14 @@ export async function startNode(): Promise<RunningNode> {
   const options = { path: STATE_PATH, files, clock, logger: SILENT, bootId: "boot", nodeName: NODE };
   let agent: Agent | undefined = undefined;
   const parts = assembleNode({
-    ...{ nodeName: NODE, driver: kernel, guard, bird, kube: KUBE, nodeConfigs, clock, logger: SILENT },
+    ...{ nodeName: NODE, driver: kernel, guard, bird, kube, nodeConfigs, clock, logger: SILENT },
     store: await openStateStore(options),
     ipam: createIpam({ clock, random: (bits) => BigInt.asUintN(bits, BigInt(Math.floor(clock.wall() * 7919))) }),
     host: {
       read: () => Promise.resolve({ addresses: [], defaultRoutes: [], mtus: new Map([["up0", 1500]]) }),
       apply: () => Promise.resolve([]),
     },
-    pods: { synced: true, items: new Map(), lastContact: 0, onChange: () => () => {}, stop: () => {} },
+    pods,
     memory: { load: () => undefined, save: () => Promise.resolve() },
     marker: { isSet: () => true, set: () => {} },
     tombstones: { list: () => [], remove: () => {} },
@@ -68,7 +80,7 @@ export async function startNode(): Promise<RunningNode> {
   await parts.recover();
   const stopped = Promise.withResolvers<void>();
   agent = new Agent({
-    ...{ ...parts, nodeName: NODE, nodeConfigs, kube: KUBE, clock, logger: SILENT },
+    ...{ ...parts, nodeName: NODE, nodeConfigs, kube, clock, logger: SILENT },
     reporter: { reportNodeConfig: () => Promise.resolve(), reportNode: () => Promise.resolve() },
     server: { serve: () => stopped.promise, stop: () => Promise.resolve(stopped.resolve()) },
     placeConflist: () => Promise.resolve(),
