@@ -53,6 +53,7 @@ export async function startLabApi(
     return await exists(socket);
   }, { timeoutMs: 60_000 });
   const client = Deno.createHttpClient({ proxy: { transport: "unix", path: socket } });
+  let open = true;
   const send = (method: string, path: string, body?: unknown): Promise<KubeObject> =>
     request(client, { method, path, ...(body === undefined ? {} : { body }) });
   const { kubeconfig, spareKubeconfig } = await send("GET", "/-/access");
@@ -63,7 +64,10 @@ export async function startLabApi(
       spareKubeconfig: String(spareKubeconfig),
       socket,
     }),
-    [Symbol.dispose]: () => client.close(),
+    [Symbol.dispose]: () => {
+      if (open) client.close();
+      open = false;
+    },
   };
 }
 

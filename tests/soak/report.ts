@@ -20,6 +20,7 @@ export class Report {
   readonly counts: Counts = { pods: 0, kills: 0, faults: 0, checks: 0 };
   /** What happens now; each discrepancy carries it. */
   context: unknown = "start";
+  readonly #startedAt = performance.now();
   #discrepancies = 0;
   readonly #said = new Set<string>();
 
@@ -48,9 +49,10 @@ export class Report {
     return fresh.length;
   }
 
-  /** @returns the verdict, which is also the file's last line */
+  /** @returns the verdict, which is also the file's last line; its minutes are those that the run took, not those asked for */
   end(): string {
-    const { minutes, seed } = this.run;
+    const { seed } = this.run;
+    const minutes = Math.floor((performance.now() - this.#startedAt) / 60_000);
     const { pods, kills, faults, checks } = this.counts;
     const verdict =
       `soak: ${minutes} min, seed ${seed}, ${pods} pods, ${faults} faults (${kills} kills), ${checks} checks, ` +
