@@ -98,7 +98,7 @@ export interface AttachmentDriver {
    * is missing (addresses, neighbours, the default route of a family that has none, the link's being up). Whatever else is there stays as it is:
    * a later plugin may have put it there. Nothing is made anew.
    *
-   * @returns false when an end is gone; nothing has changed then
+   * @returns false when an end is gone, or another namespace is at the path; nothing has changed then
    * @throws AttachFailed when something cannot be put back; what is there stays
    */
   mend(attachment: Attachment): Promise<boolean>;

@@ -102,6 +102,9 @@ class SystemAttachmentDriver implements AttachmentDriver {
 
   async mend(attachment: Attachment): Promise<boolean> {
     checkWords(attachment);
+    const { netns, netnsId } = attachment;
+    const id = this.#options.netnsAt(netns)?.id ?? netnsId;
+    if (netnsId !== undefined && id !== netnsId) return false;
     const [host, pod] = await this.#readBothEnds(attachment);
     if (host.link === undefined || pod.link === undefined) return false;
     if (this.#diffHost(attachment, host).length > 0) await this.repair([attachment]);
