@@ -109,7 +109,7 @@ export class Agent {
     this.#collect.ring("start");
     const whenLate = (): void => nodeConfigs.synced ? undefined : this.#node.ring("server late");
     void clock.sleep(SERVER_LATE_MS, signal).then(whenLate, () => {});
-    const watched = this.parts.watchDrift({ signal, ring: (tick) => this.#node.ring(tick) });
+    const watched = this.parts.watchDrift({ signal, ring: (tick) => this.#look(tick) });
     void this.#node.ringEvery(ADVERTISE_MS, { tick: ADDRESSES, signal });
     void this.#sessions.ringEvery(SESSIONS_MS, { tick: "timer", signal });
     void this.#collect.ringEvery(COLLECT_MS, { tick: "timer", signal });
@@ -118,6 +118,11 @@ export class Agent {
     logger.info("serving", { node: this.parts.nodeName });
     await Promise.race([server.serve(), this.#stopped.promise]);
     await this.#stopped.promise;
+  }
+
+  async #look(tick: Tick): Promise<void> {
+    this.#node.ring(tick);
+    await this.#node.settled();
   }
 
   async #stop({ unlisten, watched }: { unlisten: () => void; watched: Promise<void> }): Promise<void> {

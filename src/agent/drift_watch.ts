@@ -49,8 +49,8 @@ export interface DriftWatchDependencies {
 
 export interface DriftListener {
   readonly signal: AbortSignal;
-  /** Something has to be looked at. */
-  ring(tick: DriftTick): void;
+  /** Something has to be looked at. Resolves when it was, whether that went well or not; never rejects. */
+  ring(tick: DriftTick): Promise<void>;
 }
 
 /** Watches the kernel by one `ip monitor` and one `nft monitor`, until the signal is aborted and both are reaped. Never rejects. */

@@ -27,19 +27,26 @@ export class SettingWatch {
   /**
    * Runs until the signal is aborted; never rejects.
    *
-   * @param options `changed` is called when something differs; for what stays so at ever longer intervals, for nobody may
-   *   be able to mend it
+   * @param options `changed` is called when something differs, and resolves when that was looked after. What differs right after is
+   *   what nobody may be able to mend: for that it is called at ever longer intervals. What was mended and differs again is not
    */
-  async run({ changed, signal }: { changed: () => void; signal: AbortSignal }): Promise<void> {
-    let before = new Set<string>();
+  async run({ changed, signal }: { changed: () => Promise<void>; signal: AbortSignal }): Promise<void> {
+    let unmendable = new Set<string>();
     let looks = 0;
     while (await this.#sleep(signal)) {
-      // A link that goes while it is read fails the reading with whatever error; the next one is a second away.
-      const now = new Set(await this.differences().catch(() => []));
-      looks = now.isSubsetOf(before) ? looks + 1 : 1;
-      before = now;
-      if (now.size > 0 && isPowerOfTwo(looks)) changed();
+      const now = await this.#look();
+      looks = now.isSubsetOf(unmendable) ? looks + 1 : 1;
+      if (now.size === 0) unmendable = now;
+      else if (isPowerOfTwo(looks)) {
+        await changed();
+        unmendable = await this.#look();
+      }
     }
+  }
+
+  /** A link that goes while it is read fails the reading with whatever error; the next one is a second away. */
+  async #look(): Promise<Set<string>> {
+    return new Set(await this.differences().catch(() => []));
   }
 
   /** @returns what is not as it should be, one phrase each; also links that are gone, whose sysctls are gone with them */

@@ -47,7 +47,7 @@ Deno.test("SettingWatch tells of a change at once, and of what stays so ever les
   const stop = new AbortController();
   const told: number[] = [];
   let ticks = 0;
-  const ran = watch.run({ changed: () => told.push(ticks), signal: stop.signal });
+  const ran = watch.run({ changed: () => Promise.resolve(void told.push(ticks)), signal: stop.signal });
   const advance = async (times: number): Promise<void> => {
     for (let time = 0; time < times; time++) {
       ticks++;
@@ -71,11 +71,31 @@ Deno.test("SettingWatch tells of a change at once, and of what stays so ever les
   await ran;
 });
 
+Deno.test("SettingWatch tells every second of what was mended and is changed again, beside what nobody can mend", async () => {
+  const { watch, settings, clock } = openWatch();
+  const stop = new AbortController();
+  let told = 0;
+  const mend = (): Promise<void> => {
+    told++;
+    settings.set("ipv4/ip_forward", "1");
+    return Promise.resolve();
+  };
+  const ran = watch.run({ changed: mend, signal: stop.signal });
+  for (let second = 1; second <= 12; second++) {
+    settings.set("ipv4/ip_forward", "0");
+    if (second > 6) settings.set("ipv4/fib_multipath_hash_policy", "0");
+    await clock.pass(1000);
+    assertEquals(told, second);
+  }
+  stop.abort();
+  await ran;
+});
+
 Deno.test("SettingWatch goes on after a reading that failed", async () => {
   const { watch, settings, clock } = openWatch();
   const stop = new AbortController();
   let told = 0;
-  const ran = watch.run({ changed: () => told++, signal: stop.signal });
+  const ran = watch.run({ changed: () => Promise.resolve(void told++), signal: stop.signal });
   const get = settings.get.bind(settings);
   settings.get = (): never => {
     throw new Error("No such device");

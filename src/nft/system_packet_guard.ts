@@ -9,7 +9,7 @@ import { type Argv, type CommandRunner, type Conversation, expectSuccess } from 
 import { diffGrants, diffGuard } from "./diff_guard.ts";
 import { compileGuard, grantElement, grantSet, GUARD_FAMILIES } from "./guard_model.ts";
 import type { GuardState, PacketGuard, SourceGrant } from "./packet_guard.ts";
-import { parseGuard } from "./read_guard.ts";
+import { type FoundTables, parseGuard } from "./read_guard.ts";
 import { renderChanges, renderGuard, type SetChange } from "./render_guard.ts";
 import type { TransactionMark } from "./transaction_mark.ts";
 
@@ -30,6 +30,9 @@ export interface SignedPacketGuard extends PacketGuard {
 const TIMEOUT_MS = 10_000;
 /** `nft -i` remembers every line it was given, some 200 bytes for each: it is started anew now and then. */
 const LINES_PER_PROCESS = 5000;
+
+/** What nft cannot write down is not what this process wrote: replacing the tables mends that too. */
+const UNREADABLE = "the tables flock are unreadable: nft broke off its list";
 
 /** @returns the guard; nothing is started or written before its first call */
 export function createPacketGuard(options: PacketGuardOptions): SignedPacketGuard {
@@ -90,7 +93,8 @@ class SystemPacketGuard implements SignedPacketGuard {
       const lists = await this.#list();
       if (lists === undefined) return undefined;
       if (this.#objects === undefined) return ["the tables flock are not what this process wrote"];
-      return diffGuard(parseGuard(lists), { model, objects: this.#objects });
+      const found = parseIfWhole(lists);
+      return found === undefined ? [UNREADABLE] : diffGuard(found, { model, objects: this.#objects });
     });
   }
 
@@ -99,7 +103,8 @@ class SystemPacketGuard implements SignedPacketGuard {
     return await this.#inTurn(async () => {
       const lists = await this.#list();
       if (lists === undefined) return ["table inet flock or table arp flock is missing"];
-      return diffGrants(parseGuard(lists), { model, objects: this.#objects });
+      const found = parseIfWhole(lists);
+      return found === undefined ? [UNREADABLE] : diffGrants(found, { model, objects: this.#objects });
     });
   }
 
@@ -185,5 +190,14 @@ class SystemPacketGuard implements SignedPacketGuard {
     const answer = await this.#conversation.send([line]);
     // The last line is the marker's own complaint.
     return answer.split("\n").slice(0, -2).join("\n");
+  }
+}
+
+/** @returns undefined when the lists break off: nft 1.0.6 does so at a dormant table, or writes another word there, as memory has it */
+function parseIfWhole(lists: readonly string[]): FoundTables | undefined {
+  try {
+    return parseGuard(lists);
+  } catch {
+    return undefined;
   }
 }

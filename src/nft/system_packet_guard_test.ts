@@ -14,12 +14,13 @@ class ScriptedNft implements CommandRunner {
   conversations = 0;
   closed = 0;
   refuse = /^$/;
+  lists = '{"nftables":[]}';
 
   run: CommandRunner["run"] = (argv, options) => {
     const what = options?.stdin === undefined ? "list" : "replace";
     this.told.push(what);
     const bad = this.refuse.test(what);
-    return Promise.resolve({ code: bad ? 1 : 0, stdout: '{"nftables":[]}', stderr: bad ? `Error: ${argv}` : "" });
+    return Promise.resolve({ code: bad ? 1 : 0, stdout: this.lists, stderr: bad ? `Error: ${argv}` : "" });
   };
 
   converse: CommandRunner["converse"] = () => {
@@ -107,4 +108,17 @@ Deno.test("the conversation is started anew before what nft remembers of its lin
   assertEquals([nft.conversations, nft.closed, nft.told.length], [2, 1, 5001]);
   await guard.close();
   assertEquals(nft.closed, 2);
+});
+
+Deno.test("drift() and check() take a list that breaks off for a difference, and replace() mends it", async () => {
+  const nft = new ScriptedNft();
+  const guard = guardOn(nft);
+  await guard.replace(NO_TABLE);
+  const whole = nft.lists;
+  nft.lists = '{"nftables": [{"table": {"family": "inet", "name": "flock", "handle": 1, "flags": ';
+  const unreadable = ["the tables flock are unreadable: nft broke off its list"];
+  assertEquals([await guard.drift(NO_TABLE), await guard.check([])], [unreadable, unreadable]);
+  nft.lists = whole;
+  await guard.replace(NO_TABLE);
+  assertEquals(await guard.drift(NO_TABLE), []);
 });

@@ -130,6 +130,7 @@ Deno.test("what others change of flock's is back within two seconds, and nothing
       await repair([`nft 'add element arp flock own4 { "${link}" . 192.0.2.99 }'`, "192.0.2.99", "not ours"]);
       await repair(["nft flush chain inet flock from_pod", "rule"]);
       await repair(["nft 'add chain inet flock input { policy drop; }'", "input was changed"]);
+      await repair(["nft 'add table inet flock { flags dormant; }'", "repaired"]);
       await repair(["nft delete table arp flock", "is gone"]);
       assertEquals(await node.output(["sh", "-c", FOREIGN_NOW]), foreign);
       await repair(["nft flush ruleset", "is gone"]);
