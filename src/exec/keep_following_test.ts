@@ -4,12 +4,11 @@ import { createLogger } from "../log/logger.ts";
 import type { Hearing } from "./command_runner.ts";
 import { keepFollowing } from "./keep_following.ts";
 
-const logger = createLogger(() => {}, { level: "error", now: () => 0 });
-
 interface World {
   /** Every life of the process so far; `end` ends one. */
   readonly lives: { readonly hearing: Hearing; end(how: string): void }[];
   readonly heard: string[];
+  readonly warnings: string[];
   /** How often it was said to listen. */
   listening: number;
   /** Moves the clock and lets everything run that waits. */
@@ -23,7 +22,9 @@ function openWorld({ maxLines = Infinity }: { maxLines?: number } = {}): World {
   const stop = new AbortController();
   const lives: World["lives"] = [];
   const heard: string[] = [];
-  const world = { lives, heard, listening: 0, pass: clock.pass.bind(clock), stop };
+  const warnings: string[] = [];
+  const logger = createLogger((line) => warnings.push(line), { level: "warn", now: () => 0 });
+  const world = { lives, heard, warnings, listening: 0, pass: clock.pass.bind(clock), stop };
   const done = keepFollowing({
     source: {
       follow: (_argv, hearing) =>
@@ -71,17 +72,37 @@ Deno.test("keepFollowing() starts a process that ends anew, later each time, unt
   await world.done;
 });
 
-Deno.test("keepFollowing() starts a process that has printed enough anew, and says again that it listens", async () => {
+Deno.test("keepFollowing() lets another process take over from one that has printed enough, and hears one of them at any time", async () => {
   const world = openWorld({ maxLines: 2 });
+  const ended = (): number => world.lives.filter(({ hearing }) => hearing.signal.aborted).length;
   await world.pass(300);
-  for (const line of ["one", "two"]) world.lives[0]?.hearing.hear(line);
-  assertEquals(world.lives[0]?.hearing.signal.aborted, true);
-  await world.pass(0);
-  await world.pass(100);
-  assertEquals([world.lives.length, world.heard], [2, ["one", "two"]]);
-  await world.pass(300);
-  assertEquals(world.listening, 2);
+  for (let life = 0; life < 5; life++) {
+    const say = (line: string): void => world.lives.slice(life).forEach(({ hearing }) => hearing.hear(line));
+    for (const line of ["one", "two"]) say(line);
+    await world.pass(299);
+    say("while the next one begins");
+    assertEquals(ended(), life);
+    await world.pass(1);
+    assertEquals([ended(), world.lives.length], [life + 1, life + 2]);
+    assertEquals(world.heard.splice(0), ["one", "two", "while the next one begins"]);
+    assertEquals(world.listening, 2 + life);
+  }
+  assertEquals(world.warnings, []);
   world.stop.abort();
   await world.done;
   assertEquals(world.lives.every(({ hearing }) => hearing.signal.aborted), true);
+});
+
+Deno.test("keepFollowing() starts anew when both end while one takes over from the other", async () => {
+  const world = openWorld({ maxLines: 1 });
+  await world.pass(300);
+  world.lives[0]?.hearing.hear("one");
+  await world.pass(0);
+  for (const { end } of world.lives) end("it was ended by SIGKILL");
+  await world.pass(99);
+  assertEquals([world.lives.length, world.warnings.length], [2, 1]);
+  await world.pass(301);
+  assertEquals([world.lives.length, world.listening], [3, 2]);
+  world.stop.abort();
+  await world.done;
 });
