@@ -16,7 +16,7 @@ const UNFINISHED_MS = 60_000;
 export interface TombstoneDir {
   /** @returns the tombstones, the oldest first */
   list(): LeftTombstone[];
-  /** Removes a tombstone once its DEL is done; one that is missing is fine. */
+  /** Removes a tombstone once its DEL is done; one that is missing is fine, and one that a later DEL has replaced meanwhile stays. */
   remove(tombstone: LeftTombstone): void;
 }
 
@@ -32,7 +32,10 @@ export function openTombstoneDir(
         .filter((tombstone) => tombstone !== undefined)
         .sort((a, b) => a.at - b.at);
     },
-    remove: ({ containerId, ifname }) => removeFile(`${directory}/${tombstoneFileName(containerId, ifname)}`),
+    remove: ({ containerId, ifname, at }) => {
+      const name = tombstoneFileName(containerId, ifname);
+      if (isThere(directory, { name, at })) removeFile(`${directory}/${name}`);
+    },
   };
 }
 
@@ -57,6 +60,15 @@ function read(path: string, name: string): LeftTombstone | undefined {
   const tombstone = parseTombstone(Deno.readTextFileSync(path));
   const named = tombstone && tombstoneFileName(tombstone.containerId, tombstone.ifname) === name;
   return named ? tombstone : undefined;
+}
+
+function isThere(directory: string, { name, at }: { name: string; at: number }): boolean {
+  try {
+    return read(`${directory}/${name}`, name)?.at === at;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
 }
 
 function isUnfinished(path: string, { name, now }: { name: string; now: number }): boolean {

@@ -79,3 +79,13 @@ Deno.test("a note that is still being written is left alone for a minute", () =>
     assertEquals(listAt(writtenAt + 60_000), false);
     return Promise.resolve();
   }));
+
+Deno.test("a tombstone that replaced the one which is removed stays", () =>
+  withDirectory((directory) => {
+    const tombstones = openTombstoneDir({ directory, clock: stillClock, logger: silent });
+    const again = { ...OLDER, at: 3_000 };
+    leave(directory, again);
+    tombstones.remove(OLDER);
+    assertEquals(tombstones.list(), [again]);
+    return Promise.resolve();
+  }));
