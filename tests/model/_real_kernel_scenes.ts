@@ -6,8 +6,8 @@ import { runSchedules } from "./run_schedules.ts";
 
 expectOwnNamespace();
 
-const SCHEDULES = 10;
-const STEPS = 15;
+const SCHEDULES = 6;
+const STEPS = 12;
 
 Deno.test("schedules of calls, crashes and faults keep the rules on a real kernel, too", async () => {
   const ground = new RealGround();

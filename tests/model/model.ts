@@ -18,8 +18,10 @@ interface Container {
   live: readonly string[] | undefined;
   /** Whether the runtime was told that nothing is left. */
   gone: boolean;
-  /** When the newest answered DEL was sent. */
+  /** Which of all calls the newest answered DEL was. */
   deletedAt: number;
+  /** Whether that one is sure to be on the disk. */
+  deletionKept: boolean;
 }
 
 /** What the state on the disk says, for a call that was answered just now. */
@@ -28,6 +30,23 @@ export interface Durable {
   readonly synced: readonly Allocation[];
   /** To the next agent, if this one is killed. */
   readonly visible: readonly Allocation[];
+}
+
+/** What was so when a call was sent. */
+interface Sent {
+  /** Its place among all calls. */
+  readonly order: number;
+  readonly faults: number;
+  readonly steps: number;
+  readonly live: readonly string[] | undefined;
+}
+
+/** An answer, and which of all calls it answers. */
+interface Heard {
+  readonly call: Call;
+  readonly answer: Answer;
+  readonly durable: Durable;
+  readonly order: number;
 }
 
 /** What must hold, as pure knowledge: whom the runtime was told what, and what follows from it. */
@@ -40,14 +59,14 @@ export class Model {
   faults = 0;
   /** Settings of the wall clock so far; across one nobody can tell which call was the earlier. */
   steps = 0;
-  // call -> faults and steps when it was sent
-  readonly #sentAt = new Map<Call, { faults: number; steps: number }>();
+  readonly #sent = new Map<Call, Sent>();
+  #calls = 0;
 
   container(id: string): Container {
     const known = this.#containers.get(id);
     if (known !== undefined) return known;
     const container: Container = {
-      ...{ id, netns: false, live: undefined, gone: false, deletedAt: -Infinity },
+      ...{ id, netns: false, live: undefined, gone: false, deletedAt: -Infinity, deletionKept: true },
       ...{ open: new Set<Call>(), abandoned: new Set<Call>() },
     };
     this.#containers.set(id, container);
@@ -59,7 +78,8 @@ export class Model {
   }
 
   sent(call: Call): void {
-    this.#sentAt.set(call, { faults: this.faults, steps: this.steps });
+    const live = this.#containers.get(call.id)?.live;
+    this.#sent.set(call, { order: this.#calls++, faults: this.faults, steps: this.steps, live });
     if (call.verb === "GC") return;
     const container = this.container(call.id);
     container.open.add(call);
@@ -71,17 +91,22 @@ export class Model {
 
   /** @throws AssertionError */
   answered(call: Call, answer: Answer, durable: Durable): void {
-    const sent = this.#sentAt.get(call) ?? { faults: -1, steps: -1 };
-    this.#sentAt.delete(call);
+    const sent = this.#sent.get(call) ?? { order: -1, faults: -1, steps: -1, live: undefined };
+    this.#sent.delete(call);
     const undisturbed = sent.faults === this.faults;
     if (!answer.ok) assert(answer.code !== 999 || !undisturbed, `${call.verb} ${call.id}: ${answer.message}`);
     if (call.verb === "GC") return;
     const container = this.container(call.id);
     container.open.delete(call);
-    if (call.verb === "ADD") this.#added(container, { call, answer, durable, stepped: sent.steps !== this.steps });
-    if (call.verb === "DEL") this.#deleted(container, { call, answer, durable, undisturbed });
-    if (call.verb === "CHECK" && !answer.ok && answer.code !== 11 && undisturbed && container.live !== undefined) {
-      assert(container.open.size > 0, `CHECK ${call.id}: ${answer.message}`);
+    if (call.verb === "ADD") {
+      this.#added(container, { call, answer, durable, order: sent.order, stepped: sent.steps !== this.steps });
+    }
+    if (call.verb === "DEL") this.#deleted(container, { call, answer, durable, order: sent.order, undisturbed });
+    if (call.verb === "CHECK" && undisturbed && sent.live !== undefined && sent.live === container.live) {
+      assert(
+        answer.ok || answer.code === 11 || container.open.size > 0,
+        `CHECK ${call.id} of what is so: it was refused`,
+      );
     }
   }
 
@@ -160,7 +185,7 @@ export class Model {
 
   #added(
     container: Container,
-    { call, answer, durable, stepped }: { call: Call; answer: Answer; durable: Durable; stepped: boolean },
+    { call, answer, durable, order, stepped }: Heard & { stepped: boolean },
   ): void {
     const { id } = container;
     const abandoned = container.abandoned.delete(call);
@@ -168,10 +193,12 @@ export class Model {
     const told = `${id} committed ${answer.addresses.join(",")}`;
     const onDisk = durable.synced.some((record) => shown(record) === told);
     assert(onDisk, `ADD ${id} was answered before it was on the disk`);
-    if (abandoned && stepped) container.gone = false; // nobody can tell that it was late
+    // Nobody can tell that it was late when the wall clock was set, or the disk refused to take the deletion.
+    const doubtful = stepped || !container.deletionKept;
+    if (abandoned && doubtful) container.gone = false;
     if (abandoned) {
-      const late = call.startedAt < container.deletedAt;
-      return assert(!late || stepped, `ADD ${id} was answered although its container was deleted before`);
+      const late = order < container.deletedAt;
+      return assert(!late || doubtful, `ADD ${id} was answered although its container was deleted before`);
     }
     this.#verifyGiven(id, answer.addresses);
     if (container.netns) container.live = answer.addresses;
@@ -198,12 +225,13 @@ export class Model {
 
   #deleted(
     container: Container,
-    { call, answer, durable, undisturbed }: { call: Call; answer: Answer; durable: Durable; undisturbed: boolean },
+    { call, answer, durable, order, undisturbed }: Heard & { undisturbed: boolean },
   ): void {
     if (!answer.ok) return assert(!undisturbed, `DEL ${call.id}: ${answer.message}`);
     container.gone = true;
+    container.deletionKept = undisturbed;
     if ("noted" in answer) return; // a late ADD may be answered before the note is read, and is undone then
-    container.deletedAt = call.startedAt;
+    container.deletedAt = order;
     // One that is pending on the disk is cleaned up by whoever reads it.
     const onDisk = [...durable.synced, ...durable.visible].some(({ containerId, state }) =>
       containerId === container.id && state === "committed"

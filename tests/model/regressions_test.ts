@@ -153,6 +153,21 @@ const REGRESSIONS: readonly Regression[] = [
     ],
   },
   {
+    rule: "a note that replaces another one while that is read is not lost with it",
+    beginning: ONE,
+    steps: [
+      { do: "kill", happened: 0 },
+      { do: "del", pod: 0 },
+      { do: "start" },
+      go(1),
+      { do: "add", pod: 0 },
+      { do: "add", pod: 0 },
+      { do: "del", pod: 0 },
+      go(15, 47),
+      { do: "wait", ms: 20 },
+    ],
+  },
+  {
     rule: "an agent that stalls for 250 s with an ADD under way leaves nothing of it once its DEL has come",
     beginning: ONE,
     steps: [

@@ -166,7 +166,9 @@ export class World {
         marker: { isSet: () => true, set: () => {} },
         tombstones: {
           list: () => [...this.tombstones.values()].sort((a, b) => a.at - b.at),
-          remove: ({ containerId }) => void this.tombstones.delete(containerId),
+          remove: ({ containerId, at }) => {
+            if (this.tombstones.get(containerId)?.at === at) this.tombstones.delete(containerId);
+          },
         },
         netnsAt: (path) => ground.netnsAt(path),
         netnsGone: (of) => ground.netnsGone(of),
