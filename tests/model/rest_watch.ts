@@ -32,10 +32,11 @@ export class RestWatch {
   /** @throws AssertionError */
   verify({ life, ledger, links, monotonic, steps }: Look): void {
     if (ledger === undefined) return;
-    for (const { addresses } of links.values()) for (const text of addresses) this.#touched.add(text);
     const held = new Map(ledger.flatMap((each) => textsOf(each).map((text) => [text, nameOf(each)])));
     const before = this.#held;
     this.#letGo(held, { at: monotonic, steps });
+    const onLinks = [...links.values()].flatMap(({ addresses }) => addresses);
+    for (const text of onLinks) if (held.has(text)) this.#touched.add(text);
     const given = ledger.filter(({ state }) => state === "pending").flatMap(textsOf);
     const fresh = given.filter((text) =>
       before.get(text) !== held.get(text) && this.#freed.get(text)?.by !== held.get(text)

@@ -60,6 +60,10 @@ export class Rig {
   /** Does the step, and looks whether all that must hold does. @throws AssertionError */
   async play(step: Step): Promise<void> {
     await this.#do(step);
+    await this.#verify();
+  }
+
+  async #verify(): Promise<void> {
     await this.#settle();
     if (this.#wrong !== undefined) throw this.#wrong;
     this.model.verify(await this.#look());
@@ -182,7 +186,7 @@ export class Rig {
       if (next === undefined) return;
       this.world.clock.pass(1); // everything takes its time
       await next.go();
-      await this.#settle();
+      await this.#verify();
     }
   }
 
