@@ -7,7 +7,7 @@ import type { DriftListener } from "./drift_watch.ts";
 import type { GarbageCollector } from "./garbage_collector.ts";
 import { type NodeReconciler, SERVER_LATE_MS } from "./node_reconciler.ts";
 import { ReconcileLoop, type Tick } from "./reconcile_loop.ts";
-import type { NodeConfigReading, NodeConfigResolution } from "./resolve_node_config.ts";
+import type { NodeConfigReading } from "./resolve_node_config.ts";
 import type { RpcServer } from "./rpc_server.ts";
 import type { SessionMonitor } from "./session_monitor.ts";
 import { isReportable, type StatusReporter, viewWithoutConfig } from "./status_reporter.ts";
@@ -52,7 +52,7 @@ export interface AgentParts {
   readonly ledger: Pick<AllocationLedger, "flush">;
   readonly reconciler: Pick<
     NodeReconciler,
-    "ready" | "view" | "resolution" | "announce" | "pass" | "repairLinks" | "repairGuard"
+    "ready" | "view" | "judged" | "announce" | "pass" | "repairLinks" | "repairGuard"
   >;
   readonly sessions: Pick<SessionMonitor, "view" | "read">;
   readonly tombstones: Pick<TombstoneReplay, "catchUp">;
@@ -216,9 +216,8 @@ export class Agent {
   }
 
   async #reportStatus(): Promise<void> {
-    const { nodeConfigs, nodeName, reconciler, sessions, reporter, clock } = this.parts;
-    const reading = nodeConfigs.items.get(nodeName);
-    const resolution: NodeConfigResolution | undefined = reconciler.resolution;
+    const { reconciler, sessions, reporter, clock } = this.parts;
+    const { reading, resolution } = reconciler.judged ?? {};
     if (reading === undefined || resolution === undefined || !isReportable(resolution.verdict)) return;
     const known = reconciler.view;
     const view = known === undefined ? viewWithoutConfig(resolution) : { ...known, resolution };

@@ -16,13 +16,11 @@ function agentOf(more: (done: string[]) => Partial<AgentParts>): { agent: Agent;
   const note = (what: string) => (): Promise<void> => Promise.resolve(void done.push(what));
   const stopped = Promise.withResolvers<void>();
   const clock = new HandClock();
-  const outcome = CONFIG;
-  const reading = { name: "node-a", uid: "u1", generation: 1, outcome, advertised: [] };
   const agent = new Agent({
     nodeName: "node-a",
     nodeConfigs: {
       synced: true,
-      items: new Map([["node-a", reading]]),
+      items: new Map(),
       lastContact: 0,
       onChange: () => () => {},
       stop: () => {},
@@ -49,7 +47,16 @@ function reconcilerOf(pass: () => Promise<void>, bird: BirdOutcome = { applied: 
   const verdict = { reason: "Accepted", message: "in force" } as const;
   const resolution = { inForce: CONFIG, verdict, warnings: [] };
   const view = { resolution, advertised: [], bird };
-  return { ready: true, resolution, view, announce: pass, pass, repairLinks: pass, repairGuard: pass };
+  const reading = { name: "node-a", uid: "u1", generation: 1, outcome: CONFIG, advertised: [] };
+  return {
+    ready: true,
+    judged: { reading, resolution },
+    view,
+    announce: pass,
+    pass,
+    repairLinks: pass,
+    repairGuard: pass,
+  };
 }
 
 /** Runs it for so many milliseconds, and stops it. */

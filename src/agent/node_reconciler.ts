@@ -58,6 +58,12 @@ export interface NodeView {
   readonly bird: BirdOutcome;
 }
 
+/** What became of the NodeConfig as it was read; undefined: there was none. */
+export interface JudgedNodeConfig {
+  readonly reading: NodeConfigReading | undefined;
+  readonly resolution: NodeConfigResolution;
+}
+
 /** What BIRD's configuration was last made from, beside the live pods. */
 interface Basis {
   readonly resolution: NodeConfigResolution;
@@ -68,6 +74,7 @@ interface Basis {
 /** Makes the node as a whole what the NodeConfig and the live pods say: kernel, packet guard, BIRD. Level-triggered. */
 export class NodeReconciler {
   #resolution: NodeConfigResolution | undefined;
+  #judged: JudgedNodeConfig | undefined;
   #terms: NodeTerms | undefined;
   #termsKnown = Promise.withResolvers<void>();
   #guarded: string | undefined;
@@ -95,6 +102,11 @@ export class NodeReconciler {
 
   get resolution(): NodeConfigResolution | undefined {
     return this.#resolution;
+  }
+
+  /** What was decided last, once it is in the node: the watch may have heard of a newer NodeConfig by now. */
+  get judged(): JudgedNodeConfig | undefined {
+    return this.#judged;
   }
 
   get ready(): boolean {
@@ -147,13 +159,25 @@ export class NodeReconciler {
 
   /** All that pods need before they are served, from the NodeConfig as it is now. */
   async #putInForce(): Promise<void> {
-    const { nodeConfigs, host } = this.deps;
+    const { nodeConfigs, nodeName, host } = this.deps;
     const { synced } = nodeConfigs;
     if (!synced && !this.#isServerLate()) return;
     const network = this.#network = await host.read();
+    const reading = nodeConfigs.items.get(nodeName);
     const resolution = this.#resolve(network, { synced });
     if (resolution === undefined) return;
     this.#note(resolution);
+    try {
+      await this.#putIntoTheNode(resolution, { network, synced });
+    } finally {
+      this.#judged = { reading, resolution };
+    }
+  }
+
+  async #putIntoTheNode(
+    resolution: NodeConfigResolution,
+    { network, synced }: { network: HostNetwork; synced: boolean },
+  ): Promise<void> {
     const config = resolution.inForce;
     if (config === undefined) return;
     await this.#remember(config);

@@ -185,3 +185,18 @@ Deno.test("NodeReconciler serves no pod before the guard is in force", async () 
   await reconciler.pass({ full: false });
   assertEquals(reconciler.ready, true);
 });
+
+Deno.test("what is told of a NodeConfig is told once it is in the node, and never of a newer one that was only heard of", async () => {
+  const { fixture, host, know, reconciler } = await openReconciler();
+  await using _fixture = fixture;
+  const applied = Promise.withResolvers<string[]>();
+  host.apply = () => applied.promise;
+  know(raw("node-a", "203.0.113.0/26"));
+  const pass = reconciler.pass({ full: false });
+  await new Promise((resolve) => setTimeout(resolve));
+  assertEquals([reconciler.resolution?.verdict.reason, reconciler.judged], ["Accepted", undefined]);
+  know({ ...raw("node-a", "203.0.113.64/26"), metadata: { name: "node-a", uid: "node-a", generation: 2 } });
+  applied.resolve([]);
+  await pass;
+  assertEquals(reconciler.judged?.reading?.generation, 1);
+});
