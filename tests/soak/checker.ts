@@ -2,6 +2,7 @@
 import type { Place } from "../lab/place.ts";
 import type { Cluster, Member } from "./cluster.ts";
 import { judgeNode, judgeRouter } from "./judge.ts";
+import { oweWhatNobodyNamed, reapLeakedNamespaces } from "./orphans.ts";
 import type { Report } from "./report.ts";
 import { lookAtNode, lookAtRouter, type NodeSight, readAllocations } from "./sight.ts";
 
@@ -169,39 +170,6 @@ function nameOf({ node }: Member): string {
 
 function addressesOf(live: Member["kubelet"]["live"]): string[] {
   return live.flatMap(({ sandbox }) => sandbox.addresses);
-}
-
-/** A container that no answer ever named is an attempt's that failed; the runtime forgot it, with or without a DEL. */
-function oweWhatNobodyNamed({ book, kubelet }: Member, { allocations }: NodeSight): void {
-  for (const { containerId } of allocations) {
-    const lives = kubelet.live.some(({ sandbox }) => sandbox.id === containerId);
-    if (!lives && !book.named.has(containerId)) book.debts.owe(containerId, Date.now());
-  }
-}
-
-/**
- * A containerd that dies in the middle of an attempt leaves the network namespace behind, and with it the whole attachment: flock must
- * not touch what may be somebody's. Here an operator removes it, and the rest is garbage collection's.
- */
-async function reapLeakedNamespaces({ node, kubelet, book }: Member): Promise<void> {
-  const names = (await node.lab.output(["ls", "/run/netns"])).split("\n").filter((name) => name.startsWith("cni-"));
-  const owned = new Set(kubelet.live.map(({ sandbox }) => sandbox.netns.replace(/^.*\//, "")));
-  for (const { id } of await node.cri.listSandboxes()) {
-    owned.add((await node.cri.sandboxStatus(id)).netns.replace(/^.*\//, ""));
-  }
-  const leaked = names.filter((name) => !owned.has(name));
-  if (leaked.length === 0) return;
-  for (const { netns, containerId } of await readAllocations(node.lab)) {
-    if (leaked.some((name) => netns.endsWith(`/${name}`))) book.debts.owe(containerId, Date.now());
-  }
-  for (const name of leaked) {
-    await node.lab.exec([
-      "sh",
-      "-c",
-      'for p in $(ip netns pids "$0"); do kill -9 $p; done; ip netns delete "$0"',
-      name,
-    ]);
-  }
 }
 
 const PING_SCRIPT = 'for a in "$@"; do (ping -n -c 3 -i 0.3 -W 2 "$a" >/dev/null || echo "$a") & done; wait';

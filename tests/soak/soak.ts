@@ -85,7 +85,10 @@ async function runRounds(parts: Parts, { minutes, seed }: SoakArgs): Promise<voi
     report.context = { ...round, lasting: long.lasting };
     await bounded(runRound({ ...round, ...circumstances }, parts), report);
     const struck = struckIn(round);
-    const found = await checker.check({ ...circumstances, struck: new Set([...struckBefore, ...struck]) });
+    const found = await checker.check({ ...circumstances, struck: new Set([...struckBefore, ...struck]) })
+      .catch((error) =>
+        report.add({ where: "soak", what: [`a check failed: ${error}`], evidence: String(error.stack) })
+      );
     struckBefore = struck;
     say(describe(round, { elapsedMs: elapsed(), cluster, found, lasting: long.lasting }));
   }
@@ -129,9 +132,8 @@ async function runRound(
 
 /** @returns the nodes on which an attempt may have failed with nobody to clean up */
 function struckIn({ faults }: Round): readonly number[] {
-  return faults.filter(({ kind }) => ["agent", "plugin", "containerd", "disk"].includes(FAULTS[kind].target)).map((
-    { node },
-  ) => node);
+  const targets = ["agent", "plugin", "containerd", "disk"];
+  return faults.filter(({ kind }) => targets.includes(FAULTS[kind].target)).map(({ node }) => node);
 }
 
 /** Checks until garbage collection owes nothing: what is overdue is a discrepancy of that check. */
@@ -157,9 +159,8 @@ function describe(
   const live = cluster.members.map(({ kubelet }) => kubelet.live.length).join("+");
   const struck = [...faults.map(({ kind, node }) => `${kind} ${node}`), ...lasting].join(", ");
   const verdict = found === 0 ? "as it must be" : `${found} DISCREPANCIES`;
-  return `${time.padStart(6)}  round ${number}: ${
-    struck || "no fault"
-  }; ${churn.length} changes, ${live} pods: ${verdict}`;
+  const changes = `${churn.length} changes, ${live} pods`;
+  return `${time.padStart(6)}  round ${number}: ${struck || "no fault"}; ${changes}: ${verdict}`;
 }
 
 if (import.meta.main) main(Deno.args).then(Deno.exit);
