@@ -79,6 +79,8 @@ export class NodeReconciler {
   #termsKnown = Promise.withResolvers<void>();
   #guarded: string | undefined;
   #replacedAt = -Infinity;
+  /** What of pods' paths stayed wrong: it is said once, and tried once more. */
+  #unmended = new Set<string>();
   #view: NodeView | undefined;
   #basis: Basis | undefined;
   #network: HostNetwork | undefined;
@@ -223,7 +225,11 @@ export class NodeReconciler {
   async #repairPaths(): Promise<void> {
     const { driver, ledger, logger } = this.deps;
     const committed = ledger.all().filter(({ state }) => state === "committed");
-    for (const what of await driver.repair(committed.map(attachmentOf))) logger.warn("repaired", { what });
+    const { mended, left } = await driver.repair(committed.map(attachmentOf));
+    for (const what of mended) logger.warn("repaired", { what });
+    const news = left.filter((what) => !this.#unmended.has(what));
+    this.#unmended = new Set(left);
+    if (news.length > 0) throw new Error(`Cannot mend pods' paths: ${news.join("; ")}`);
   }
 
   /**

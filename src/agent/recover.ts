@@ -136,9 +136,10 @@ async function ensureGuard({ guard, ledger }: RecoverDependencies): Promise<void
 /** A link that cannot be mended keeps no agent from serving; the full passes that follow try again. @returns how much was mended */
 async function repairPaths({ ledger, driver, logger }: RecoverDependencies): Promise<number> {
   try {
-    const repaired = await driver.repair(ledger.all().map(attachmentOf));
-    for (const what of repaired) logger.warn("repaired", { what });
-    return repaired.length;
+    const { mended, left } = await driver.repair(ledger.all().map(attachmentOf));
+    for (const what of mended) logger.warn("repaired", { what });
+    for (const what of left) logger.warn("not repaired", { what });
+    return mended.length;
   } catch (error) {
     logger.error("recovery incomplete", { what: "repair", error: String(error) });
     return 0;

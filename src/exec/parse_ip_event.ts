@@ -11,6 +11,12 @@ export interface LinkEvent {
   readonly mtu: number;
   /** Empty where the link has none. */
   readonly mac: string;
+  /** The bridge, VRF and so on that it is a port of. */
+  readonly master?: string;
+  /** False where it is told not to resolve neighbours. */
+  readonly arp: boolean;
+  /** Empty where the link has none. */
+  readonly alias: string;
 }
 
 export interface AddressEvent {
@@ -37,6 +43,8 @@ export interface RouteEvent {
   readonly metric?: string;
   /** Absent: main. */
   readonly table?: string;
+  /** Every other word, in order: scope (but `global`), next hops, metrics, flags. */
+  readonly details: readonly string[];
 }
 
 export interface NeighborEvent {
@@ -51,13 +59,15 @@ export interface NeighborEvent {
 
 export type IpEvent = LinkEvent | AddressEvent | RouteEvent | NeighborEvent;
 
-/** The words behind `ip` that make it print what this file reads, for as long as it lives. */
-export const IP_MONITOR = ["-o", "monitor", "label", "link", "address", "route", "neigh"] as const;
+/** The words behind `ip` that make it print what this file reads, for as long as it lives. Without `-d` it tells no alias. */
+export const IP_MONITOR = ["-o", "-d", "monitor", "label", "link", "address", "route", "neigh"] as const;
 
 const LABEL = /^\[(LINK|ADDR|ROUTE|NEIGH)\](Deleted )?(.*)$/;
-const LINK = /^(\d+): ([^\s@:]+)(?:@[^\s:]+)?: <([^>]*)> mtu (\d+) (?:.*?link\/\S+ ([0-9a-f:]{17})\b)?/;
+const LINK = /^(\d+): ([^\s@:]+)(?:@[^\s:]+)?: <([^>]*)> (.*?)(?:\\\s+alias (.*))?$/;
 const ADDRESS = /^\d+: (\S+)\s+inet6? ([0-9a-f.:]+)(?: peer \S+?)?\/(\d+) (.*)$/;
-const TYPES = new Set(["local", "broadcast", "multicast", "anycast", "blackhole", "unreachable", "prohibit", "throw"]);
+const TYPES = new Set(
+  ["unicast", "local", "broadcast", "multicast", "anycast", "blackhole", "unreachable", "prohibit", "throw"],
+);
 
 /** What ip prints when messages were lost (its socket overran): nothing is known any more. */
 export function isLoss(line: string): boolean {
@@ -82,10 +92,19 @@ export function parseIpEvent(line: string): IpEvent | undefined {
   }
 }
 
+/** A bridge tells of its ports in messages of its own, that are not about the link: those name no qdisc, and a port that leaves as deleted. */
 function parseLink(text: string, gone: boolean): LinkEvent | undefined {
-  const [, index, link, flags, mtu, mac = ""] = LINK.exec(text) ?? [];
-  if (link === undefined || flags === undefined) return undefined;
-  return { kind: "link", gone, index: Number(index), link, up: flags.split(",").includes("UP"), mtu: Number(mtu), mac };
+  const [, index, link, names, rest = "", alias = ""] = LINK.exec(text) ?? [];
+  if (link === undefined || names === undefined) return undefined;
+  const { mtu, qdisc, master } = takePairs(rest.split(/\s+/), ["mtu", "qdisc", "master"]).values;
+  if (qdisc === undefined) return undefined;
+  const [, mac = ""] = /link\/\S+ ([0-9a-f:]{17})\b/.exec(rest) ?? [];
+  const flags = names.split(",");
+  return {
+    ...{ kind: "link", gone, index: Number(index), link, up: flags.includes("UP"), mtu: Number(mtu), mac },
+    ...(master === undefined ? {} : { master }),
+    ...{ arp: !flags.includes("NOARP"), alias },
+  };
 }
 
 function parseAddress(text: string, gone: boolean): AddressEvent | undefined {
@@ -95,20 +114,36 @@ function parseAddress(text: string, gone: boolean): AddressEvent | undefined {
 }
 
 function parseRoute(text: string, gone: boolean): RouteEvent {
-  const words = text.split(/\s+/);
+  const words = text.trim().split(/\s+/);
   const type = TYPES.has(words[0] ?? "") ? words.shift() ?? "" : "unicast";
-  const after = (word: string): string | undefined => {
-    const at = words.indexOf(word);
-    return at < 0 ? undefined : words[at + 1];
-  };
-  const [link, protocol, metric, table] = ["dev", "proto", "metric", "table"].map(after);
+  const { values, others } = takePairs(words.slice(1), ["dev", "proto", "metric", "table", "scope", "pref"]);
+  const { dev: link, proto: protocol, metric, table, scope, pref } = values;
+  const family = text.includes(":") || pref !== undefined ? 6 : 4;
+  const notable = [["scope", scope, "global"], ["pref", pref, "medium"]].flatMap(([word, value, usual]) =>
+    value === undefined || value === usual ? [] : [`${word} ${value}`]
+  );
   return {
-    ...{ kind: "route", gone, type, destination: words[0] ?? "", family: /:| pref /.test(text) ? 6 : 4 },
+    ...{ kind: "route", gone, family, type, destination: words[0] ?? "", details: [...notable, ...others] },
     ...(link === undefined ? {} : { link }),
     ...(protocol === undefined ? {} : { protocol }),
     ...(metric === undefined ? {} : { metric }),
-    ...(table === undefined ? {} : { table }),
+    ...(table === undefined || table === "main" ? {} : { table }),
   };
+}
+
+/** @returns what follows the first of each of these words, and all that is left */
+function takePairs<Word extends string>(
+  words: readonly string[],
+  wanted: readonly Word[],
+): { values: Partial<Record<Word, string>>; others: string[] } {
+  const values: Partial<Record<Word, string>> = {};
+  const others = [...words];
+  for (const word of wanted) {
+    const at = others.indexOf(word);
+    const [, value] = at < 0 ? [] : others.splice(at, 2);
+    if (value !== undefined) values[word] = value;
+  }
+  return { values, others };
 }
 
 function parseNeighbor(text: string, gone: boolean): NeighborEvent | undefined {

@@ -3,19 +3,39 @@ import { type IpEvent, isLoss, parseIpEvent } from "./parse_ip_event.ts";
 
 const MAC = "02:00:00:00:00:01";
 
+const VETH =
+  "promiscuity 0  allmulti 0 minmtu 68 maxmtu 65535 \\    veth numtxqueues 2 numrxqueues 2 gso_max_size 65536 gso_max_segs 65535 tso_max_size 524280 tso_max_segs 65535 gro_max_size 65536 ";
+
 /** What iproute2 6.1 really printed. */
 const LINES: readonly (readonly [line: string, event: IpEvent | undefined])[] = [
   [
-    `[LINK]3: flock0badcafe@if2: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1400 qdisc noqueue state UP group default \\    link/ether ${MAC} brd ff:ff:ff:ff:ff:ff link-netns x`,
-    { kind: "link", gone: false, index: 3, link: "flock0badcafe", up: true, mtu: 1400, mac: MAC },
+    `[LINK]3: flock0badcafe@if2: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1400 qdisc noqueue state UP group default \\    link/ether ${MAC} brd ff:ff:ff:ff:ff:ff link-netns x ${VETH}\\    alias c1 eth0 /run/netns/x`,
+    {
+      ...{ kind: "link", gone: false, index: 3, link: "flock0badcafe", up: true, mtu: 1400, mac: MAC },
+      ...{ arp: true, alias: "c1 eth0 /run/netns/x" },
+    },
   ],
   [
-    `[LINK]Deleted 3: flock0badcafe@NONE: <BROADCAST,MULTICAST> mtu 1500 qdisc noop state DOWN group default \\    link/ether ${MAC} brd ff:ff:ff:ff:ff:ff`,
-    { kind: "link", gone: true, index: 3, link: "flock0badcafe", up: false, mtu: 1500, mac: MAC },
+    `[LINK]2: flock0badcafe@if2: <BROADCAST,MULTICAST,NOARP,UP,LOWER_UP> mtu 1500 qdisc noqueue master br9 state UP group default \\    link/ether ${MAC} brd ff:ff:ff:ff:ff:ff link-netnsid 0 promiscuity 0  allmulti 1 minmtu 68 maxmtu 65535 \\    veth \\    bridge_slave state disabled priority 32 cost 2 \\    alias x master mtu \\`,
+    {
+      ...{ kind: "link", gone: false, index: 2, link: "flock0badcafe", up: true, mtu: 1500, mac: MAC },
+      ...{ master: "br9", arp: false, alias: "x master mtu \\" },
+    },
+  ],
+  [ // a bridge's, about its port
+    `[LINK]Deleted 2: flock0badcafe: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 master br9 state UP \\    link/ether ${MAC}`,
+    undefined,
+  ],
+  [
+    `[LINK]Deleted 3: flock0badcafe@NONE: <BROADCAST,MULTICAST> mtu 1500 qdisc noop state DOWN group default \\    link/ether ${MAC} brd ff:ff:ff:ff:ff:ff ${VETH}`,
+    {
+      ...{ kind: "link", gone: true, index: 3, link: "flock0badcafe", up: false, mtu: 1500, mac: MAC },
+      ...{ arp: true, alias: "" },
+    },
   ],
   [
     "[LINK]4: tun0: <POINTOPOINT,NOARP,LOWER_UP> mtu 1420 qdisc noop state DOWN group default \\    link/none ",
-    { kind: "link", gone: false, index: 4, link: "tun0", up: false, mtu: 1420, mac: "" },
+    { kind: "link", gone: false, index: 4, link: "tun0", up: false, mtu: 1420, mac: "", arp: false, alias: "" },
   ],
   [
     "[ADDR]Deleted 3: flock0badcafe    inet6 fe80::1/64 scope link nodad \\       valid_lft forever preferred_lft forever",
@@ -29,29 +49,53 @@ const LINES: readonly (readonly [line: string, event: IpEvent | undefined])[] = 
     { kind: "address", gone: false, link: "up0", address: "10.0.0.1", length: 32, words: ["scope", "global", "up0"] },
   ],
   [
-    "[ROUTE]Deleted 10.0.0.7 dev flock0badcafe proto 70 scope link metric 20 ",
+    "[ROUTE]Deleted unicast 10.0.0.7 dev flock0badcafe table main proto 70 scope link metric 20 ",
     {
       ...{ kind: "route", gone: true, family: 4, type: "unicast", destination: "10.0.0.7" },
-      ...{ link: "flock0badcafe", protocol: "70", metric: "20" },
+      ...{ link: "flock0badcafe", protocol: "70", metric: "20", details: ["scope link"] },
     },
   ],
   [
-    "[ROUTE]Deleted blackhole 2001:db8:f::/64 dev lo proto 70 metric 20 pref medium",
+    "[ROUTE]unicast 10.0.0.7 dev flock0badcafe table main proto 70 scope link metric 20 mtu lock 600 ",
+    {
+      ...{ kind: "route", gone: false, family: 4, type: "unicast", destination: "10.0.0.7" },
+      ...{ link: "flock0badcafe", protocol: "70", metric: "20", details: ["scope link", "mtu", "lock", "600"] },
+    },
+  ],
+  [
+    "[ROUTE]unicast 2001:db8::7 via fe80::99 dev flock0badcafe table main proto 70 scope global metric 20 linkdown pref high",
+    {
+      ...{ kind: "route", gone: false, family: 6, type: "unicast", destination: "2001:db8::7" },
+      ...{ link: "flock0badcafe", protocol: "70", metric: "20", details: ["pref high", "via", "fe80::99", "linkdown"] },
+    },
+  ],
+  [
+    "[ROUTE]unreachable 10.0.0.7 table main proto boot scope global metric 20 ",
+    {
+      ...{ kind: "route", gone: false, family: 4, type: "unreachable", destination: "10.0.0.7" },
+      ...{ protocol: "boot", metric: "20", details: [] },
+    },
+  ],
+  [
+    "[ROUTE]Deleted blackhole 2001:db8:f::/64 dev lo table main proto 70 scope global metric 20 pref medium",
     {
       ...{ kind: "route", gone: true, family: 6, type: "blackhole", destination: "2001:db8:f::/64" },
-      ...{ link: "lo", protocol: "70", metric: "20" },
+      ...{ link: "lo", protocol: "70", metric: "20", details: [] },
     },
   ],
   [
     "[ROUTE]local 192.0.2.5 dev up0 table local proto kernel scope host src 192.0.2.5 ",
     {
       ...{ kind: "route", gone: false, family: 4, type: "local", destination: "192.0.2.5" },
-      ...{ link: "up0", protocol: "kernel", table: "local" },
+      ...{ link: "up0", protocol: "kernel", table: "local", details: ["scope host", "src", "192.0.2.5"] },
     },
   ],
   [
     "[ROUTE]default dev up0 metric 77 pref medium",
-    { kind: "route", gone: false, family: 6, type: "unicast", destination: "default", link: "up0", metric: "77" },
+    {
+      ...{ kind: "route", gone: false, family: 6, type: "unicast", destination: "default" },
+      ...{ link: "up0", metric: "77", details: [] },
+    },
   ],
   [
     "[NEIGH]10.0.0.7 dev flock0badcafe lladdr 02:00:00:00:00:01 PERMANENT ",

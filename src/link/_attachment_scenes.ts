@@ -267,6 +267,7 @@ Deno.test("check() names what is missing, repair() puts the host's side back and
     const five = await pod("five", 5);
     await driver.attach(five);
     const { hostLink } = five;
+    await sh("ip link add br9 type bridge && ip link set br9 up");
     const breaks: [command: string, phrase: string, repairable: boolean][] = [
       [`ip route del 203.0.113.5 dev ${hostLink}`, "host route 203.0.113.5", true],
       [`ip -6 route del 2001:db8:f::5 dev ${hostLink}`, "host route 2001:db8:f::5", true],
@@ -276,6 +277,22 @@ Deno.test("check() names what is missing, repair() puts the host's side back and
       [`ip link set ${hostLink} mtu 1400`, "has MTU 1400", true],
       [`ip link set ${hostLink} mtu 1000`, "has MTU 1000", true],
       [`ip link set ${hostLink} address 02:00:00:00:00:01`, "has MAC 02:00:00:00:00:01", true], // as udev does (T-REL-27)
+      [`ip link set ${hostLink} master br9`, `link ${hostLink} has the master br9`, true],
+      [`ip link set ${hostLink} arp off`, `link ${hostLink} has ARP off`, true],
+      [`ip link set ${hostLink} alias ''`, "has alias", true],
+      [`ip link set ${hostLink} alias 'other eth0 /run/netns/other'`, "has alias", true],
+      [`ip -6 address add fe80::1/128 dev ${hostLink} nodad; ip -6 address del fe80::1/64 dev ${hostLink}`, "", true],
+      [`ip address change fe80::1/64 dev ${hostLink} valid_lft 90 preferred_lft 60`, "fe80::1", true],
+      [`ip address change fe80::1/64 dev ${hostLink} preferred_lft 0`, "fe80::1", true],
+      [`ip route change 203.0.113.5 via 10.9.9.9 dev ${hostLink} onlink proto 70 metric 20`, "via 10.9.9.9", true],
+      [`ip route change 203.0.113.5 dev ${hostLink} proto 70 metric 20 mtu 100`, '"mtu":100', true],
+      [`ip route change 203.0.113.5 dev ${hostLink} proto 70 metric 20 mtu lock 600`, '"mtu":600', true],
+      [`ip route replace unreachable 203.0.113.5 proto 70 metric 20`, "host route 203.0.113.5", true],
+      [`ip -6 route replace 2001:db8:f::5 via fe80::9 dev ${hostLink} proto 70 metric 20`, "via fe80::9", true],
+      [`ip -6 route change 2001:db8:f::5 dev ${hostLink} proto 70 metric 20 mtu 1300`, '"mtu":1300', true],
+      [`echo 1 >${SYSCTL_DIR}/ipv6/conf/${hostLink}/disable_ipv6`, "disable_ipv6 is 1 instead of 0", true],
+      [`echo 0 >${SYSCTL_DIR}/ipv4/conf/${hostLink}/forwarding`, "ipv4/conf/", true],
+      [`echo 0 >${SYSCTL_DIR}/ipv6/conf/${hostLink}/forwarding`, "forwarding is 0 instead of 1", true],
       [`echo 1 >${SYSCTL_DIR}/ipv6/conf/${hostLink}/accept_ra`, "accept_ra is 1 instead of 0", true],
       [`echo 1 >${SYSCTL_DIR}/ipv4/conf/${hostLink}/route_localnet`, "route_localnet is 1 instead of 0", true],
       ["ip -n five address del 203.0.113.5/32 dev eth0", "address 203.0.113.5 on eth0", false],
@@ -285,17 +302,61 @@ Deno.test("check() names what is missing, repair() puts the host's side back and
       const differences = await driver.check(five);
       assert(differences.some((difference) => difference.includes(phrase)), `${command}: ${differences.join("; ")}`);
       spawns = 0;
-      const repaired = await driver.repair([five]);
+      const { mended, left } = await driver.repair([five]);
+      assertEquals(left, [], command);
       assertLess(spawns, 9);
       if (!repairable) continue;
-      assert(repaired.some((what) => what.includes(phrase)), `${command}: repaired ${repaired.join("; ")}`);
+      assert(mended.some((what) => what.includes(phrase)), `${command}: repaired ${mended.join("; ")}`);
       assertEquals(await driver.check(five), [], command);
-      assertEquals(await driver.repair([five]), []);
+      assertEquals(await driver.repair([five]), { mended: [], left: [] });
     }
+    await sh("ip link del br9");
     await driver.detach([hostLink]);
     assertEquals(await driver.check(five), [
       `host link ${hostLink} is missing`,
       "interface eth0 in /run/netns/five is missing",
     ]);
+  });
+});
+
+Deno.test("repair() tells what it cannot mend, and one link that cannot be mended keeps no other from being mended", async () => {
+  await withDriver(async (driver) => {
+    const [bad, good] = [await pod("bad", 40), await pod("good", 41)];
+    await Promise.all([driver.attach(bad), driver.attach(good)]);
+    for (const { hostLink } of [bad, good]) {
+      await sh(`ip link set ${hostLink} mtu 1400; ip -4 route flush dev ${hostLink}`);
+    }
+    const impossible = { ...bad, mtu: 70_000 };
+    const { mended, left } = await driver.repair([impossible, good]);
+    assertEquals(mended.filter((what) => what.includes(good.hostLink)).length, 2, mended.join("; "));
+    assert(mended.some((what) => what.includes("203.0.113.40")), "the rest of the link is mended");
+    assert(left.some((what) => what.includes("has MTU 1400 instead of 70000")), left.join("; "));
+    assert(left.some((what) => what.startsWith(`Cannot repair ${bad.hostLink}: `)), left.join("; "));
+    await driver.detach([bad.hostLink, good.hostLink]);
+  });
+});
+
+Deno.test("attach() replaces a link of the same container that somebody renamed or removed, and no other's", async () => {
+  await withDriver(async (driver) => {
+    const [renamed, other] = [await pod("renamed", 42), await pod("bystander", 43)];
+    await Promise.all([driver.attach(renamed), driver.attach(other)]);
+    for (const [link, name] of [[renamed.hostLink, "foo9"], [other.hostLink, "foo8"]]) {
+      await sh(`ip link set ${link} down; ip link set ${link} name ${name}; ip link set ${name} up`);
+    }
+    await driver.attach(renamed);
+    assertEquals(await driver.check(renamed), []);
+    await sh(`ip link del ${renamed.hostLink}`);
+    await driver.attach(renamed);
+    assertEquals(await driver.check(renamed), []);
+    assertEquals((await sh("ip -br link")).match(/foo\d/g), ["foo8"]);
+    await driver.detach(["foo8"]);
+    await withDriver(async (next) => { // one that has not made the link itself, and whose ip has listed it
+      await next.repair([renamed]);
+      await next.attach(other);
+      await sh(`ip link del ${renamed.hostLink}`);
+      await next.attach(renamed);
+      assertEquals(await next.check(renamed), []);
+      await next.detach([renamed.hostLink, other.hostLink]);
+    });
   });
 });

@@ -28,8 +28,8 @@ export function failed({ hostLink }: Attachment, state: string, cause?: unknown)
   return new AttachFailed("failed", `Cannot attach ${hostLink}: ${state.trim()}`, { cause });
 }
 
-/** A link that vanished meanwhile needs no repair. @throws AttachFailed for every other error that ip wrote */
-export function expectRestored({ hostLink }: Attachment, errors: string): void {
-  if (errors === "" || /Cannot find device|No such device/.test(errors)) return;
-  throw new AttachFailed("failed", `Cannot repair ${hostLink}: ${errors.trim()}`);
+/** @param errors what ip wrote. @returns what there is to say of it: a link that vanished meanwhile needs no repair */
+export function restorationFailure({ hostLink }: Attachment, errors: string): string[] {
+  if (errors === "" || /Cannot find device|No such device/.test(errors)) return [];
+  return [`Cannot repair ${hostLink}: ${errors.trim().replaceAll("\n", "; ")}`];
 }

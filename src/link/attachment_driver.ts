@@ -61,13 +61,21 @@ export interface FoundAttachment {
   readonly addresses: readonly Address[];
 }
 
+/** What a repair came to, one phrase each. */
+export interface Repair {
+  /** What was put back and is so now. */
+  readonly mended: readonly string[];
+  /** What is still not as it should be, and what the tools said to it. */
+  readonly left: readonly string[];
+}
+
 /**
  * Makes, removes, lists and checks pods' packet paths: veth pair, addresses, routes and neighbours on both ends, and the
  * sysctls of the host end. Knows nothing of pods, state or policy.
  */
 export interface AttachmentDriver {
   /**
-   * Makes the whole path. A host end that an unfinished ADD of the same container left, and routes of our protocol for the same
+   * Makes the whole path. A host end that an unfinished ADD of the same container left, or that somebody renamed, and routes of our protocol for the same
    * addresses over other links, are replaced. On failure nothing of it remains.
    *
    * @throws AttachFailed
@@ -87,12 +95,12 @@ export interface AttachmentDriver {
   list(): Promise<readonly FoundAttachment[]>;
   /**
    * Puts back what is missing or changed on the host side of these attachments: routes, neighbours, addresses, sysctls, the link's
-   * MAC, MTU and being up. A host end that is gone is left alone.
+   * MAC, MTU, alias, ARP, having no master and being up. A host end that is gone is left alone. One that cannot be mended keeps no
+   * other from being mended.
    *
-   * @returns a phrase for each thing that was put back and is so now
-   * @throws AttachFailed
+   * @throws when the kernel cannot be read
    */
-  repair(attachments: readonly Attachment[]): Promise<readonly string[]>;
+  repair(attachments: readonly Attachment[]): Promise<Repair>;
   /**
    * Makes a path whole again that was made before, for a pod that runs: the host's end as `repair` does, and of the pod's end what
    * is missing (addresses, neighbours, the default route of a family that has none, the link's being up). Whatever else is there stays as it is:

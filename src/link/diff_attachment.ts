@@ -1,10 +1,12 @@
 /** What should be against what is, one phrase for each difference. Pure. */
 import type { Address, Family } from "../ip/address.ts";
+import { quote } from "../fault/invalid_input.ts";
 import { NEXT_HOP } from "../next_hop/next_hop.ts";
 import type { Attachment, ReportedPodEnd } from "./attachment_driver.ts";
 import { POD_ROUTE_METRIC } from "../route_protocol/route_protocol.ts";
 import { HOST_MAC } from "./host_mac.ts";
-import { planSysctls } from "./plan_attachment.ts";
+import { renderAlias } from "./link_alias.ts";
+import { NEXT_HOP_LENGTH, planSysctls } from "./plan_attachment.ts";
 import type { KernelLink, KernelNeighbor, KernelRoute } from "./read_kernel.ts";
 
 /** One end of a veth as the kernel has it; `link` is undefined when there is none. */
@@ -19,9 +21,9 @@ export function diffHostEnd(attachment: Attachment, { link, routes, neighbors }:
   if (link === undefined) return [`host link ${hostLink} is missing`];
   return [
     ...diffLink(link, { name: hostLink, mac: HOST_MAC, mtu: attachment.mtu }),
-    ...gatewayMissing(attachment, link),
-    ...addresses.filter(({ text }) => !routes.some((route) => isPodRoute(route, { text, hostLink })))
-      .map(({ text }) => `host route ${text} dev ${hostLink} is missing`),
+    ...diffPlace(attachment, link),
+    ...diffNextHop(attachment, link),
+    ...addresses.flatMap((address) => diffPodRoute(address, { hostLink, routes })),
     ...addresses.filter(({ text }) => !hasNeighbor(neighbors, text, podMac))
       .map(({ text }) => `permanent neighbour ${text} on ${hostLink} is missing`),
   ];
@@ -70,8 +72,31 @@ function defaultRouteMissing(
 }
 
 /** Of another metric it might lose against what the router says, or lie beside ours for good. */
-function isPodRoute({ destination, link, metric }: KernelRoute, wanted: { text: string; hostLink: string }): boolean {
-  return destination === wanted.text && link === wanted.hostLink && metric === POD_ROUTE_METRIC;
+function diffPodRoute({ text, family }: Address, end: { hostLink: string; routes: readonly KernelRoute[] }): string[] {
+  const { hostLink } = end;
+  const found = end.routes.filter(({ destination, link, metric }) =>
+    destination === text && link === hostLink && metric === POD_ROUTE_METRIC
+  );
+  const [first] = found;
+  if (first === undefined) return [`host route ${text} dev ${hostLink} is missing`];
+  const wanted = family === 4 ? "scope link" : "";
+  const said = (route: KernelRoute): string => [...gatewayOf(route), ...route.details].join(", ");
+  if (found.some((route) => said(route) === wanted)) return [];
+  return [`host route ${text} dev ${hostLink} was altered: ${said(first) || "another scope"}`];
+}
+
+function gatewayOf({ gateway }: KernelRoute): string[] {
+  return gateway === undefined ? [] : [`via ${gateway}`];
+}
+
+/** A link with a master is a port of it: packets come from the master then, past the packet guard, which knows links by name. */
+function diffPlace(attachment: Attachment, { alias, arp, master }: KernelLink): string[] {
+  const { hostLink } = attachment;
+  return [
+    ...(master === undefined ? [] : [`link ${hostLink} has the master ${master}`]),
+    ...(arp ? [] : [`link ${hostLink} has ARP off`]),
+    ...(alias === renderAlias(attachment) ? [] : [`link ${hostLink} has alias ${quote(alias)}, not its owner's`]),
+  ];
 }
 
 function diffLink(link: KernelLink, wanted: { name: string; mac: string; mtu: number }): string[] {
@@ -82,10 +107,12 @@ function diffLink(link: KernelLink, wanted: { name: string; mac: string; mtu: nu
   ];
 }
 
-function gatewayMissing({ hostLink, addresses }: Attachment, link: KernelLink): string[] {
-  const wanted = addresses.some(({ family }) => family === 6);
-  const has = link.addresses.some(({ text }) => text === NEXT_HOP[6]);
-  return wanted && !has ? [`address ${NEXT_HOP[6]} on ${hostLink} is missing`] : [];
+function diffNextHop({ hostLink, addresses }: Attachment, link: KernelLink): string[] {
+  if (!addresses.some(({ family }) => family === 6)) return [];
+  const found = link.addresses.find(({ text }) => text === NEXT_HOP[6]);
+  if (found === undefined) return [`address ${NEXT_HOP[6]} on ${hostLink} is missing`];
+  if (found.length !== NEXT_HOP_LENGTH) return [`address ${NEXT_HOP[6]} on ${hostLink} has length ${found.length}`];
+  return found.lasting ? [] : [`address ${NEXT_HOP[6]} on ${hostLink} is not there for good`];
 }
 
 function holds(link: KernelLink, address: Address): boolean {

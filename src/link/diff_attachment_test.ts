@@ -4,9 +4,12 @@ import type { Attachment } from "./attachment_driver.ts";
 import { diffHostEnd, diffPodEnd, diffSysctls, type KernelEnd } from "./diff_attachment.ts";
 import { HOST_MAC } from "./host_mac.ts";
 import { planSysctls } from "./plan_attachment.ts";
+import type { KernelLink, KernelRoute } from "./read_kernel.ts";
 
 const POD_MAC = "02:11:22:33:44:55";
 const of = (...texts: string[]) => texts.flatMap((text) => parseAddress(text) ?? []);
+const on = (length: number, ...texts: string[]) => of(...texts).map((each) => ({ ...each, length, lasting: true }));
+const ALIAS = "c1 eth0 /run/netns/c1";
 const WANTED: Attachment = {
   containerId: "c1",
   ifname: "eth0",
@@ -18,23 +21,41 @@ const WANTED: Attachment = {
 };
 const neighbor = (link: string, address: string, mac: string) => ({ link, address, mac, permanent: true });
 const HOST: KernelEnd = {
-  link: { name: "flock0a1b2c3d", mtu: 9000, mac: HOST_MAC, up: true, alias: "", addresses: of("fe80::1") },
+  link: {
+    name: "flock0a1b2c3d",
+    mtu: 9000,
+    mac: HOST_MAC,
+    up: true,
+    arp: true,
+    alias: ALIAS,
+    addresses: on(64, "fe80::1"),
+  },
   routes: of("2001:db8:f::7", "203.0.113.7").map(({ text, family }) => ({
     link: "flock0a1b2c3d",
     family,
     destination: text,
     gateway: undefined,
     metric: 20,
+    details: text.includes(":") ? [] : ["scope link"],
   })),
   neighbors: [neighbor("flock0a1b2c3d", "2001:db8:f::7", POD_MAC), neighbor("flock0a1b2c3d", "203.0.113.7", POD_MAC)],
 };
 const POD: KernelEnd = {
-  link: { name: "eth0", mtu: 9000, mac: POD_MAC, up: true, alias: "", addresses: WANTED.addresses },
+  link: {
+    name: "eth0",
+    mtu: 9000,
+    mac: POD_MAC,
+    up: true,
+    arp: true,
+    alias: "",
+    addresses: on(128, "2001:db8:f::7", "203.0.113.7"),
+  },
   routes: of("fe80::1", "169.254.1.1").map(({ text, family }) => ({
     link: "eth0",
     family,
     destination: "default",
     gateway: text,
+    details: [],
   })),
   neighbors: [neighbor("eth0", "fe80::1", HOST_MAC), neighbor("eth0", "169.254.1.1", HOST_MAC)],
 };
@@ -62,12 +83,43 @@ Deno.test("diffHostEnd() names each difference by itself", () => {
   assertEquals(differ({ neighbors: stolen }), ["permanent neighbour 203.0.113.7 on flock0a1b2c3d is missing"]);
 });
 
+Deno.test("diffHostEnd() names a link that is in another place than it was put, or another's", () => {
+  const differ = (change: Partial<KernelLink>): string[] =>
+    diffHostEnd(WANTED, { ...HOST, link: HOST.link && { ...HOST.link, ...change } });
+  assertEquals(differ({ master: "br9" }), ["link flock0a1b2c3d has the master br9"]);
+  assertEquals(differ({ arp: false }), ["link flock0a1b2c3d has ARP off"]);
+  assertEquals(differ({ alias: "" }), ['link flock0a1b2c3d has alias "", not its owner\'s']);
+  assertEquals(differ({ alias: "c2 eth0 /run/netns/c1" }).length, 1);
+  assertEquals(differ({ addresses: on(128, "fe80::1") }), ["address fe80::1 on flock0a1b2c3d has length 128"]);
+  const fleeting = on(64, "fe80::1").map((each) => ({ ...each, lasting: false }));
+  assertEquals(differ({ addresses: fleeting }), ["address fe80::1 on flock0a1b2c3d is not there for good"]);
+});
+
+Deno.test("diffHostEnd() names what a route says beside what flock's says", () => {
+  const differ = (change: Partial<KernelRoute>): string[] => {
+    const routes = HOST.routes.map((route) => route.destination.includes(":") ? route : { ...route, ...change });
+    return diffHostEnd(WANTED, { ...HOST, routes });
+  };
+  const altered = "host route 203.0.113.7 dev flock0a1b2c3d was altered: ";
+  assertEquals(differ({ gateway: "10.9.9.9", details: [] }), [`${altered}via 10.9.9.9`]);
+  assertEquals(differ({ details: ["scope link", 'metrics [{"mtu":100}]'] }), [
+    `${altered}scope link, metrics [{"mtu":100}]`,
+  ]);
+  assertEquals(differ({ details: [] }), [`${altered}another scope`]);
+});
+
+Deno.test("an adopted attachment, whose namespace is not known, keeps the alias that says as little", () => {
+  const adopted = { ...WANTED, netns: "" };
+  const link = HOST.link && { ...HOST.link, alias: "c1 eth0" };
+  assertEquals(diffHostEnd(adopted, { ...HOST, link }), []);
+});
+
 Deno.test("diffPodEnd() names each difference by itself", () => {
   const link = POD.link;
   const differ = (change: Partial<KernelEnd>): string[] => diffPodEnd(WANTED, { ...POD, ...change });
   assertEquals(differ({ link: undefined }), ["interface eth0 in /run/netns/c1 is missing"]);
   assertEquals(differ({ link: link && { ...link, mtu: 1500 } }), ["link eth0 has MTU 1500 instead of 9000"]);
-  assertEquals(differ({ link: link && { ...link, addresses: of("203.0.113.7") } }), [
+  assertEquals(differ({ link: link && { ...link, addresses: on(32, "203.0.113.7") } }), [
     "address 2001:db8:f::7 on eth0 is missing",
   ]);
   assertEquals(differ({ routes: POD.routes.slice(0, 1) }), ["default route via 169.254.1.1 dev eth0 is missing"]);

@@ -1,13 +1,16 @@
-import type { IpEvent, LinkEvent, RouteEvent } from "../exec/parse_ip_event.ts";
+import type { AddressEvent, IpEvent, LinkEvent, RouteEvent } from "../exec/parse_ip_event.ts";
 import { HOST_LINK } from "../hash/container_hash.ts";
 import { parseAddress } from "../ip/address.ts";
 import { POD_ROUTE_METRIC, ROUTE_PROTOCOL } from "../route_protocol/route_protocol.ts";
 import { NEXT_HOP } from "../next_hop/next_hop.ts";
 import type { Attachment } from "./attachment_driver.ts";
 import { HOST_MAC } from "./host_mac.ts";
+import { renderAlias } from "./link_alias.ts";
+import { NEXT_HOP_LENGTH } from "./plan_attachment.ts";
 
 const GONE = "gone";
 const THERE = "there";
+const FLEETING = "fleeting";
 
 /**
  * What the kernel's messages say of the pods' host ends, against what should be: only where the two differ is it worth looking at
@@ -31,7 +34,7 @@ export class PathTracker {
     if (!HOST_LINK.test(event.link)) return false;
     const address = parseAddress(event.address)?.text ?? event.address;
     if (event.kind === "address") {
-      this.#facts.set(`address ${event.link} ${address}/${event.length}`, event.gone ? GONE : THERE);
+      this.#facts.set(`address ${event.link} ${address}/${event.length}`, addressState(event));
     } else {
       this.#facts.set(`neighbor ${event.link} ${address}`, event.gone || !event.permanent ? GONE : event.mac);
     }
@@ -50,25 +53,27 @@ export class PathTracker {
     this.#lost.clear();
   }
 
-  #hearLink({ gone, index, link, up, mtu, mac }: LinkEvent): boolean {
+  #hearLink(event: LinkEvent): boolean {
+    const { gone, index, link, up } = event;
     const before = this.#names.get(index);
     const renamed = before !== undefined && before !== link;
     if (renamed) this.#lose(before, GONE);
     if (gone || renamed) this.#names.delete(index);
     if (!HOST_LINK.test(link)) return renamed;
     if (!gone) this.#names.set(index, link);
-    const state = gone ? GONE : linkState({ up, mtu, mac });
+    const state = gone ? GONE : linkState(event);
     if (gone || !up) this.#lose(link, state);
     this.#facts.set(`link ${link}`, state);
     return true;
   }
 
-  /** By destination alone: a route of the same metric over another link takes the place of ours without a message about ours. */
-  #hearRoute({ gone, type, destination, link = "", protocol, metric, table }: RouteEvent): boolean {
-    if (type !== "unicast" || table !== undefined || metric !== String(POD_ROUTE_METRIC)) return false;
+  /** By destination alone: a route of the same metric, of whatever kind, takes the place of ours without a message about ours. */
+  #hearRoute(event: RouteEvent): boolean {
+    const { gone, destination, metric, table } = event;
+    if (table !== undefined || metric !== String(POD_ROUTE_METRIC)) return false;
     const address = parseAddress(destination);
     if (address === undefined) return false;
-    this.#facts.set(`route ${address.text}`, gone ? GONE : routeState(link, protocol));
+    this.#facts.set(`route ${address.text}`, gone ? GONE : routeState(event));
     return true;
   }
 
@@ -96,22 +101,39 @@ export class PathTracker {
 
 type Fact = readonly [key: string, value: string];
 
-function factsOf({ hostLink, mtu, podMac, addresses }: Attachment): Fact[] {
+function factsOf(attachment: Attachment): Fact[] {
+  const { hostLink, mtu, podMac, addresses } = attachment;
   const hasIpv6 = addresses.some(({ family }) => family === 6);
+  const link = { up: true, mtu, mac: HOST_MAC, arp: true, alias: renderAlias(attachment) };
+  const route = { type: "unicast", link: hostLink, protocol: String(ROUTE_PROTOCOL) };
   return [
-    [`link ${hostLink}`, linkState({ up: true, mtu, mac: HOST_MAC })],
-    ...(hasIpv6 ? [[`address ${hostLink} ${NEXT_HOP[6]}/64`, THERE] as const] : []),
-    ...addresses.flatMap(({ text }): Fact[] => [
-      [`route ${text}`, routeState(hostLink, String(ROUTE_PROTOCOL))],
+    [`link ${hostLink}`, linkState(link)],
+    ...(hasIpv6 ? [[`address ${hostLink} ${NEXT_HOP[6]}/${NEXT_HOP_LENGTH}`, THERE] as const] : []),
+    ...addresses.flatMap(({ text, family }): Fact[] => [
+      [`route ${text}`, routeState({ ...route, details: family === 4 ? ["scope link"] : [] })],
       [`neighbor ${hostLink} ${text}`, podMac],
     ]),
   ];
 }
 
-function linkState({ up, mtu, mac }: { up: boolean; mtu: number; mac: string }): string {
-  return `${up ? "up" : "down"} ${mtu} ${mac}`;
+function linkState(
+  { up, mtu, mac, master = "", arp, alias }: Omit<LinkEvent, "kind" | "gone" | "index" | "link">,
+): string {
+  return JSON.stringify([up, mtu, mac, master, arp, alias]);
 }
 
-function routeState(link: string, protocol = ""): string {
-  return `${link} ${protocol}`;
+/** `linkdown` is the kernel's own word for a pod that took its end down. */
+function routeState(
+  { type, link = "", protocol = "", details }: Pick<RouteEvent, "type" | "link" | "protocol" | "details">,
+): string {
+  return `${link} ${protocol} ${type} ${details.filter((word) => word !== "linkdown").join(" ")}`;
+}
+
+/** An address that is to end, or to be preferred no more, is not as it was made. */
+function addressState({ gone, words }: AddressEvent): string {
+  if (gone) return GONE;
+  const ends = ["valid_lft", "preferred_lft"].some((word) =>
+    words.includes(word) && words[words.indexOf(word) + 1] !== "forever"
+  );
+  return ends ? FLEETING : THERE;
 }

@@ -5,24 +5,29 @@ import { DEFAULT_ROUTE, NEXT_HOP } from "../next_hop/next_hop.ts";
 import { POD_ROUTE_METRIC, ROUTE_PROTOCOL } from "../route_protocol/route_protocol.ts";
 import type { Attachment } from "./attachment_driver.ts";
 import { HOST_MAC } from "./host_mac.ts";
-import { renderAlias } from "./link_alias.ts";
+import { isPlainPath, renderAlias } from "./link_alias.ts";
+
+/** Of the IPv6 next hop's address on each host end. */
+export const NEXT_HOP_LENGTH = 64;
 
 const WORDS: readonly [keyof Attachment, RegExp][] = [
   ["hostLink", HOST_LINK],
   ["ifname", /^[a-zA-Z0-9][\w.-]{0,14}$/],
   ["containerId", /^[a-zA-Z0-9][\w.-]{0,127}$/],
   ["podMac", /^([0-9a-f]{2}:){5}[0-9a-f]{2}$/],
-  ["netns", /^(\/[\w.:@+-]+)+$/],
 ];
 
 /** The last look before values become words of a batch. @throws when one is not a single harmless word */
 export function checkWords(attachment: Attachment): void {
+  checkHostWords(attachment);
+  if (!isPlainPath(attachment.netns)) throw notPlain(attachment, "netns");
+}
+
+/** The same for lines about the host's end alone: the namespace may be unknown. @throws as checkWords() does */
+export function checkHostWords(attachment: Attachment): void {
   for (const [field, pattern] of WORDS) {
     const value = String(attachment[field]);
-    const climbs = value.split("/").some((part) => part === "." || part === "..");
-    if (climbs || !pattern.test(value)) {
-      throw new Error(`Cannot attach ${attachment.hostLink}: ${field} ${JSON.stringify(value)} is not a plain word`);
-    }
+    if (!pattern.test(value)) throw notPlain(attachment, field);
   }
   for (const word of [attachment.netnsId, attachment.network]) {
     if (word !== undefined && !/^[\w.:-]+$/.test(word)) {
@@ -33,6 +38,11 @@ export function checkWords(attachment: Attachment): void {
     if (parseAddress(text)?.family !== family) throw new Error(`Cannot attach ${attachment.hostLink}: address ${text}`);
   }
   if (!Number.isInteger(attachment.mtu)) throw new Error(`Cannot attach ${attachment.hostLink}: MTU ${attachment.mtu}`);
+}
+
+function notPlain(attachment: Attachment, field: keyof Attachment): Error {
+  const value = JSON.stringify(attachment[field]);
+  return new Error(`Cannot attach ${attachment.hostLink}: ${field} ${value} is not a plain word`);
 }
 
 /** The host's end, once its sysctls are set. Every line may be repeated. */
@@ -51,7 +61,7 @@ export function planHostEnd(attachment: Attachment): string[] {
 /** The IPv6 next hop lives on every host end; the IPv4 one on the node's `lo`. */
 export function planHostAddress({ hostLink, addresses }: Attachment): string[] {
   const hasIpv6 = addresses.some(({ family }) => family === 6);
-  return hasIpv6 ? [`address replace ${NEXT_HOP[6]}/64 dev ${hostLink} nodad`] : [];
+  return hasIpv6 ? [`address replace ${NEXT_HOP[6]}/${NEXT_HOP_LENGTH} dev ${hostLink} nodad`] : [];
 }
 
 export function planHostRoute({ hostLink }: Attachment, { text, family }: Address): string {
@@ -137,7 +147,10 @@ function linkLocalOf(mac: string): string {
   return `fe80::${groups.map((group) => group.toString(16)).join(":")}`;
 }
 
-/** Sysctls of the host end, below net/, to be written before the link goes up. */
+/**
+ * Sysctls of the host end, below net/, to be set before the link goes up. A link has from `conf/default` what somebody may have changed
+ * there: a disabled IPv6, no forwarding.
+ */
 export function planSysctls({ hostLink, addresses }: Attachment): (readonly [name: string, value: string])[] {
   const hasIpv6 = addresses.some(({ family }) => family === 6);
   const of = (family: 4 | 6) => (entry: [string, string]): readonly [string, string] => [
@@ -150,8 +163,9 @@ export function planSysctls({ hostLink, addresses }: Attachment): (readonly [nam
   ];
 }
 
-const IPV6 = { "accept_ra": "0", "accept_redirects": "0", "autoconf": "0" };
+const IPV6 = { "disable_ipv6": "0", "forwarding": "1", "accept_ra": "0", "accept_redirects": "0", "autoconf": "0" };
 const IPV4 = {
+  "forwarding": "1",
   "accept_redirects": "0",
   "send_redirects": "0",
   "rp_filter": "0",

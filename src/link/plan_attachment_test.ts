@@ -60,7 +60,11 @@ Deno.test("a pod without IPv6 has none on either end", () => {
   assertEquals(lines.filter((line) => line.includes("fe80")), []);
   const sysctls = new Map(planSysctls(IPV4_ONLY));
   assertEquals(sysctls.get("ipv6/conf/flock0a1b2c3d/disable_ipv6"), "1");
-  assertEquals(new Map(planSysctls(DUAL)).get("ipv6/conf/flock0a1b2c3d/accept_ra"), "0");
+  assertEquals(sysctls.get("ipv4/conf/flock0a1b2c3d/forwarding"), "1");
+  const dual = new Map(planSysctls(DUAL));
+  assertEquals(["accept_ra", "disable_ipv6", "forwarding"].map((name) => dual.get(`ipv6/conf/flock0a1b2c3d/${name}`)), [
+    ...["0", "0", "1"],
+  ]);
 });
 
 const HOSTILE = [

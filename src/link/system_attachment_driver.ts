@@ -4,32 +4,31 @@
  */
 import { HOST_LINK } from "../hash/container_hash.ts";
 import type { CommandRunner } from "../exec/command_runner.ts";
-import { readIpJson } from "../exec/read_ip_json.ts";
 import { quote } from "../fault/invalid_input.ts";
 import { parseAddress } from "../ip/address.ts";
-import { ROUTE_PROTOCOL } from "../route_protocol/route_protocol.ts";
 import {
   AttachFailed,
   type Attachment,
   type AttachmentDriver,
   type FoundAttachment,
+  type Repair,
   type ReportedPodEnd,
 } from "./attachment_driver.ts";
-import { expectRestored, explain, failed, isHarmless } from "./attach_failure.ts";
+import { explain, failed, isHarmless } from "./attach_failure.ts";
 import { diffHostEnd, diffPodEnd, diffSysctls, type KernelEnd } from "./diff_attachment.ts";
-import { HOST_MAC } from "./host_mac.ts";
 import { IpBatch } from "./ip_batch.ts";
+import { type IpReader, readEnd, readHostEnds, readPodRoutes, readVeths } from "./kernel_ends.ts";
 import { parseAlias } from "./link_alias.ts";
 import { checkWords, planHostEnd, planNodeMark, planPodEnd, planPodRepair, planSysctls } from "./plan_attachment.ts";
-import { parseLink, parseNeighbor, parseRoute } from "./read_kernel.ts";
+import type { KernelLink } from "./read_kernel.ts";
+import { type LinkSysctls, restoreEnd, restoreSysctl } from "./restore_end.ts";
 import { Undertaker } from "./undertaker.ts";
 
 export interface AttachmentDriverOptions {
   readonly runner: CommandRunner;
   /** Absolute path of iproute2's ip. */
   readonly ip: string;
-  /** Sysctls below net/; a link that has none of its own is not there. */
-  readonly sysctls: { read(name: string): string | undefined; write(name: string, value: string): void };
+  readonly sysctls: LinkSysctls;
   /** A process in the node's network namespace, in the pid namespace of the tools: this one. */
   readonly nodePid: number;
   /** What is at the path of a network namespace; undefined when nothing is, or when that cannot be told. */
@@ -39,8 +38,7 @@ export interface AttachmentDriverOptions {
 /** A host end that is there, and not as it should be. */
 interface BrokenEnd {
   readonly attachment: Attachment;
-  /** What the link has. */
-  readonly mac: string;
+  readonly link: KernelLink;
   readonly differences: readonly string[];
 }
 
@@ -50,6 +48,12 @@ const ANY_POD_END: ReportedPodEnd = { defaultRoutes: new Map([[4, []], [6, []]])
 /** So many names may a batch have met that mean nothing any more, before it is started anew. */
 const MAX_BURIED = 1000;
 
+/**
+ * Their writers take the RTNL lock, and spin while another has it: an agent that is about to make a hundred links would stand still. So
+ * they are written only where they differ, which on a node that forwards is never.
+ */
+const LOCKING = /\/(forwarding|disable_ipv6)$/;
+
 /** @returns a driver; its persistent processes start with the first call */
 export function createAttachmentDriver(options: AttachmentDriverOptions): AttachmentDriver {
   return new SystemAttachmentDriver(options);
@@ -57,14 +61,18 @@ export function createAttachmentDriver(options: AttachmentDriverOptions): Attach
 
 class SystemAttachmentDriver implements AttachmentDriver {
   readonly #options: AttachmentDriverOptions;
+  readonly #reader: IpReader;
   readonly #batch: IpBatch;
   readonly #undertaker: Undertaker;
   /** Links that are gone, whose index the batch may still remember. */
   readonly #buried = new Set<string>();
+  /** Links that should be there. One that is made all the same was removed or renamed by others: the batch may remember its index. */
+  readonly #known = new Set<string>();
   #marked: Promise<void> | undefined;
 
   constructor(options: AttachmentDriverOptions) {
     this.#options = options;
+    this.#reader = { runner: options.runner, ip: [options.ip] };
     this.#batch = new IpBatch(options.runner, options.ip);
     this.#undertaker = new Undertaker({
       batch: new IpBatch(options.runner, options.ip),
@@ -78,7 +86,7 @@ class SystemAttachmentDriver implements AttachmentDriver {
     const netns = this.#identifyNetns(attachment);
     try {
       await this.#setUpPodEnd(attachment);
-      for (const [name, value] of planSysctls(attachment)) this.#options.sysctls.write(name, value);
+      for (const [name, value] of planSysctls(attachment)) this.#setSysctl(name, value);
       await this.#setUpHostEnd(attachment);
       if (this.#options.netnsAt(attachment.netns)?.id !== netns) {
         throw failed(attachment, "its network namespace went away or was replaced meanwhile");
@@ -91,7 +99,10 @@ class SystemAttachmentDriver implements AttachmentDriver {
   }
 
   async detach(hostLinks: readonly string[]): Promise<void> {
-    for (const link of hostLinks) this.#buried.add(link);
+    for (const link of hostLinks) {
+      this.#known.delete(link);
+      this.#buried.add(link);
+    }
     await this.#undertaker.bury(hostLinks);
   }
 
@@ -107,18 +118,14 @@ class SystemAttachmentDriver implements AttachmentDriver {
     if (netnsId !== undefined && id !== netnsId) return false;
     const [host, pod] = await this.#readBothEnds(attachment);
     if (host.link === undefined || pod.link === undefined) return false;
-    if (this.#diffHost(attachment, host).length > 0) await this.repair([attachment]);
+    if (this.#diffHost(attachment, host).length > 0) await this.#mendHostEnd(attachment);
     if (diffPodEnd(attachment, pod, ANY_POD_END).length > 0) await this.#mendPodEnd(attachment, pod);
     return true;
   }
 
   async list(): Promise<readonly FoundAttachment[]> {
-    const { runner, ip } = this.#options;
-    const [links = [], routes] = await Promise.all([
-      readIpJson(runner, [ip, "-j", "-d", "link", "show", "type", "veth"]),
-      this.#routes(),
-    ]);
-    return links.map(parseLink).filter(({ name }) => HOST_LINK.test(name)).map(({ name, mtu, alias }) => {
+    const [links, routes] = await Promise.all([readVeths(this.#reader), readPodRoutes(this.#reader)]);
+    return links.filter(({ name }) => HOST_LINK.test(name)).map(({ name, mtu, alias }) => {
       const own = routes.filter(({ link }) => link === name);
       const addresses = own.flatMap(({ destination }) => parseAddress(destination) ?? []);
       return { hostLink: name, ...parseAlias(alias), mtu, addresses };
@@ -126,22 +133,19 @@ class SystemAttachmentDriver implements AttachmentDriver {
   }
 
   /**
-   * Four reads for all of them together, whatever their number, and four more where something was broken: what is still so after
-   * is not reported. What needs the pod's namespace is not repaired here.
+   * Four reads for all of them together, whatever their number, and four more where something was broken. What needs the pod's
+   * namespace is not repaired here.
    */
-  async repair(attachments: readonly Attachment[]): Promise<readonly string[]> {
-    if (attachments.length === 0) return [];
+  async repair(attachments: readonly Attachment[]): Promise<Repair> {
+    if (attachments.length === 0) return { mended: [], left: [] };
+    for (const { hostLink } of attachments) this.#known.add(hostLink);
     await this.#mark(); // lo's mark keeps an ADD from taking the node's own namespace for a pod's
     const broken = await this.#broken(attachments);
-    if (broken.length === 0) return [];
-    await Promise.all(broken.map((each) => this.#restore(each)));
-    const still = await this.#readHostEnds();
-    return broken.flatMap(({ attachment, differences }) => {
-      const end = still.get(attachment.hostLink);
-      if (end === undefined) return [];
-      const left = this.#diffHost(attachment, end);
-      return differences.filter((difference) => !left.includes(difference));
-    });
+    if (broken.length === 0) return { mended: [], left: [] };
+    const failures = await Promise.all(broken.map((each) => this.#restore(each)));
+    const ends = await readHostEnds(this.#reader);
+    const repairs = broken.map((each, index) => this.#judge(each, { ends, failures: failures[index] ?? [] }));
+    return { mended: repairs.flatMap(({ mended }) => mended), left: repairs.flatMap(({ left }) => left) };
   }
 
   async close(): Promise<void> {
@@ -187,9 +191,18 @@ class SystemAttachmentDriver implements AttachmentDriver {
   }
 
   async #setUpHostEnd(attachment: Attachment): Promise<void> {
-    if (this.#buried.has(attachment.hostLink) || this.#buried.size > MAX_BURIED) this.#renewBatch();
+    const { hostLink } = attachment;
+    const isStale = this.#buried.has(hostLink) || this.#known.has(hostLink);
+    if (isStale || this.#buried.size > MAX_BURIED) this.#renewBatch();
+    this.#known.add(hostLink);
     const errors = await this.#batch.run(planHostEnd(attachment));
     if (errors !== "") throw failed(attachment, errors);
+  }
+
+  /** @throws AttachFailed */
+  async #mendHostEnd(attachment: Attachment): Promise<void> {
+    const { left } = await this.repair([attachment]);
+    if (left.length > 0) throw new AttachFailed("failed", `Cannot mend ${attachment.hostLink}: ${left.join("; ")}`);
   }
 
   /** A default route of the family that is there may be a later plugin's, or the pod's own. @throws AttachFailed */
@@ -226,22 +239,24 @@ class SystemAttachmentDriver implements AttachmentDriver {
   /**
    * Either end may be in the way of a link. A host end of the name that is another container's, or has no owner that we can read,
    * stays. What an ADD left that did not end goes: one of this very container, and one of our name with an empty alias, since the
-   * alias comes with the first line for the host's end, after the link itself was made.
+   * alias comes with the first line for the host's end, after the link itself was made. One of this container that somebody gave
+   * another name goes too: its other end is in the pod, and in the way.
    */
   async #clearStaleLink(attachment: Attachment): Promise<void> {
-    const { runner, ip } = this.#options;
     const { hostLink, containerId, ifname } = attachment;
-    const links = await readIpJson(runner, [ip, "-j", "link", "show", "dev", hostLink]);
-    const alias = links?.map(parseLink).find(({ name }) => name === hostLink)?.alias;
-    if (alias === undefined) return;
-    const owner = parseAlias(alias);
-    if (alias === "" || (owner?.containerId === containerId && owner.ifname === ifname)) {
-      return await this.detach([hostLink]);
+    const links = await readVeths(this.#reader);
+    const own = links.filter(({ alias }) => {
+      const owner = parseAlias(alias);
+      return owner?.containerId === containerId && owner.ifname === ifname;
+    });
+    const named = links.find(({ name }) => name === hostLink);
+    if (named !== undefined && named.alias !== "" && !own.includes(named)) {
+      throw new AttachFailed(
+        "hostLinkTaken",
+        `Cannot attach ${hostLink}: a link of that name belongs to ${quote(named.alias)}`,
+      );
     }
-    throw new AttachFailed(
-      "hostLinkTaken",
-      `Cannot attach ${hostLink}: a link of that name belongs to ${quote(alias)}`,
-    );
+    await this.detach([...new Set([...named === undefined ? [] : [named], ...own])].map(({ name }) => name));
   }
 
   #diffHost(attachment: Attachment, end: KernelEnd): string[] {
@@ -252,93 +267,46 @@ class SystemAttachmentDriver implements AttachmentDriver {
 
   /** Links that are gone are not broken: their end is somebody else's business. */
   async #broken(attachments: readonly Attachment[]): Promise<readonly BrokenEnd[]> {
-    const ends = await this.#readHostEnds();
+    const ends = await readHostEnds(this.#reader);
     return attachments.flatMap((attachment) => {
       const end = ends.get(attachment.hostLink);
       if (end?.link === undefined) return [];
       const differences = this.#diffHost(attachment, end);
-      return differences.length === 0 ? [] : [{ attachment, mac: end.link.mac, differences }];
+      return differences.length === 0 ? [] : [{ attachment, link: end.link, differences }];
     });
   }
 
-  /**
-   * The MTU first, since below 1280 a link has no IPv6 sysctls. A MAC is set only where it is another: the kernel drops the
-   * link's neighbours, permanent ones too, with every change (neigh_changeaddr()).
-   *
-   * @throws AttachFailed
-   */
-  async #restore({ attachment, mac }: BrokenEnd): Promise<void> {
-    const { hostLink, mtu } = attachment;
-    const link = [
-      `link set dev ${hostLink} mtu ${mtu}`,
-      ...(mac === HOST_MAC ? [] : [`link set dev ${hostLink} address ${HOST_MAC}`]),
-    ];
-    expectRestored(attachment, await this.#batch.run(link));
-    for (const [name, value] of planSysctls(attachment)) this.#restoreSysctl(name, value);
-    const lines = planHostEnd(attachment).filter((line) => !line.includes("addrgenmode"));
-    expectRestored(attachment, await this.#batch.run(lines));
+  #restore({ attachment, link }: BrokenEnd): Promise<string[]> {
+    return restoreEnd(attachment, { link, batch: this.#batch, sysctls: this.#options.sysctls });
   }
 
-  #restoreSysctl(name: string, value: string): void {
-    const { sysctls } = this.#options;
-    const now = sysctls.read(name);
-    if (now !== undefined && now !== value) sysctls.write(name, value);
+  /** A link that went away meanwhile has nothing left to mend. */
+  #judge(
+    { attachment, differences }: BrokenEnd,
+    { ends, failures }: { ends: ReadonlyMap<string, KernelEnd>; failures: readonly string[] },
+  ): Repair {
+    const end = ends.get(attachment.hostLink);
+    if (end === undefined) return { mended: [], left: [] };
+    const still = this.#diffHost(attachment, end);
+    return {
+      mended: differences.filter((difference) => !still.includes(difference)),
+      left: still.length === 0 ? [] : [...still, ...failures],
+    };
   }
 
   /** Of the pod's end all default routes: a later plugin's may go over another link. */
   #readBothEnds({ hostLink, ifname, netns }: Attachment): Promise<[host: KernelEnd, pod: KernelEnd]> {
-    const { ip } = this.#options;
+    const { runner, ip } = this.#options;
     return Promise.all([
-      this.#readEnd([ip], { link: hostLink, routes: ["dev", hostLink] }),
-      this.#readEnd([ip, "-n", netnsName(netns)], { link: ifname, routes: ["default"] }),
+      readEnd(this.#reader, { link: hostLink, routes: ["dev", hostLink] }),
+      readEnd({ runner, ip: [ip, "-n", netnsName(netns)] }, { link: ifname, routes: ["default"] }),
     ]);
   }
 
-  async #readEnd(
-    ip: [string, ...string[]],
-    { link, routes }: { link: string; routes: readonly string[] },
-  ): Promise<KernelEnd> {
-    const { runner } = this.#options;
-    const [links, routes4 = [], routes6 = [], neighbors] = await Promise.all([
-      readIpJson(runner, [...ip, "-j", "address", "show", "dev", link]),
-      readIpJson(runner, [...ip, "-j", "-4", "route", "show", ...routes]),
-      readIpJson(runner, [...ip, "-j", "-6", "route", "show", ...routes]),
-      readIpJson(runner, [...ip, "-j", "neigh", "show", "dev", link]),
-    ]);
-    return {
-      link: links?.map(parseLink).find(({ name }) => name === link),
-      routes: [
-        ...routes4.map((raw) => parseRoute(raw, { family: 4, link })),
-        ...routes6.map((raw) => parseRoute(raw, { family: 6, link })),
-      ],
-      neighbors: neighbors?.map((raw) => parseNeighbor(raw, link)) ?? [],
-    };
-  }
-
-  async #readHostEnds(): Promise<ReadonlyMap<string, KernelEnd>> {
-    const { runner, ip } = this.#options;
-    const [links = [], routes, neighbors = []] = await Promise.all([
-      readIpJson(runner, [ip, "-j", "address", "show"]),
-      this.#routes(),
-      readIpJson(runner, [ip, "-j", "neigh", "show", "nud", "permanent"]),
-    ]);
-    const own = links.map(parseLink).filter(({ name }) => HOST_LINK.test(name));
-    const routesOf = Map.groupBy(routes, ({ link }) => link);
-    const neighborsOf = Map.groupBy(neighbors.map((raw) => parseNeighbor(raw)), ({ link }) => link);
-    return new Map(own.map((link) => {
-      const { name } = link;
-      return [name, { link, routes: routesOf.get(name) ?? [], neighbors: neighborsOf.get(name) ?? [] }];
-    }));
-  }
-
-  async #routes(): Promise<ReturnType<typeof parseRoute>[]> {
-    const { runner, ip } = this.#options;
-    const words = ["route", "show", "proto", String(ROUTE_PROTOCOL)];
-    const both = await Promise.all(([4, 6] as const).map(async (family) => {
-      const routes = await readIpJson(runner, [ip, "-j", `-${family}`, ...words]) ?? [];
-      return routes.map((raw) => parseRoute(raw, { family }));
-    }));
-    return both.flat();
+  #setSysctl(name: string, value: string): void {
+    const { sysctls } = this.#options;
+    if (LOCKING.test(name)) restoreSysctl(sysctls, { name, value });
+    else sysctls.write(name, value);
   }
 }
 

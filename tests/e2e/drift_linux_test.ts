@@ -15,7 +15,7 @@ const PAIRS = 2;
 const FLOOD = 4000;
 const SYSCTLS = "/run/flock/sys";
 /** How the agent's monitors are called, for pgrep and pkill. */
-const IP_MONITOR = "^/usr/sbin/ip -o monitor";
+const IP_MONITOR = "^/usr/sbin/ip -o -d monitor";
 const NFT_MONITOR = "^/usr/sbin/nft monitor";
 
 /** What somebody else does, and words of the line that the agent logs about it. */
@@ -24,10 +24,11 @@ type Damage = readonly [command: string, ...logged: string[]];
 /** Everything that flock has in the kernel of a node, less handles and counts. */
 const OURS = `
 for l in $(ip -br link | grep -o '^flock[0-9a-f]*' | sort); do
-  ip -o link show dev $l | grep -o '<.*> mtu [0-9]*\\|ether [0-9a-f:]*'
+  ip -o link show dev $l | grep -o '<.*> mtu [0-9]*\\|master [^ ]*\\|ether [0-9a-f:]*\\|alias .*'
   ip -o address show dev $l | cut -d: -f2-
   ip neigh show dev $l nud permanent | sort
-  cd ${SYSCTLS}; for s in ipv4/conf/$l/rp_filter ipv4/conf/$l/route_localnet ipv6/conf/$l/accept_ra; do cat $s; done
+  cd ${SYSCTLS}; cat ipv4/conf/$l/rp_filter ipv4/conf/$l/route_localnet ipv6/conf/$l/accept_ra
+  cat ipv4/conf/$l/forwarding ipv6/conf/$l/forwarding ipv6/conf/$l/disable_ipv6
 done
 ip -o address show dev lo to 169.254.1.1
 ip link show dev lo | grep altname
@@ -107,6 +108,32 @@ Deno.test("what others change of flock's is back within two seconds, and nothing
     await repair([`ip link del ${link}`, `host link ${link} was missing`]);
     for (const family of [4, 6] as const) await expectPing(lab.client, pod.address(family));
   });
+  await t.step(
+    "what keeps its name and is another thing: master, alias, flags, lifetimes, gateways, metrics",
+    async () => {
+      await repair([
+        `ip link add br9 type bridge; ip link set br9 up; ip link set ${link} master br9`,
+        "the master br9",
+      ]);
+      await repair([`ip link set ${link} alias ''`, "has alias"]);
+      await repair([`ip link set ${link} arp off`, "has ARP off"]);
+      await repair([`ip address change fe80::1/64 dev ${link} valid_lft 90 preferred_lft 60`, "not there for good"]);
+      await repair([
+        `ip address del fe80::1/64 dev ${link}; ip address add fe80::1/128 dev ${link} nodad`,
+        "length 128",
+      ]);
+      await repair([`ip route change ${four} via 192.0.2.99 dev ${link} onlink proto 70 metric 20`, "via 192.0.2.99"]);
+      await repair([`ip route change ${four} dev ${link} proto 70 metric 20 mtu lock 600`, "altered"]);
+      await repair([`ip route replace unreachable ${four} proto 70 metric 20`, `host route ${four}`]);
+      await repair([`ip -6 route change ${six} dev ${link} proto 70 metric 20 mtu 1300`, "altered"]);
+    },
+  );
+  await t.step("a link that somebody renamed, its other end still in the pod", async () => {
+    const rename = `ip link set ${link} down; ip link set ${link} name foo9; ip link set foo9 up`;
+    await repair([rename, `host link ${link} was missing`]);
+    assertEquals((await node.exec(["ip", "link", "show", "dev", "foo9"])).code, 1);
+    for (const family of [4, 6] as const) await expectPing(lab.client, pod.address(family));
+  });
   await t.step("a MAC that is rewritten as udev does (T-REL-27)", async () => {
     await repair([`ip link set ${link} address 02:00:00:00:00:01`, "has MAC 02:00:00:00:00:01"]);
     await expectPing(lab.client, four);
@@ -122,6 +149,8 @@ Deno.test("what others change of flock's is back within two seconds, and nothing
     ]);
     await untilLogged(node, ["node changed", "ipv6/conf/all/forwarding"]);
     await repair([`cd ${SYSCTLS}; echo 1 >ipv6/conf/${link}/accept_ra`, "accept_ra is 1"]);
+    await repair([`cd ${SYSCTLS}; echo 0 >ipv4/conf/${link}/forwarding`, `ipv4/conf/${link}/forwarding is 0`]);
+    await repair([`cd ${SYSCTLS}; echo 1 >ipv6/conf/${link}/disable_ipv6`, "disable_ipv6 is 1"]);
   });
   await t.step(
     "tables, chains, rules and elements, beside tables of any kind (T-REL-51, T-REL-52, T-REL-54)",
@@ -140,13 +169,15 @@ Deno.test("what others change of flock's is back within two seconds, and nothing
   await t.step(
     "a link that refuses to be mended costs neither the node its tables nor other pods their ADDs",
     async () => {
-      const disable = (value: number): string => `echo ${value} >${SYSCTLS}/ipv6/conf/${link}/disable_ipv6`;
-      await node.output(["sh", "-c", `${disable(1)}; nft flush ruleset`]);
+      const setting = `${SYSCTLS}/ipv4/conf/${link}/route_localnet`;
+      const stick = `echo 1 >/run/stuck; mount --bind /run/stuck ${setting}; mount -o remount,bind,ro ${setting}`;
+      await node.output(["sh", "-ec", `${stick}; nft flush ruleset`]);
       await until("the tables are back", () => isDone(node, "nft list table inet flock; nft list table arp flock"), {
         timeoutMs: REPAIR_MS,
       });
       await (await addSandbox(node)).remove();
-      await node.output(["sh", "-c", disable(0)]);
+      await untilLogged(node, ["Cannot mend pods' paths", "route_localnet is 1 instead of 0"]);
+      await node.output(["umount", setting]);
       await until("all is back", async () => await intact(node) === whole);
     },
   );

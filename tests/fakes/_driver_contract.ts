@@ -136,8 +136,8 @@ export const DRIVER_CONTRACT: readonly Promised[] = [
       await driver.attach(winner);
       assert((await driver.check(loser)).some((phrase) => phrase.includes("host route 203.0.113.7")));
       await driver.detach([winner.hostLink]);
-      const repaired = await driver.repair([loser, winner]);
-      assert(repaired.some((phrase) => phrase.includes("host route 203.0.113.7")), repaired.join("; "));
+      const { mended } = await driver.repair([loser, winner]);
+      assert(mended.some((phrase) => phrase.includes("host route 203.0.113.7")), mended.join("; "));
       assertEquals([await driver.check(loser), await found(driver)], [[], ["loser 203.0.113.7"]]);
       await driver.detach([loser.hostLink]);
     },

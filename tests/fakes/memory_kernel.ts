@@ -4,6 +4,7 @@ import {
   type Attachment,
   type AttachmentDriver,
   type FoundAttachment,
+  type Repair,
 } from "../../src/link/attachment_driver.ts";
 import type { GuardState, PacketGuard, SourceGrant } from "../../src/nft/packet_guard.ts";
 
@@ -92,10 +93,9 @@ export class MemoryKernel implements AttachmentDriver {
     return Promise.resolve([...whole, ...bare]);
   }
 
-  repair(attachments: readonly Attachment[]): Promise<readonly string[]> {
+  repair(attachments: readonly Attachment[]): Promise<Repair> {
     const there = attachments.filter(({ hostLink }) => this.links.has(hostLink));
-    const repaired = there.flatMap((attachment) => this.#repairOne(attachment));
-    return Promise.resolve(repaired);
+    return Promise.resolve({ mended: there.flatMap((attachment) => this.#repairOne(attachment)), left: [] });
   }
 
   mend(attachment: Attachment): Promise<boolean> {
