@@ -2,7 +2,7 @@ import type { Share } from "./_worker.ts";
 import type { Verdict } from "./run_schedules.ts";
 
 /** How many threads share the schedules. */
-const THREADS = 2;
+export const THREADS = 2;
 
 /** Plays so many schedules on the kernel in memory, on several threads. @returns what became of each share */
 export function playShares({ schedules, seed }: { schedules: number; seed: number }): Promise<Verdict[]> {
