@@ -177,7 +177,8 @@ async function expectCalm(lab: Lab, node: LabNode): Promise<void> {
   const [stays, nameless] = [await createSandbox(node), await addSandbox(node)];
   const { document: prevResult } = await stays.call("ADD");
   const held = nameless.exec(["sleep", "60"], { timeoutMs: 60_000 });
-  const holder = await until("the namespace is held", () => node.output(["ip", "netns", "pids", nameless.id]));
+  const pids = async (): Promise<string> => (await node.output(["ip", "netns", "pids", nameless.id])).trim();
+  const holder = await until("the namespace is held", async () => await pids() || undefined);
   await age(node, () => node.output(["ip", "netns", "delete", nameless.id]));
   await (await addSandbox(node)).remove(); // the agent's first looks are over
   const before = (await node.readLog("agent")).length;
@@ -204,7 +205,7 @@ async function expectCalm(lab: Lab, node: LabNode): Promise<void> {
   for (const word of ["repaired", "collecting", "error"]) assert(!log.includes(`"${word}`), log);
   await stays.remove();
   assertEquals((await nameless.call("DEL")).msg, "");
-  await node.output(["kill", holder.trim()]);
+  await node.output(["kill", holder]);
   await held;
 }
 
