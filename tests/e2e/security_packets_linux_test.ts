@@ -229,11 +229,14 @@ async function expectUnchanged(node: LabNode, deed: () => Promise<void>): Promis
   assertEquals(await networkOf(node), before);
 }
 
-/** address, link and MAC address of each neighbour; their state comes and goes. */
+/**
+ * address, link and MAC address of each neighbour; their state comes and goes. Entries belong to links: what a pod says on its own cannot be
+ * in those of the uplink, where node and router go on to ask each other.
+ */
 async function neighborsOf(where: Vantage): Promise<string[]> {
   const { stdout } = await where.exec(["ip", "-j", "neigh", "show", "nud", "all"]);
   const all = records(JSON.parse(stdout.trim() || "[]"));
-  const known = all.filter(({ lladdr }) => typeof lladdr === "string");
+  const known = all.filter(({ lladdr, dev }) => typeof lladdr === "string" && dev !== "up0");
   return known.map(({ dst, dev, lladdr, state }) => `${dst} ${dev} ${lladdr} ${String(state) === "PERMANENT"}`).sort();
 }
 
