@@ -15,18 +15,21 @@ interface Counts {
 const ROOT = new URL("..", import.meta.url).pathname;
 
 async function main(): Promise<number> {
+  const complete = Deno.build.os === "linux" && Deno.uid() === 0;
+  if (complete) { // before the gate: some of its tests look at processes by procps
+    await ensurePackages([...LAB_PACKAGES, "strace"], {
+      runner: createSystemRunner(),
+      progress: (what) => console.error(`test: ${what}`),
+    });
+  }
   const gate = await task("ok");
-  if (Deno.build.os !== "linux" || Deno.uid() !== 0) {
+  if (gate !== 0) return gate;
+  if (!complete) {
     console.error(
       "test: SKIPPED every test of kernel, BIRD, FRR and containerd: they need Linux and root; run: sudo npx -y deno@2.9.6 task test",
     );
-    return gate;
+    return 0;
   }
-  if (gate !== 0) return gate;
-  await ensurePackages([...LAB_PACKAGES, "strace"], {
-    runner: createSystemRunner(),
-    progress: (what) => console.error(`test: ${what}`),
-  });
   const built = await task("build");
   if (built !== 0) return built;
   skipOutLoud();
