@@ -1,14 +1,11 @@
 /** The one executable: chooses its mode from CNI_COMMAND first, then from the command line. */
 import config from "./deno.json" with { type: "json" };
 import { answerVersion } from "./src/cni/answer_version.ts";
+import { runPlugin, type WithoutAgent } from "./src/cni/run_plugin.ts";
 import { peekStdin, print } from "./src/cni/stdio.ts";
+import { installLastResort, systemProcess } from "./src/cni/system_process.ts";
 import { giveUpEverything, keepOnly } from "./src/permissions/give_up.ts";
 import { PERMISSION_SETS } from "./src/permissions/permission_sets.ts";
-
-/** What src/cni/main.ts exports. */
-interface PluginModule {
-  runCni(): Promise<number>;
-}
 
 /** What src/agent/main.ts exports. */
 interface AgentModule {
@@ -38,14 +35,18 @@ function main(): Promise<number> {
   return Promise.resolve(answer(mode));
 }
 
+function plugin(): Promise<number> {
+  installLastResort(systemProcess);
+  return runPlugin(systemProcess, { loadWithoutAgent });
+}
+
 /**
- * The specifiers are computed, so that no mode pays for another's module graph: Deno loads what it can see from afar, and the
- * agent's made every call of the plugin 600 ms slower. The build puts bundles in the place of these paths.
+ * The specifiers are computed, so that nobody pays for a module graph that he does not need: Deno loads what it can see from afar, and
+ * the agent's made every call of the plugin 600 ms slower. The build puts bundles in the place of these paths.
  */
-async function plugin(): Promise<number> {
-  const specifier = new URL("./src/cni/main.ts", import.meta.url).href;
-  const { runCni }: PluginModule = await import(specifier);
-  return await runCni();
+async function loadWithoutAgent(): Promise<WithoutAgent> {
+  const specifier = new URL("./src/cni/without_agent.ts", import.meta.url).href;
+  return await import(specifier);
 }
 
 async function agent(args: readonly string[]): Promise<number> {

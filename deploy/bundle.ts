@@ -2,21 +2,22 @@ import { runDeno } from "./run_deno.ts";
 
 /** The bundles that both forms of the executable are made of. */
 export interface Bundles {
-  /** main.ts: the choice of the mode, and VERSION. */
+  /** main.ts: the choice of the mode, and the plugin. */
   readonly main: string;
-  /** The plugin's other verbs, loaded by main when one is called. */
-  readonly plugin: string;
+  /** What the plugin loads where no agent takes its call. */
+  readonly withoutAgent: string;
   /** The agent, loaded by main when it is asked for. */
   readonly agent: string;
 }
 
 /** @returns where the bundles of a directory lie */
 export function bundlesIn(directory: string): Bundles {
-  return { main: `${directory}/main.mjs`, plugin: `${directory}/plugin.mjs`, agent: `${directory}/agent.mjs` };
+  const at = (name: string): string => `${directory}/${name}.mjs`;
+  return { main: at("main"), withoutAgent: at("without_agent"), agent: at("agent") };
 }
 
 /** What main.ts loads on demand, as it writes it -> where the bundle lies. */
-const LOADED = { "./src/cni/main.ts": "./plugin.mjs", "./src/agent/main.ts": "./agent.mjs" };
+const LOADED = { "./src/cni/without_agent.ts": "./without_agent.mjs", "./src/agent/main.ts": "./agent.mjs" };
 /** Packages that the agent's dependencies load only where they happen to be installed. */
 const OPTIONAL_PACKAGES = ["supports-color", "bufferutil", "utf-8-validate"];
 
@@ -31,12 +32,12 @@ const OPTIONAL_PACKAGES = ["supports-color", "bufferutil", "utf-8-validate"];
 export async function bundle(source: string, directory: string): Promise<Bundles> {
   const bundles = bundlesIn(directory);
   await bundleOne(`${source}/main.ts`, bundles.main);
-  await bundleOne(`${source}/src/cni/main.ts`, bundles.plugin);
+  await bundleOne(`${source}/src/cni/without_agent.ts`, bundles.withoutAgent);
   await bundleOne(`${source}/src/agent/main.ts`, bundles.agent);
   // Whoever looks for the nearest package.json stops here, and does not search the directories above the checkout.
   await Deno.writeTextFile(`${directory}/package.json`, '{ "type": "module" }\n');
   await Deno.writeTextFile(bundles.main, linkLoaded(await Deno.readTextFile(bundles.main)));
-  for (const file of [bundles.main, bundles.plugin]) requireNoImport(await Deno.readTextFile(file));
+  for (const file of [bundles.main, bundles.withoutAgent]) requireNoImport(await Deno.readTextFile(file));
   return bundles;
 }
 

@@ -47,7 +47,7 @@ function compileArguments(bundles: Bundles, output: string): string[] {
     V8_FLAGS,
   ];
   const permissions = renderPermissionFlags(GRANTED, Deno.version.deno);
-  const included = [bundles.plugin, bundles.agent].flatMap((file) => ["--include", file]);
+  const included = [bundles.withoutAgent, bundles.agent].flatMap((file) => ["--include", file]);
   return ["compile", "--quiet", ...flags, ...permissions, ...included, "--output", output, bundles.main];
 }
 

@@ -43,7 +43,7 @@ function ignoreMissing(error: unknown): void {
  */
 function renderLauncher(lib: string): string {
   const bundles = bundlesIn(lib);
-  const read = [...(Array.isArray(GRANTED.read) ? GRANTED.read : []), bundles.plugin, bundles.agent];
+  const read = [...(Array.isArray(GRANTED.read) ? GRANTED.read : []), bundles.withoutAgent, bundles.agent];
   const granted = { ...GRANTED, read };
   const flags = [
     "--no-prompt",

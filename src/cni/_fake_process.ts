@@ -48,11 +48,12 @@ export class FakeProcess implements PluginProcess {
     this.done.push(`keep ${keep}`);
   }
 
-  leaveTombstone(tombstone: LeftTombstone): Promise<void> {
+  /** Where a DEL's note goes. */
+  leaveTombstone = (tombstone: LeftTombstone): Promise<void> => {
     if (this.world.noteFails !== undefined) return Promise.reject(this.world.noteFails);
     this.tombstones.push(tombstone);
     return Promise.resolve();
-  }
+  };
 
   async sleep(ms: number): Promise<void> {
     // Whatever is ready goes first, as it would in real time.

@@ -38,15 +38,19 @@ export async function callAgent(
   process: PluginProcess,
   { connection, request, timeoutMs }: { connection: AgentConnection; request: RpcRequest; timeoutMs: number },
 ): Promise<unknown> {
-  const answer = exchange(connection, request);
+  const answer = exchange(connection, renderRequest(request));
   const line = await Promise.race([answer, process.sleep(timeoutMs).then(() => undefined)]);
   if (line !== undefined) return parseResponse(line);
   throw new AgentGone(`Cannot ${request.verb}: no answer of the agent in ${timeoutMs / 1000} s`);
 }
 
-async function exchange(connection: AgentConnection, request: RpcRequest): Promise<string> {
+function renderRequest(request: RpcRequest): Uint8Array {
+  return new TextEncoder().encode(`${JSON.stringify(request)}\n`);
+}
+
+async function exchange(connection: AgentConnection, line: Uint8Array): Promise<string> {
   try {
-    let rest: Uint8Array = new TextEncoder().encode(`${JSON.stringify(request)}\n`);
+    let rest = line;
     while (rest.length > 0) rest = rest.subarray(await connection.write(rest));
     return await readLine(connection);
   } catch (error) {

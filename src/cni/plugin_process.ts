@@ -1,5 +1,3 @@
-import type { LeftTombstone } from "../rpc/tombstone.ts";
-
 /** An open connection to the agent. */
 export interface AgentConnection {
   read(into: Uint8Array): Promise<number | null>;
@@ -21,8 +19,6 @@ export interface PluginProcess {
   connect(): Promise<AgentConnection | undefined>;
   /** Gives up every permission but these, for good. */
   giveUp(keep: Kept): void;
-  /** Puts the note where the agent looks for it at its start, durably. The same attachment's earlier note is replaced. */
-  leaveTombstone(tombstone: LeftTombstone): Promise<void>;
   /** Milliseconds since an arbitrary start. */
   monotonic(): number;
   /** Milliseconds since the Unix epoch. */

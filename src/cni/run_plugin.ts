@@ -1,4 +1,3 @@
-import { parseRpcRequest } from "../cnispec/cni_request.ts";
 import { CNI_CODE, CniError } from "../cnispec/cni_error.ts";
 import { CNI_VERSIONS, type CniVersion } from "../cnispec/cni_version.ts";
 import {
@@ -27,15 +26,31 @@ const TIMEOUT_MS: Readonly<Record<RpcVerb, number>> = {
 };
 
 /**
- * Serves one call of the runtime (CNI SPEC 1.1.0) that is not VERSION: parses, makes one call to the agent, prints. Standard output gets one JSON
- * document or nothing.
+ * What a call needs only where no agent judges it: nearly none does, and to load it takes longer than all the rest of a call. It is
+ * loaded from a bundle of its own, so its errors are known by name alone (isCniError).
+ */
+export interface WithoutAgent {
+  /** @throws CniError for a request that the agent would refuse as it stands */
+  checkRequest(request: RpcRequest): void;
+  /** Leaves the note of a DEL, durably. The same attachment's earlier note is replaced. @throws CniError */
+  leaveNote(request: RpcRequest): Promise<void>;
+}
+
+export interface RunOptions {
+  /** Reads a file, so it is called before the permission for that goes, or by a DEL, which keeps it. */
+  loadWithoutAgent(): Promise<WithoutAgent>;
+}
+
+/**
+ * Serves one call of the runtime (CNI SPEC 1.1.0) that is not VERSION: makes one call to the agent, which judges it, and prints the
+ * answer. Standard output gets one JSON document or nothing.
  *
  * @returns the exit code
  */
-export async function runPlugin(process: PluginProcess): Promise<number> {
+export async function runPlugin(process: PluginProcess, options: RunOptions): Promise<number> {
   const asked: { version?: CniVersion } = {};
   try {
-    const document = await serveByAgent(process, { verb: parseVerb(process.env("CNI_COMMAND")), asked });
+    const document = await serve(process, { ...options, verb: parseVerb(process.env("CNI_COMMAND")), asked });
     if (document !== undefined) print(process, document);
     return 0;
   } catch (error) {
@@ -44,14 +59,15 @@ export async function runPlugin(process: PluginProcess): Promise<number> {
   }
 }
 
-/** Connects before anything else, because with the connection the last permission that ADD needs can go. */
-async function serveByAgent(
+/** Connects before anything else, because with the connection the last permission that a call needs can go. */
+async function serve(
   process: PluginProcess,
-  { verb, asked }: { verb: RpcVerb; asked: { version?: CniVersion } },
+  { verb, asked, loadWithoutAgent }: RunOptions & { verb: RpcVerb; asked: { version?: CniVersion } },
 ): Promise<unknown> {
   const startedAt = process.wall();
   const environment = readEnvironment(process);
   const connection = await process.connect();
+  const alone = connection === undefined ? await loadWithoutAgent() : undefined;
   process.giveUp(
     verb === "DEL" ? "tombstones" : connection === undefined && verb === "ADD" ? "agent socket" : "nothing",
   );
@@ -61,34 +77,27 @@ async function serveByAgent(
   const spoken = CNI_VERSIONS.find((known) => known === version);
   if (spoken !== undefined) asked.version = spoken;
   const request = { verb, startedAt, environment, config };
-  parseRpcRequest(request);
-  return await forward(process, { connection, request });
+  alone?.checkRequest(request);
+  try {
+    return await forward(process, { connection, request });
+  } catch (error) {
+    if (!(error instanceof AgentGone)) throw error;
+    if (verb !== "DEL") throw unanswered(verb, error);
+    return await (alone ?? await loadWithoutAgent()).leaveNote(request);
+  }
 }
 
-/**
- * An agent that takes no call, breaks off or does not answer in time is no agent. A DEL then leaves a note and succeeds, or pods
- * would be stuck for as long as the agent is, and those whose DEL no runtime repeats would leak. A DEL that the agent has read and
- * does all the same is none the worse for the note.
- */
+/** @throws AgentGone when no agent takes the call, it breaks off, or does not answer in time */
 async function forward(
   process: PluginProcess,
   { connection, request }: { connection: AgentConnection | undefined; request: RpcRequest },
 ): Promise<unknown> {
   const { verb } = request;
-  try {
-    const open = connection ?? await openLate(process, verb);
-    const result = await callAgent(process, { connection: open, request, timeoutMs: TIMEOUT_MS[verb] });
-    if (verb === "ADD" && !isJsonObject(result)) {
-      throw new CniError(CNI_CODE.ioFailure, "Cannot ADD: the agent sent no result");
-    }
-    return verb === "ADD" ? result : undefined;
-  } catch (error) {
-    if (!(error instanceof AgentGone)) throw error;
-    if (verb === "DEL") return await leaveTombstone(process, request);
-    throw new CniError(verb === "STATUS" ? CNI_CODE.notAvailable : CNI_CODE.tryAgainLater, error.message, {
-      cause: error,
-    });
-  }
+  const open = connection ?? await openLate(process, verb);
+  const result = await callAgent(process, { connection: open, request, timeoutMs: TIMEOUT_MS[verb] });
+  if (verb !== "ADD") return undefined;
+  if (isJsonObject(result)) return result;
+  throw new CniError(CNI_CODE.ioFailure, "Cannot ADD: the agent sent no result");
 }
 
 async function openLate(process: PluginProcess, verb: RpcVerb): Promise<AgentConnection> {
@@ -98,15 +107,8 @@ async function openLate(process: PluginProcess, verb: RpcVerb): Promise<AgentCon
   return connection;
 }
 
-async function leaveTombstone(process: PluginProcess, { environment, startedAt }: RpcRequest): Promise<void> {
-  const { CNI_CONTAINERID: containerId = "", CNI_IFNAME: ifname = "", CNI_NETNS: netns = "" } = environment;
-  try {
-    await process.leaveTombstone({ containerId, ifname, at: startedAt, ...(netns === "" ? {} : { netns }) });
-  } catch (error) {
-    if (error instanceof CniError) throw error;
-    const message = `Cannot DEL: the flock agent takes no calls, nor the disk a note for it: ${String(error)}`;
-    throw new CniError(CNI_CODE.tryAgainLater, message, { cause: error });
-  }
+function unanswered(verb: RpcVerb, cause: AgentGone): CniError {
+  return new CniError(verb === "STATUS" ? CNI_CODE.notAvailable : CNI_CODE.tryAgainLater, cause.message, { cause });
 }
 
 function readEnvironment(process: PluginProcess): CniEnvironment {

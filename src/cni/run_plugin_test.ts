@@ -1,6 +1,7 @@
 import { assertEquals, assertMatch, assertNotMatch, assertStringIncludes } from "@std/assert";
 import { FakeProcess, type FakeWorld } from "./_fake_process.ts";
-import { runPlugin } from "./run_plugin.ts";
+import { runPlugin, type WithoutAgent } from "./run_plugin.ts";
+import { checkRequest, leaveNote } from "./without_agent.ts";
 
 const CONFIG = JSON.stringify({ cniVersion: "1.1.0", name: "flock", type: "flock" });
 const ENVIRONMENT = { CNI_CONTAINERID: "abc", CNI_NETNS: "/run/netns/a", CNI_IFNAME: "eth0", CNI_PATH: "/opt/cni/bin" };
@@ -19,7 +20,12 @@ async function call(command: string, world: FakeWorld = {}): Promise<Outcome> {
     ...world,
     env: { CNI_COMMAND: command, ...(world.env ?? ENVIRONMENT) },
   });
-  const code = await runPlugin(process);
+  const code = await runPlugin(process, {
+    loadWithoutAgent(): Promise<WithoutAgent> {
+      process.done.push("load the rest");
+      return Promise.resolve({ checkRequest, leaveNote: (request) => leaveNote(request, process.leaveTombstone) });
+    },
+  });
   return { code, document: process.stdout === "" ? undefined : JSON.parse(process.stdout), process };
 }
 
@@ -96,8 +102,6 @@ Deno.test("runPlugin() refuses input that is no configuration", async () => {
     ["", 6],
     [`{"a":"${"x".repeat(300_000)}"}`, 6],
     ["\ud800", 6],
-    ['{"cniVersion":"1.1.0","type":"flock"}', 7],
-    ['{"name":"flock","type":"flock"}', 1],
     [new Error("EBADF"), 5],
   ];
   for (const [stdin, expected] of inputs) {
@@ -106,11 +110,22 @@ Deno.test("runPlugin() refuses input that is no configuration", async () => {
   }
 });
 
+Deno.test("runPlugin() leaves it to the agent to judge a configuration, and judges by itself where there is none", async () => {
+  const inputs = [['{"cniVersion":"1.1.0","type":"flock"}', 7], ['{"name":"flock","type":"flock"}', 1]] as const;
+  for (const [stdin, expected] of inputs) {
+    const served = await call("ADD", { stdin, agents: ['{"ok":false,"code":7,"msg":"so","details":""}'] });
+    assertEquals([served.document?.["code"], served.process.requests.length], [7, 1]);
+    const { code, document, process } = await call("ADD", { stdin });
+    assertEquals([code, document?.["code"], process.monotonic()], [1, expected, 0], stdin);
+  }
+});
+
 Deno.test("runPlugin() ADD waits for an agent that starts, with nothing but its socket", async () => {
   const agents = ["absent", "absent", "absent", '{"ok":true,"result":{}}'] as const;
   const { code, process } = await call("ADD", { agents });
   const retries = ["connect in vain", "connect in vain", "connect", "keep nothing"];
-  assertEquals([code, process.done], [0, ["connect in vain", "keep agent socket", "read stdin", ...retries]]);
+  const first = ["connect in vain", "load the rest", "keep agent socket", "read stdin"];
+  assertEquals([code, process.done], [0, [...first, ...retries]]);
 });
 
 Deno.test("runPlugin() ADD without an agent answers 11 after 30 s", async () => {
@@ -127,7 +142,7 @@ Deno.test("runPlugin() DEL without an agent, or with one that dies, leaves a tom
   for (const agent of ["absent", "hangs up"]) {
     const { code, document, process } = await call("DEL", { agents: [agent] });
     assertEquals([code, document], [0, undefined]);
-    assertEquals(process.done[1], "keep tombstones");
+    assertEquals(process.done.filter((step) => step.startsWith("keep")), ["keep tombstones"]);
     const tombstone = { containerId: "abc", ifname: "eth0", netns: "/run/netns/a" };
     assertEquals(process.tombstones.map(({ at: _, ...rest }) => rest), [tombstone]);
   }

@@ -3,7 +3,6 @@ import { CNI_CODE } from "../cnispec/cni_error.ts";
 import { renderError } from "../cnispec/result.ts";
 import { AGENT_SOCKET, TOMBSTONE_DIR } from "../paths/paths.ts";
 import { giveUpEverything, keepOnly } from "../permissions/give_up.ts";
-import { leaveTombstone } from "./leave_tombstone.ts";
 import type { AgentConnection, Kept, PluginProcess } from "./plugin_process.ts";
 import { hasPrinted, print, sleep } from "./stdio.ts";
 
@@ -21,7 +20,6 @@ export const systemProcess: PluginProcess = {
   print,
   connect,
   giveUp,
-  leaveTombstone,
   monotonic: systemClock.monotonic,
   wall: systemClock.wall,
   sleep,

@@ -32,3 +32,8 @@ export class CniError extends Error {
     this.details = options.details ?? "";
   }
 }
+
+/** Says whether it is a CniError, of this bundle's class or of another's: each bundle has its own. */
+export function isCniError(error: unknown): error is CniError {
+  return error instanceof Error && error.name === "CniError";
+}

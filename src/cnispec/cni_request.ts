@@ -60,7 +60,7 @@ type Place = RequestBase & AttachmentName & { readonly netns: string };
 export type CniRequest = AddRequest | DelRequest | CheckRequest | GcRequest | StatusRequest;
 
 /**
- * Reads one request: in the plugin before it is sent, and again in the agent.
+ * Reads one request: in the agent, or in the plugin where no agent takes it.
  *
  * @param raw parsed JSON of the form of RpcRequest (src/rpc)
  * @throws CniError with the code that the runtime shall see

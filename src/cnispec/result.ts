@@ -1,4 +1,4 @@
-import { CNI_CODE, CniError } from "./cni_error.ts";
+import { CNI_CODE, isCniError } from "./cni_error.ts";
 import { CNI_VERSIONS, type CniVersion, isOlder, NEWEST_VERSION } from "./cni_version.ts";
 import { DEFAULT_ROUTE, NEXT_HOP } from "../next_hop/next_hop.ts";
 
@@ -58,7 +58,7 @@ export function renderVersions(asked: string | undefined): Record<string, unknow
 
 /** Renders an error. What is no CniError is an internal one (999). */
 export function renderError(error: unknown, asked?: CniVersion): Record<string, unknown> {
-  const { code, details } = error instanceof CniError ? error : { code: CNI_CODE.internal, details: "" };
+  const { code, details } = isCniError(error) ? error : { code: CNI_CODE.internal, details: "" };
   const message = error instanceof Error ? error.message : String(error);
   return { cniVersion: asked ?? NEWEST_VERSION, code, msg: reword(message), details: reword(details) };
 }

@@ -1,6 +1,6 @@
 /**
  * The one call between plugin and agent: newline-delimited JSON over the agent's socket, one request and one response per
- * connection. The plugin passes on what the runtime gave it, parsed and checked once; the agent checks it again.
+ * connection. The plugin passes on what the runtime gave it, parsed as JSON; the agent judges it.
  */
 
 export type RpcVerb = "ADD" | "DEL" | "CHECK" | "GC" | "STATUS";
