@@ -4,6 +4,7 @@ import { IP, STATE_FILE } from "../../src/paths/paths.ts";
 import { record, records } from "../lab/json.ts";
 import { type Call, callOf, runAdd, runDel, timeAgent } from "./_cni_calls.ts";
 import { runTimed } from "./_spawn.ts";
+import { renderHostEnd, renderPodEnd } from "./bare_links.ts";
 import type { BenchPod, Contender, Executables, Samples } from "./contenders.ts";
 
 /** Kubelet's default for a node. */
@@ -19,10 +20,26 @@ export async function createBursts({ flock, empty }: Executables): Promise<[stri
   const callsFor = (pod: BenchPod): Call[] => namespaces.map((netns) => callOf({ netns, pod }));
   return [
     ["burst-empty", async () => ({ "burst-empty": await timed(namespaces.map(() => () => runTimed([empty]))) })],
+    ["burst-floor", () => burstOfFloors(empty, namespaces)],
     ["burst", (pod) => burst(flock, callsFor(pod))],
     ["burst-rpc", (pod) => burstOfAgent(callsFor(pod))],
     ["burst-pairs", (pod) => runPairs(namespaces.slice(0, PAIRS_AT_ONCE), pod)],
   ];
+}
+
+/** What no plugin that is an executable of this form, and makes links by `ip`, can do without: a process of each for every pod. */
+async function burstOfFloors(empty: string, namespaces: readonly string[]): Promise<Samples> {
+  const links = namespaces.map((netns, n) => ({
+    ...{ hostLink: netns, netns, mtu: 9000 },
+    ...{ ipv6: `2001:db8:be::${(n + 1).toString(16)}`, ipv4: `198.19.255.${n + 1}` },
+  }));
+  const ms = await timed(links.map((link) => async () => {
+    await runTimed([empty]);
+    await runTimed([IP, "-batch", "-"], { stdin: renderHostEnd(link) });
+    await runTimed([IP, "-n", link.netns, "-batch", "-"], { stdin: renderPodEnd(link) });
+  }));
+  await runTimed([IP, "-batch", "-"], { stdin: links.map(({ hostLink }) => `link del ${hostLink}\n`).join("") });
+  return { "burst-floor": ms };
 }
 
 async function burst(flock: string, calls: readonly Call[]): Promise<Samples> {

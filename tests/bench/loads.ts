@@ -17,13 +17,15 @@ const FEW_ADDRESSES = {
   "flock.fritzlab.net/cidr4": "198.18.3.0/25",
   "flock.fritzlab.net/cidr6": "2001:db8:f001::3:0/121",
 };
+const LOOKS = 20;
+const LOOK_MS = 50;
 /** Between two measurements, in milliseconds. */
 const REST_MS = 1_000;
 
 /** The first burst only warms up. */
 export async function measureBursts(node: BenchNode, book: SampleBook): Promise<void> {
   for (let burst = 0; burst <= BURSTS; burst++) {
-    for (const contender of ["burst-empty", "burst", "burst-rpc"]) {
+    for (const contender of ["burst-empty", "burst-floor", "burst", "burst-rpc"]) {
       await rest();
       await forgetPeak(node.agent);
       const samples = await node.measure(contender);
@@ -50,9 +52,19 @@ async function takeStock(
   { book, suffix }: { book: SampleBook; suffix: string },
 ): Promise<void> {
   await rest();
-  book.add(`pairs-files${suffix}`, openFiles(agent));
+  book.add(`pairs-files${suffix}`, await fewestOpenFiles(agent));
   book.add(`pairs-memory${suffix}`, await residentMiB(agent));
   book.add(`pairs-zombies${suffix}`, await zombies(agent));
+}
+
+/** What it reads or writes at the moment is open for a moment: a leak is what is always there. */
+async function fewestOpenFiles(agent: BenchNode["agent"]): Promise<number> {
+  const counts: number[] = [];
+  for (let look = 0; look < LOOKS; look++) {
+    counts.push(openFiles(agent));
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
+  return Math.min(...counts);
 }
 
 /** The agent is killed, as by a crash, and starts anew: with what it wrote down, or without. */
