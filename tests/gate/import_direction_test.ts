@@ -6,8 +6,8 @@ import { type Import, importsOf, productionSources, ROOT } from "./_module_graph
 const LAYERS: readonly { readonly name: string; readonly folders: readonly string[]; readonly apart: boolean }[] = [
   { name: "entry", folders: ["main.ts"], apart: true },
   { name: "mode", folders: ["cni", "agent"], apart: true },
-  { name: "driver", folders: ["link", "host", "nft", "bird", "store", "kube", "sysctl"], apart: true },
-  { name: "capability", folders: ["ip", "ipam", "bgp", "nodeconfig", "pod", "cnispec"], apart: false },
+  { name: "driver", folders: ["link", "route", "host", "nft", "bird", "store", "kube", "sysctl"], apart: true },
+  { name: "capability", folders: ["ip", "ipam", "anycast", "bgp", "nodeconfig", "pod", "cnispec"], apart: false },
   {
     name: "leaf",
     folders: [
