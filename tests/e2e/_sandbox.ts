@@ -65,6 +65,8 @@ export interface Sandbox {
   exec(argv: readonly string[], options?: ExecOptions): Promise<CommandResult>;
   /** Like exec, but @throws CommandFailed unless the exit code is 0. @returns standard output */
   output(argv: readonly string[], options?: ExecOptions): Promise<string>;
+  /** Starts a long-running process in its network. */
+  spawn: LabNode["spawn"];
 }
 
 /** Makes the network namespace; nothing is called yet. It goes with the lab at the latest. */
@@ -106,6 +108,7 @@ export async function createSandbox(node: LabNode): Promise<Sandbox> {
     },
     exec: (argv, options) => node.exec([...enter, ...argv], options),
     output: (argv, options) => node.output([...enter, ...argv], options),
+    spawn: (name, argv, options) => node.spawn(`${id.slice(0, 8)}-${name}`, [...enter, ...argv], options),
   };
   return sandbox;
 }

@@ -1,6 +1,7 @@
 /** What the routers see: sessions, restarts of BIRD, and a NodeConfig whose CIDRs change. */
 import { assertEquals, assertLessOrEqual, assertMatch, assertStringIncludes } from "@std/assert";
 import type { Family } from "../../src/ip/address.ts";
+import { startBirdRouter } from "../lab/bird_router.ts";
 import { record } from "../lab/json.ts";
 import { createLab, type Lab } from "../lab/lab.ts";
 import type { LabNode } from "../lab/node.ts";
@@ -18,7 +19,7 @@ Deno.test("a NodeConfig that changes costs no session and no packet", async (t) 
   const node = lab.node("node-a");
   const since = await establishedSince(lab);
   await t.step("sessions with a second router of each family", async () => {
-    await startSecondRouter(lab);
+    await startBirdRouter(lab.controlPlane, { routerId: CONTROL_PLANE[4] });
     const peers = [ROUTER, CONTROL_PLANE].flatMap((router) =>
       FAMILIES.map((family) => ({ address: router[family], asn: ROUTER_ASN }))
     );
@@ -74,22 +75,6 @@ Deno.test("BIRD killed and started again costs no packet, and gets its configura
   await untilLogged(node, ["BGP session", '"Established"'], { after: mark });
   for (const summary of await Promise.all(pings)) assertStringIncludes(summary, " 0% packet loss");
 });
-
-/** A BIRD in the control plane's place, which takes sessions from every node. */
-async function startSecondRouter({ controlPlane }: Lab): Promise<void> {
-  const block = (family: Family): string => `
-protocol bgp nodes${family} {
-  local as ${ROUTER_ASN};
-  neighbor range ${family === 4 ? "192.0.2.0/24" : "2001:db8:1::/64"} external;
-  ipv${family} { import all; export none; };
-}
-protocol kernel { ipv${family} { import none; export all; }; }`;
-  await controlPlane.write(
-    "/etc/second.conf",
-    `log stderr all;\nrouter id ${CONTROL_PLANE[4]};\nprotocol device {}\n${FAMILIES.map(block).join("\n")}\n`,
-  );
-  await controlPlane.spawn("bird", ["/usr/sbin/bird", "-f", "-c", "/etc/second.conf", "-s", "/run/second.ctl"]);
-}
 
 /** @returns when each session of the first router came up, as FRR says, in seconds since the epoch */
 async function establishedSince({ router }: Lab): Promise<{ address: string; epoch: number }[]> {

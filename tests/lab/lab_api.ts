@@ -26,6 +26,8 @@ export interface LabApi {
   patch(path: string, patch: KubeObject): Promise<KubeObject>;
   /** Deletes at once, without a grace period; what is not there is fine. */
   delete(path: string): Promise<void>;
+  /** Marks a Pod for deletion, as users do: it has so many seconds, and goes with `delete`. */
+  terminate(path: string, graceSeconds: number): Promise<void>;
   /** @returns all Events about the object of that name, oldest first */
   events(name: string): Promise<readonly KubeObject[]>;
 }
@@ -103,6 +105,7 @@ function labApiOf(send: Send, { kind, kubeconfig, spareKubeconfig, socket }: Api
     },
     patch: (path, patch) => send("PATCH", path, patch),
     delete: async (path) => void await send("DELETE", path, { gracePeriodSeconds: 0 }).catch(ifMissing),
+    terminate: async (path, gracePeriodSeconds) => void await send("DELETE", path, { gracePeriodSeconds }),
     events: async (name) => {
       const { items } = await send("GET", `/api/v1/events`);
       return records(items).filter((event) => record(event["involvedObject"])["name"] === name);

@@ -26,6 +26,8 @@ export interface LabPod {
   exec(argv: readonly string[], options?: ExecOptions): Promise<CommandResult>;
   /** Like exec, but @throws CommandFailed unless the exit code is 0. @returns standard output */
   output(argv: readonly string[], options?: ExecOptions): Promise<string>;
+  /** Starts a long-running tool of the node in the pod's network. */
+  spawn: Place["spawn"];
   /** Stops and removes the sandbox, then deletes the Pod. Idempotent. */
   remove(): Promise<void>;
 }
@@ -71,6 +73,7 @@ function podOf(
     },
     exec: (argv, options) => node.exec([...enter, ...argv], options),
     output: (argv, options) => node.output([...enter, ...argv], options),
+    spawn: (name, argv, options) => node.spawn(`${sandbox.name}-${name}`, [...enter, ...argv], options),
     remove: async () => {
       await cri.stopSandbox(sandbox.id);
       await cri.removeSandbox(sandbox.id);

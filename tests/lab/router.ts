@@ -33,6 +33,8 @@ export interface Router extends Place {
   neighbors(): Promise<readonly Neighbor[]>;
   /** Waits until the router's kernel has a route for exactly this prefix. @throws after `timeoutMs` (default 10 000) */
   waitForRoute(prefix: string, options?: { timeoutMs?: number }): Promise<void>;
+  /** Waits until the router's kernel shares exactly this prefix between so many next hops. @throws after `timeoutMs` (default 10 000) */
+  waitForPaths(prefix: string, count: number, options?: { timeoutMs?: number }): Promise<void>;
   /** Waits until the router's kernel has none. @throws after `timeoutMs` (default 10 000) */
   waitForNoRoute(prefix: string, options?: { timeoutMs?: number }): Promise<void>;
 }
@@ -93,9 +95,11 @@ export async function startRouter(place: Place): Promise<Router> {
 
 function routerOf(place: Place): Router {
   const vtysh = (command: string): Promise<string> => place.output(["vtysh", "-c", command]);
-  const inKernel = async (prefix: string): Promise<boolean> => {
+  const nextHopsOf = async (prefix: string): Promise<number> => {
     const family = parsePrefix(prefix)?.family === 6 ? "-6" : "-4";
-    return (await place.output(["ip", family, "route", "show", "exact", prefix])).trim() !== "";
+    const routes = await place.output(["ip", "-j", family, "route", "show", "exact", prefix]);
+    return records(JSON.parse(routes.trim() || "[]"))
+      .reduce((count, { nexthops }) => count + Math.max(1, records(nexthops).length), 0);
   };
   return {
     ...place,
@@ -107,10 +111,17 @@ function routerOf(place: Place): Router {
     },
     neighbors: async () => parseNeighbors(JSON.parse(await vtysh("show bgp summary json"))),
     waitForRoute: async (prefix: string, options = {}) => {
-      await until(`the router has ${prefix}`, () => inKernel(prefix), options);
+      await until(`the router has ${prefix}`, async () => await nextHopsOf(prefix) > 0, options);
+    },
+    waitForPaths: async (prefix: string, count: number, options = {}) => {
+      await until(
+        `the router has ${prefix} by ${count} next hops`,
+        async () => await nextHopsOf(prefix) === count,
+        options,
+      );
     },
     waitForNoRoute: async (prefix: string, options = {}) => {
-      await until(`the router has no ${prefix}`, async () => !(await inKernel(prefix)), options);
+      await until(`the router has no ${prefix}`, async () => await nextHopsOf(prefix) === 0, options);
     },
   };
 }

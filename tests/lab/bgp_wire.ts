@@ -1,0 +1,72 @@
+/** What is on the wire between the router and its neighbours, with the kernel's own time of each frame. */
+import { addressOf } from "../../src/ip/address.ts";
+import { type BgpMessage, parseBgp } from "./bgp_message.ts";
+import { type Frame, parsePcap } from "./pcap.ts";
+import type { Place } from "./place.ts";
+import { parseSegment, type Segment } from "./tcp_segment.ts";
+import { exists, GaveUp, until, type UntilOptions } from "./until.ts";
+
+/** A message as it passed by. */
+export interface Heard extends BgpMessage {
+  /** In milliseconds since the epoch. */
+  readonly at: number;
+  /** Who sent it. */
+  readonly from: string;
+}
+
+export interface BgpWire extends AsyncDisposable {
+  /** @returns all messages so far but KEEPALIVEs, in the order of their time */
+  heard(): Promise<readonly Heard[]>;
+  /** Waits for a message. @throws when there is none within the time-out */
+  first(what: string, wanted: (message: Heard) => boolean, options?: UntilOptions): Promise<Heard>;
+}
+
+/** Starts to listen on a link of the place. @param directory of the lab, where the capture is kept */
+export async function listenToBgp(
+  place: Place,
+  { link, directory }: { readonly link: string; readonly directory: string },
+): Promise<BgpWire> {
+  const name = `wire-${crypto.randomUUID().slice(0, 8)}`;
+  const path = `${directory}/${name}.pcap`;
+  const format = ["--time-stamp-precision=nano", "--immediate-mode", "-Z", "root", "-U", "-w", path];
+  const daemon = await place.spawn(name, ["tcpdump", "-n", "-i", link, ...format, "tcp port 179"]);
+  await until("tcpdump listens", async () => {
+    if (!daemon.running) throw new GaveUp(`Cannot listen on ${link}: ${await daemon.readLog()}`);
+    return await exists(path) && (await daemon.readLog()).includes("listening on");
+  });
+  const heard = async (): Promise<Heard[]> => messagesIn(parsePcap(await Deno.readFile(path)));
+  return {
+    heard,
+    first: (what, wanted, options) => until(what, async () => (await heard()).find(wanted), options),
+    [Symbol.asyncDispose]: async () => void await daemon.stop("SIGTERM", 1000),
+  };
+}
+
+/** @returns the messages of all sessions in the frames, but KEEPALIVEs; what was sent again counts once */
+export function messagesIn(frames: readonly Frame[]): Heard[] {
+  const streams = new Map<string, Stream>();
+  return frames.flatMap(({ at, bytes }) => {
+    const segment = parseSegment(bytes);
+    if (segment === undefined || segment.payload.length === 0) return [];
+    const stream = streams.get(segment.flow) ?? new Stream();
+    streams.set(segment.flow, stream);
+    const from = addressOf(segment.family, BigInt(`0x${segment.source.toHex()}`)).text;
+    return stream.take(segment).filter(({ type }) => type !== "KEEPALIVE").map((message) => ({ ...message, at, from }));
+  });
+}
+
+/** One direction of a connection. A message's time is that of the frame that ended it. */
+class Stream {
+  #rest = new Uint8Array();
+  #next: number | undefined;
+
+  take({ sequence, payload }: Segment): BgpMessage[] {
+    const known = ((this.#next ?? sequence) - sequence) | 0;
+    if (known >= payload.length) return [];
+    this.#next = (sequence + payload.length) >>> 0;
+    const bytes = new Uint8Array([...this.#rest, ...payload.subarray(Math.max(0, known))]);
+    const { messages, size } = parseBgp(bytes);
+    this.#rest = bytes.slice(size);
+    return messages;
+  }
+}
