@@ -2,26 +2,35 @@ import type { Clock } from "../clock/clock.ts";
 import { credibleAge } from "../clock/credible_age.ts";
 import { type Address, parseAddress } from "../ip/address.ts";
 import { type Allocation, allocationKey } from "../ipam/allocation.ts";
-import type { FamilyRequest, Ipam } from "../ipam/ipam.ts";
+import type { FamilyRequest, Grant, Ipam } from "../ipam/ipam.ts";
+import { type Claims, NO_CLAIMS } from "../pod/claims.ts";
 import type { RestingAddress, State, StateStore, Tombstone } from "../store/state.ts";
+import {
+  addressesOf,
+  type AddressFields,
+  anycastOf,
+  fieldsOf,
+  isClaimed,
+  pooledOf,
+  withoutTexts,
+} from "./allocation_addresses.ts";
 import { DeletionMemory, TOMBSTONE_MS } from "./deletion_memory.ts";
 
 /** An allocation before it has addresses. */
-export type AllocationDraft = Omit<Allocation, "ipv6" | "ipv4" | "state" | "createdAt">;
+export type AllocationDraft = Omit<Allocation, keyof AddressFields | "ready" | "state" | "createdAt">;
 
-// An allocation never changes, and is asked for its addresses at every reconcile.
-const parsedAddresses = new WeakMap<Pick<Allocation, "ipv6" | "ipv4">, readonly Address[]>();
+/** What an ADD asks of the ledger. */
+export interface Reservation {
+  readonly requests: readonly FamilyRequest[];
+  /** Default: none. */
+  readonly claims?: Claims;
+  /** When the ADD's plugin started, monotonic milliseconds. */
+  readonly startedAt: number;
+}
 
-/** @returns the addresses of an allocation, IPv6 first */
-export function addressesOf(allocation: Pick<Allocation, "ipv6" | "ipv4">): readonly Address[] {
-  const known = parsedAddresses.get(allocation);
-  if (known !== undefined) return known;
-  const addresses = [allocation.ipv6, allocation.ipv4].flatMap((text) => {
-    const address = text === undefined ? undefined : parseAddress(text);
-    return address === undefined ? [] : [address];
-  });
-  parsedAddresses.set(allocation, addresses);
-  return addresses;
+/** Somebody has an address that was claimed, or had it until a moment ago. */
+export class AddressTaken extends Error {
+  override readonly name = "AddressTaken";
 }
 
 /** The one place where IPAM in memory and the durable state change, so that they always agree (spec section 4). */
@@ -48,7 +57,9 @@ export class AllocationLedger {
       if (address !== undefined) ipam.release(address, rest.freedAt);
       if (Object.keys(rest).length > 2) this.#annotatedRests.set(rest.address, rest);
     }
-    for (const allocation of state.allocations.values()) addressesOf(allocation).forEach((each) => ipam.take(each));
+    for (const allocation of state.allocations.values()) {
+      for (const address of [...addressesOf(allocation), ...anycastOf(allocation)]) ipam.take(address);
+    }
     for (const [key, { createdAt }] of state.allocations) {
       this.#createdAt.set(key, clock.monotonic() - credibleAge(createdAt, clock.wall()));
     }
@@ -86,18 +97,20 @@ export class AllocationLedger {
   /**
    * Takes addresses and records them as pending; durable when it resolves, so the kernel may be touched.
    *
-   * @param asked `startedAt` is when the ADD's plugin started, monotonic milliseconds
-   * @throws PoolExhausted, or StateWriteFailed; nothing is taken then
+   * @throws AddressTaken, PoolExhausted, or StateWriteFailed; nothing is taken then
    */
   async reserve(
     draft: AllocationDraft,
-    { requests, startedAt }: { requests: readonly FamilyRequest[]; startedAt: number },
+    { requests, claims = NO_CLAIMS, startedAt }: Reservation,
   ): Promise<{ allocation: Allocation; warnings: readonly string[] }> {
-    const { ipv6, ipv4, warnings } = this.ipam.allocate(requests);
+    const own = fieldsOf(claims);
+    this.#take(own);
+    const { ipv6, ipv4, warnings } = this.#allocate(requests, own);
     const allocation: Allocation = {
       ...draft,
       ...(ipv6 === undefined ? {} : { ipv6: ipv6.text }),
       ...(ipv4 === undefined ? {} : { ipv4: ipv4.text }),
+      ...own,
       state: "pending",
       createdAt: this.clock.wall(),
     };
@@ -110,6 +123,32 @@ export class AllocationLedger {
       throw error;
     }
     return { allocation, warnings };
+  }
+
+  /**
+   * Gives an allocation other secondary and anycast addresses than it has.
+   *
+   * @param allocation as it is recorded
+   * @returns the record as it is now. @throws AddressTaken, with nothing changed; StateWriteFailed, the memory has changed all the same
+   */
+  async reclaim(allocation: Allocation, claims: Pick<AddressFields, "secondary" | "anycast">): Promise<Allocation> {
+    const { secondary: _, anycast: __, ...rest } = allocation;
+    const { secondary = [], anycast = [] } = claims;
+    const next: Allocation = {
+      ...rest,
+      ...(secondary.length === 0 ? {} : { secondary }),
+      ...(anycast.length === 0 ? {} : { anycast }),
+    };
+    this.#take(withoutTexts(next, allocation));
+    const written = this.#put(next);
+    this.#free(withoutTexts(allocation, next), { free: (address) => this.ipam.undo(address) });
+    await written;
+    return next;
+  }
+
+  /** Remembers whether the allocation's pod is Ready, for an agent that cannot ask. @throws StateWriteFailed */
+  async noteReady(allocation: Allocation, ready: boolean): Promise<void> {
+    if (this.get(allocationKey(allocation)) === allocation) await this.#put({ ...allocation, ready });
   }
 
   /** Marks a reserved allocation as done; durable when it resolves. @throws StateWriteFailed; the allocation is pending then */
@@ -172,7 +211,7 @@ export class AllocationLedger {
     const allocation = this.get(key);
     this.#deletions.note(key, at);
     const freedAt = this.clock.wall();
-    for (const { text } of addressesOf(allocation ?? {})) this.#dying.set(text, freedAt);
+    for (const { text } of pooledOf(allocation ?? {})) this.#dying.set(text, freedAt);
     const written = this.#update((state) => ({
       ...without(state, key),
       tombstones: [...state.tombstones.filter((other) => allocationKey(other) !== key), stone],
@@ -194,10 +233,48 @@ export class AllocationLedger {
 
   /** What the kernel has kept is still in use, and recorded again for whoever tries next. */
   async #settle(allocation: Allocation, { freedAt, gone }: { freedAt: number; gone: boolean }): Promise<void> {
-    for (const { text } of addressesOf(allocation)) this.#dying.delete(text);
+    for (const { text } of pooledOf(allocation)) this.#dying.delete(text);
     if (!gone) return await this.#put(allocation);
     this.#forgetTimes(allocation);
-    for (const address of addressesOf(allocation)) this.ipam.release(address, freedAt);
+    this.#free(allocation, { free: (address) => this.ipam.release(address, freedAt) });
+  }
+
+  /** All or nothing. An anycast address may be others' as well. @throws AddressTaken */
+  #take(claimed: AddressFields): void {
+    const taken: Address[] = [];
+    for (const address of [...addressesOf(claimed), ...anycastOf(claimed)]) {
+      if (this.ipam.take(address)) taken.push(address);
+      else if (!anycastOf(claimed).includes(address) || !this.#isAnycast(address)) {
+        for (const each of taken) this.ipam.undo(each);
+        throw new AddressTaken(`Cannot take ${address.text}: it is in use, or was until a moment ago`);
+      }
+    }
+  }
+
+  #allocate(requests: readonly FamilyRequest[], own: AddressFields): Grant {
+    try {
+      return this.ipam.allocate(requests);
+    } catch (error) {
+      this.#free(own, { free: (address) => this.ipam.undo(address) });
+      throw error;
+    }
+  }
+
+  /**
+   * Claimed addresses do not rest; shared ones stay while others have them.
+   *
+   * @param how `free` what comes from the pool; `but` is the key of a record that does not count any more
+   */
+  #free(fields: AddressFields, { free, but }: { free: (address: Address) => void; but?: string }): void {
+    for (const address of addressesOf(fields)) {
+      if (isClaimed(fields, address)) this.ipam.undo(address);
+      else free(address);
+    }
+    for (const address of anycastOf(fields)) if (!this.#isAnycast(address, but)) this.ipam.undo(address);
+  }
+
+  #isAnycast({ text }: Address, but?: string): boolean {
+    return this.all().some((each) => each.anycast?.includes(text) === true && allocationKey(each) !== but);
   }
 
   #put(allocation: Allocation): Promise<void> {
@@ -207,9 +284,10 @@ export class AllocationLedger {
   }
 
   #remove(allocation: Allocation, free: (address: Address) => void): Promise<void> {
-    addressesOf(allocation).forEach(free);
+    const key = allocationKey(allocation);
+    this.#free(allocation, { free, but: key });
     this.#forgetTimes(allocation);
-    return this.#update((state) => without(state, allocationKey(allocation)));
+    return this.#update((state) => without(state, key));
   }
 
   #forgetTimes(allocation: Allocation): void {

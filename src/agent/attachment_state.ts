@@ -2,21 +2,26 @@
 import type { Allocation } from "../ipam/allocation.ts";
 import type { Attachment, AttachmentDriver, ReportedPodEnd } from "../link/attachment_driver.ts";
 import type { PacketGuard, SourceGrant } from "../nft/packet_guard.ts";
-import { addressesOf } from "./allocation_ledger.ts";
+import { addressesOf, anycastOf } from "./allocation_addresses.ts";
 
 /** @returns the packet path that an allocation stands for */
 export function attachmentOf(allocation: Allocation): Attachment {
   const { containerId, ifname, netns, netnsId, network, hostLink, podMac, mtu } = allocation;
+  const anycast = anycastOf(allocation);
   return {
     ...{ containerId, ifname, netns, hostLink, podMac, mtu, addresses: addressesOf(allocation) },
     ...(netnsId === undefined ? {} : { netnsId }),
     ...(network === undefined ? {} : { network }),
+    ...(anycast.length === 0 ? {} : { anycast }),
   };
 }
 
 /** @returns what an allocation's pod may send from */
 export function grantsOf(allocation: Allocation): SourceGrant[] {
-  return addressesOf(allocation).map((address) => ({ link: allocation.hostLink, address }));
+  return [...addressesOf(allocation), ...anycastOf(allocation)].map((address) => ({
+    link: allocation.hostLink,
+    address,
+  }));
 }
 
 /** Runtimes spell the directory of namespaces in two ways; /var/run is a link to /run. */

@@ -6,7 +6,8 @@ import { type Allocation, allocationKey } from "../ipam/allocation.ts";
 import type { AttachmentDriver, ReportedPodEnd } from "../link/attachment_driver.ts";
 import { DEFAULT_ROUTE } from "../next_hop/next_hop.ts";
 import type { PacketGuard } from "../nft/packet_guard.ts";
-import { addressesOf, type AllocationLedger } from "./allocation_ledger.ts";
+import { primariesOf } from "./allocation_addresses.ts";
+import type { AllocationLedger } from "./allocation_ledger.ts";
 import { findDifferences, isSameNetns } from "./attachment_state.ts";
 
 /** A prevResult may list thousands of addresses that are none of ours. */
@@ -38,7 +39,7 @@ function recordDifferences(allocation: Allocation, request: CheckRequest): strin
 
 /** Another address beside ours is a later plugin's; in the place of ours it is wrong. */
 function addressDifferences(allocation: Allocation, request: CheckRequest): string[] {
-  const own = addressesOf(allocation).map(({ text }) => text);
+  const own = primariesOf(allocation).map(({ text }) => text);
   const reported = reportedAddresses(request);
   const lacking = own.filter((text) => !reported.includes(text));
   if (lacking.length === 0) return [];

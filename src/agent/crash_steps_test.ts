@@ -1,7 +1,7 @@
 /** The agent dies at every step of a call, and amid thousands of calls. */
 import { assert, assertEquals } from "@std/assert";
 import { MemoryFiles } from "../store/_memory_files.ts";
-import { addressesOf } from "./allocation_ledger.ts";
+import { addressesOf } from "./allocation_addresses.ts";
 import { CONFIG, type Fixture, openFixture, prefix, request, restart } from "./_agent_fixture.ts";
 import { type Host, Life, mortalFiles, MortalKernel } from "./_mortal.ts";
 

@@ -5,7 +5,8 @@ import type { AttachmentDriver, FoundAttachment } from "../link/attachment_drive
 import type { Logger } from "../log/logger.ts";
 import type { PacketGuard } from "../nft/packet_guard.ts";
 import type { StateOrigin } from "../store/state.ts";
-import { addressesOf, type AllocationLedger } from "./allocation_ledger.ts";
+import { addressesOf } from "./allocation_addresses.ts";
+import type { AllocationLedger } from "./allocation_ledger.ts";
 import { attachmentOf, grantsOf } from "./attachment_state.ts";
 import type { DelOperation } from "./del.ts";
 import type { TombstoneReplay } from "./tombstone_replay.ts";

@@ -1,3 +1,5 @@
+import type { Family } from "../ip/address.ts";
+
 /**
  * One attachment of a container to the pod network: what the agent remembers of an ADD, in memory and on disk. The answer to a
  * repeated ADD is made from this record alone.
@@ -23,6 +25,14 @@ export interface Allocation {
   /** Canonical text; absent when the pod does not have the family. */
   readonly ipv6?: string;
   readonly ipv4?: string;
+  /** Families whose address is the pod's by its annotation `addresses`, not from the pool: it never rests. Absent: none. */
+  readonly claimed?: readonly Family[];
+  /** More addresses of its interface, by the same annotation. Canonical text; absent: none. */
+  readonly secondary?: readonly string[];
+  /** Addresses of its `lo`, by the annotation `anycast`. Canonical text; absent: none. */
+  readonly anycast?: readonly string[];
+  /** Whether its pod was Ready, and not being deleted, when that was last known; only kept with `anycast`. */
+  readonly ready?: boolean;
   /** `pending` before the kernel is touched, `committed` once the ADD may be answered. */
   readonly state: "pending" | "committed";
   /** When it was recorded; wall clock, milliseconds since the epoch. */

@@ -16,7 +16,10 @@ export interface Attachment {
   readonly podMac: string;
   /** Bytes. */
   readonly mtu: number;
+  /** Of the pod's end. The first of each family is the one that the pod sends from where it is not told otherwise. */
   readonly addresses: readonly Address[];
+  /** Of the pod's `lo`; no route leads there by this driver. Absent: none. */
+  readonly anycast?: readonly Address[];
 }
 
 /** What a later plugin of the chain may have made of the pod's end, as the chain's result tells it. */
@@ -110,6 +113,13 @@ export interface AttachmentDriver {
    * @throws AttachFailed when something cannot be put back; what is there stays
    */
   mend(attachment: Attachment): Promise<boolean>;
+  /**
+   * Gives a pod that runs other secondary addresses and other ones on its `lo`: `after` is as `before` but for those. The first of each
+   * family stays. What `after` has is put there whether it was thought to be there or not; may be repeated.
+   *
+   * @throws AttachFailed when the pod's namespace or link is gone, or something cannot be done; what is done stays
+   */
+  rebind(before: Attachment, after: Attachment): Promise<void>;
   /** Ends the persistent process. */
   close(): Promise<void>;
 }

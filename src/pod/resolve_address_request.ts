@@ -3,10 +3,11 @@ import type { Family } from "../ip/address.ts";
 import type { AllocationRange, FamilyRequest } from "../ipam/ipam.ts";
 import type { NodeConfig } from "../nodeconfig/node_config.ts";
 import { annotationField } from "./annotations.ts";
+import { CLAIM_KEYS, claimProblem, type Claims, parseClaims, primaryClaim } from "./claims.ts";
 import { matchRestriction, parseRestriction } from "./match_restriction.ts";
 import { type IpAlgoSource, type PodNames, resolveIpAlgo } from "./resolve_ip_algo.ts";
 
-const SUPPORTED = new Set(["ipv6", "ipv4", "cidr6", "cidr4", "ip-algo"]);
+const SUPPORTED = new Set<string>(["ipv6", "ipv4", "cidr6", "cidr4", "ip-algo", ...CLAIM_KEYS]);
 /** Of annotations that are not supported; a pod may carry thousands. */
 const MAX_WARNINGS = 8;
 
@@ -16,9 +17,11 @@ export interface AddressTerms {
   readonly config: NodeConfig;
 }
 
-/** What a pod asks of IPAM, IPv6 first, and what its owner should be told. */
+/** What a pod asks of IPAM, IPv6 first, what it claims by itself, and what its owner should be told. */
 export interface AddressRequest {
+  /** Of families that `claims.addresses` does not cover. */
   readonly requests: readonly FamilyRequest[];
+  readonly claims: Claims;
   readonly warnings: readonly string[];
 }
 
@@ -29,8 +32,11 @@ export interface AddressRequest {
  */
 export function resolveAddressRequest(input: AddressTerms & { readonly identity: PodNames }): AddressRequest {
   const { identity, annotations } = input;
-  const [ipv6, ipv4] = [resolveFamily(6, input), resolveFamily(4, input)];
+  const claims = parseClaims(annotations);
+  const terms = { ...input, claims };
+  const [ipv6, ipv4] = [resolveFamily(6, terms), resolveFamily(4, terms)];
   if ("offBy" in ipv6 && "offBy" in ipv4) throw noFamilyLeft(identity, [ipv6.offBy, ipv4.offBy]);
+  refuseMissingFamilies(claims, { 6: ipv6, 4: ipv4 });
   const warnings = unsupportedAnnotations(annotations);
   const requests: FamilyRequest[] = [];
   if ("ranges" in ipv6) {
@@ -39,18 +45,38 @@ export function resolveAddressRequest(input: AddressTerms & { readonly identity:
     warnings.push(...algo.warnings);
   }
   if ("ranges" in ipv4) requests.push({ family: 4, ranges: ipv4.ranges });
-  return { requests, warnings };
+  return { requests, claims, warnings };
 }
 
-type FamilyOutcome = { readonly ranges: readonly AllocationRange[] } | { readonly offBy: string };
+/** Where a family's address comes from, or why there is none. */
+type FamilyOutcome =
+  | { readonly ranges: readonly AllocationRange[] }
+  | { readonly claimed: true }
+  | { readonly offBy: string };
+
+function refuseMissingFamilies(claims: Claims, outcomes: Readonly<Record<Family, FamilyOutcome>>): void {
+  const problems = CLAIM_KEYS.flatMap((key) =>
+    claims[key].flatMap((address) => {
+      const outcome = outcomes[address.family];
+      if (!("offBy" in outcome)) return [];
+      const rule = `must be of a family that the pod has, but IPv${address.family} is off by ${outcome.offBy}`;
+      return [claimProblem(key, address, rule)];
+    })
+  );
+  if (problems.length > 0) throw new InvalidInput(problems);
+}
 
 /** Malformed values fail the ADD even where the family is off: a typing mistake shows at once, not on the day the family comes on. */
-function resolveFamily(family: Family, { annotations, config }: AddressTerms): FamilyOutcome {
+function resolveFamily(
+  family: Family,
+  { annotations, config, claims }: AddressTerms & { readonly claims: Claims },
+): FamilyOutcome {
   const wanted = parseSwitch(family, annotations.get(`ipv${family}`));
   const text = annotations.get(`cidr${family}`);
   const restriction = text === undefined ? undefined : parseRestriction(family, text);
   if (wanted === false) return { offBy: `annotation ipv${family}` };
   if (wanted === undefined && !config.defaults[`ipv${family}`]) return { offBy: `spec.defaults.ipv${family}` };
+  if (primaryClaim(claims, family) !== undefined) return { claimed: true };
   const nodeCidrs = family === 6 ? config.cidr6 : config.cidr4;
   if (restriction !== undefined) return { ranges: [matchRestriction(restriction, nodeCidrs)] };
   if (nodeCidrs.length > 0) return { ranges: nodeCidrs.map((nodeCidr) => ({ range: nodeCidr, nodeCidr })) };

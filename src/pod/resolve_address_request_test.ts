@@ -246,11 +246,33 @@ Deno.test("ip-algo: says nothing to a pod without IPv6", () => {
 });
 
 Deno.test("annotations that are not supported are named in warnings, a few of many", () => {
-  assertEquals(resolve({ anycast: "2001:db8::1", addresses: "x" }).warnings, [
-    "annotation flock.fritzlab.net/anycast is not supported by this version",
-    "annotation flock.fritzlab.net/addresses is not supported by this version",
+  assertEquals(resolve({ anycasts: "2001:db8::1", address: "x" }).warnings, [
+    "annotation flock.fritzlab.net/anycasts is not supported by this version",
+    "annotation flock.fritzlab.net/address is not supported by this version",
   ]);
   const many = resolve(Object.fromEntries(Array.from({ length: 3_000 }, (_, i) => [`x${i}`, ""]))).warnings;
   assertEquals(many.length, 9);
   assertEquals(many[8], "2992 more annotations are not supported by this version");
+});
+
+Deno.test("a family that addresses covers asks nothing of the pool; the other one does", () => {
+  const { requests, claims } = resolve({ addresses: "192.0.2.7,192.0.2.8", anycast: "2001:db8:53::1" });
+  assertEquals(requests.map(({ family }) => family), [6]);
+  assertEquals(claims.addresses.map(({ text }) => text), ["192.0.2.7", "192.0.2.8"]);
+  assertEquals(claims.anycast.map(({ text }) => text), ["2001:db8:53::1"]);
+  assertEquals(resolve({ addresses: "192.0.2.7,2001:db8:7::7" }).requests, []);
+});
+
+Deno.test("addresses gives a family on a node without a CIDR of it", () => {
+  const { requests } = resolve({ addresses: "192.0.2.7" }, { cidr4: [] });
+  assertEquals(requests.map(({ family }) => family), [6]);
+});
+
+Deno.test("a claim of a family that the pod does not have is refused, naming annotation, IP and family", () => {
+  for (const key of ["anycast", "addresses"]) {
+    const { message } = assertThrows(() => resolve({ ipv4: "false", [key]: "2001:db8:7::7,192.0.2.7" }), InvalidInput);
+    const rule = "must be of a family that the pod has, but IPv4 is off by annotation ipv4";
+    assertEquals(message, `annotation flock.fritzlab.net/${key} "192.0.2.7": ${rule}`);
+  }
+  assertThrows(() => resolve({ anycast: "192.0.2.53" }, { cidr4: [] }), InvalidInput, "IPv4 is off by the node's lack");
 });

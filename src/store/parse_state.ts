@@ -1,5 +1,5 @@
 /** The parts of the state, read from parsed JSON. Fields of entries that this release does not know are kept. */
-import { type Family, parseAddress } from "../ip/address.ts";
+import { FAMILIES, type Family, parseAddress } from "../ip/address.ts";
 import type { Allocation } from "../ipam/allocation.ts";
 import type { RestingAddress, Tombstone } from "./state.ts";
 import {
@@ -15,7 +15,7 @@ import {
 /** @param index its place in the list, for the message. @throws StateDamaged */
 export function parseAllocation(raw: unknown, index: number): Allocation {
   const where = `allocations[${index}]`;
-  const { pod, network, netnsId, ipv6, ipv4, ...record } = expectRecord(raw, where);
+  const { pod, network, netnsId, ipv6, ipv4, claimed, secondary, anycast, ready, ...record } = expectRecord(raw, where);
   const text = (field: string): string => expectText(record[field], `${where}.${field}`);
   return {
     ...record,
@@ -30,6 +30,10 @@ export function parseAllocation(raw: unknown, index: number): Allocation {
     ...(pod !== undefined && { pod: parsePodIdentity(pod, `${where}.pod`) }),
     ...(ipv6 !== undefined && { ipv6: expectAddress(ipv6, { where: `${where}.ipv6`, family: 6 }) }),
     ...(ipv4 !== undefined && { ipv4: expectAddress(ipv4, { where: `${where}.ipv4`, family: 4 }) }),
+    ...(claimed !== undefined && { claimed: expectFamilies(claimed, `${where}.claimed`) }),
+    ...(secondary !== undefined && { secondary: expectAddresses(secondary, `${where}.secondary`) }),
+    ...(anycast !== undefined && { anycast: expectAddresses(anycast, `${where}.anycast`) }),
+    ...(ready !== undefined && { ready: ready === true }),
     state: expectAllocationState(record["state"], `${where}.state`),
     createdAt: expectTime(record["createdAt"], `${where}.createdAt`),
   };
@@ -84,6 +88,18 @@ function expectAddress(value: unknown, { where, family }: { where: string; famil
   const fits = address?.text === text && (family === undefined || address.family === family);
   if (!fits) throw new StateDamaged(`${where} is no IP${family === undefined ? "" : `v${family}`} address`);
   return text;
+}
+
+function expectAddresses(value: unknown, where: string): readonly string[] {
+  return expectArray(value, where).map((text, index) => expectAddress(text, { where: `${where}[${index}]` }));
+}
+
+function expectFamilies(value: unknown, where: string): readonly Family[] {
+  return expectArray(value, where).map((entry) => {
+    const family = FAMILIES.find((known) => known === entry);
+    if (family === undefined) throw new StateDamaged(`${where} holds something else than 4 and 6`);
+    return family;
+  });
 }
 
 function expectAllocationState(value: unknown, where: string): Allocation["state"] {

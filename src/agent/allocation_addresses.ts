@@ -1,0 +1,76 @@
+/** What addresses an allocation has, and which of them are whose. */
+import { type Address, FAMILIES, parseAddress } from "../ip/address.ts";
+import type { Allocation } from "../ipam/allocation.ts";
+import { type Claims, primaryClaim } from "../pod/claims.ts";
+
+/** The fields that name addresses. */
+export type AddressFields = Pick<Allocation, "ipv6" | "ipv4" | "claimed" | "secondary" | "anycast">;
+
+// An allocation never changes, and is asked for its addresses at every reconcile.
+const parsedAddresses = new WeakMap<AddressFields, readonly Address[]>();
+const parsedAnycast = new WeakMap<AddressFields, readonly Address[]>();
+
+/** @returns the addresses of its interface, the one of each family that it is known by first, IPv6 before IPv4 */
+export function addressesOf(allocation: AddressFields): readonly Address[] {
+  return once(parsedAddresses, allocation, ({ ipv6, ipv4, secondary = [] }) => [ipv6, ipv4, ...secondary]);
+}
+
+/** @returns the addresses that the runtime is told of */
+export function primariesOf({ ipv6, ipv4 }: AddressFields): readonly Address[] {
+  return parseAll([ipv6, ipv4]);
+}
+
+/** @returns the addresses of its `lo` */
+export function anycastOf(allocation: AddressFields): readonly Address[] {
+  return once(parsedAnycast, allocation, ({ anycast = [] }) => anycast);
+}
+
+/** Says whether an address of the allocation's interface is its own by annotation, not from the pool. */
+export function isClaimed({ claimed = [], secondary = [] }: AddressFields, { text, family }: Address): boolean {
+  return claimed.includes(family) || secondary.includes(text);
+}
+
+/** @returns the addresses that came from the pool, and rest when they are freed */
+export function pooledOf(allocation: AddressFields): readonly Address[] {
+  return addressesOf(allocation).filter((address) => !isClaimed(allocation, address));
+}
+
+/** @returns what claims become in a record: the first address of each family is the pod's own, the others are more of its interface's */
+export function fieldsOf(claims: Claims): AddressFields {
+  const [ipv6, ipv4] = [primaryClaim(claims, 6), primaryClaim(claims, 4)];
+  const claimed = FAMILIES.filter((family) => primaryClaim(claims, family) !== undefined);
+  const secondary = claims.addresses.filter((address) => address !== ipv6 && address !== ipv4);
+  return {
+    ...(ipv6 === undefined ? {} : { ipv6: ipv6.text }),
+    ...(ipv4 === undefined ? {} : { ipv4: ipv4.text }),
+    ...(claimed.length === 0 ? {} : { claimed }),
+    ...(secondary.length === 0 ? {} : { secondary: secondary.map(({ text }) => text) }),
+    ...(claims.anycast.length === 0 ? {} : { anycast: claims.anycast.map(({ text }) => text) }),
+  };
+}
+
+/** @returns the secondary and anycast addresses of the first that the second lacks */
+export function withoutTexts(fields: AddressFields, other: AddressFields): AddressFields {
+  const lacking = (key: "secondary" | "anycast"): readonly string[] =>
+    (fields[key] ?? []).filter((text) => other[key]?.includes(text) !== true);
+  return { secondary: lacking("secondary"), anycast: lacking("anycast") };
+}
+
+function once(
+  known: WeakMap<AddressFields, readonly Address[]>,
+  allocation: AddressFields,
+  textsOf: (allocation: AddressFields) => readonly (string | undefined)[],
+): readonly Address[] {
+  const before = known.get(allocation);
+  if (before !== undefined) return before;
+  const addresses = parseAll(textsOf(allocation));
+  known.set(allocation, addresses);
+  return addresses;
+}
+
+function parseAll(texts: readonly (string | undefined)[]): readonly Address[] {
+  return texts.flatMap((text) => {
+    const address = text === undefined ? undefined : parseAddress(text);
+    return address === undefined ? [] : [address];
+  });
+}
