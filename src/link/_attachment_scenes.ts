@@ -90,6 +90,33 @@ Deno.test("attach() makes both families answer at once, both ways, with the MTU 
   });
 });
 
+Deno.test("attach() and rebind() bind anycast addresses on lo; the pod sends from its first address of a family", async () => {
+  await sh("ip address replace 192.0.2.9/32 dev lo; ip -6 address replace 2001:db8::9/128 dev lo nodad");
+  await withDriver(async (driver) => {
+    const one = await pod("any", 11);
+    const more = ["2001:db8::a", "192.0.2.10"].flatMap((text) => parseAddress(text) ?? []);
+    const anycast = ["2001:db8:53::1", "192.0.2.53"].flatMap((text) => parseAddress(text) ?? []);
+    const whole = { ...one, addresses: [...one.addresses, ...more], anycast };
+    await driver.attach(whole);
+    assertEquals(await driver.check(whole), []);
+    for (const text of ["2001:db8::a", "192.0.2.10"]) await sh(`ping -c1 -W1 ${text}`);
+    for (const text of ["2001:db8:53::1", "192.0.2.53"]) {
+      await sh(`ip route replace ${text} via ${one.addresses[text.includes(":") ? 0 : 1]?.text} dev ${one.hostLink}`);
+      await sh(`ping -c1 -W1 ${text}`);
+    }
+    const sources = await sh("for to in 2001:db8::9 192.0.2.9; do ip -n any route get $to; done");
+    assertEquals(
+      [...sources.matchAll(/ src (\S+)/g)].map(([, source]) => source),
+      one.addresses.map(({ text }) => text),
+    );
+    await driver.rebind(whole, one);
+    assertEquals(await driver.check(one), []);
+    assertEquals((await sh("ip -n any -br address show dev lo")).includes("53"), false);
+    await sh("ip -n any address del 192.0.2.10/32 dev eth0 && exit 1 || true");
+    await driver.detach([one.hostLink]);
+  });
+});
+
 Deno.test("attach() leaves an interface of that name untouched", async () => {
   await withDriver(async (driver) => {
     const two = await pod("two", 2);

@@ -55,6 +55,16 @@ export function diffPodEnd(attachment: Attachment, end: KernelEnd, reported?: Re
   ];
 }
 
+/** @param loopback the pod's `lo`; undefined where it could not be read */
+export function diffLoopback({ anycast = [], netns }: Attachment, loopback: KernelLink | undefined): string[] {
+  if (anycast.length === 0) return [];
+  if (loopback === undefined) return [`interface lo in ${netns} is missing`];
+  return [
+    ...(loopback.up ? [] : ["link lo is down"]),
+    ...anycast.filter((address) => !holds(loopback, address)).map(({ text }) => `address ${text} on lo is missing`),
+  ];
+}
+
 /** Ours goes over our link. Over which one a later plugin's goes, its result does not tell. */
 function defaultRouteMissing(
   routes: readonly KernelRoute[],

@@ -38,6 +38,12 @@ export async function readEnd(
   };
 }
 
+/** @returns the link with its addresses; undefined when there is none, or no namespace */
+export async function readLink({ runner, ip }: IpReader, name: string): Promise<KernelLink | undefined> {
+  const links = await readIpJson(runner, [...ip, "-j", "-d", "address", "show", "dev", name]);
+  return links?.map(parseLink).find((link) => link.name === name);
+}
+
 /** All host ends of flock's name, in four reads whatever their number. @returns name -> end, with the routes of our protocol only */
 export async function readHostEnds({ runner, ip }: IpReader): Promise<ReadonlyMap<string, KernelEnd>> {
   const [links = [], routes, neighbors = []] = await Promise.all([

@@ -34,7 +34,7 @@ export function checkHostWords(attachment: Attachment): void {
       throw new Error(`Cannot attach ${attachment.hostLink}: ${word}`);
     }
   }
-  for (const { text, family } of attachment.addresses) {
+  for (const { text, family } of [...attachment.addresses, ...attachment.anycast ?? []]) {
     if (parseAddress(text)?.family !== family) throw new Error(`Cannot attach ${attachment.hostLink}: address ${text}`);
   }
   if (!Number.isInteger(attachment.mtu)) throw new Error(`Cannot attach ${attachment.hostLink}: MTU ${attachment.mtu}`);
@@ -123,17 +123,73 @@ export function planPodRepair(attachment: Attachment, routed: readonly Family[])
 }
 
 /** Every line may be repeated. */
-function planPodPath({ ifname, addresses, podMac }: Attachment, routed: readonly Family[]): string[] {
-  const hasIpv6 = addresses.some(({ family }) => family === 6);
+function planPodPath(attachment: Attachment, routed: readonly Family[]): string[] {
+  const { ifname, addresses, podMac } = attachment;
+  const families = [...new Set(addresses.map(({ family }) => family))];
   return [
     `link set dev ${ifname} up`,
-    ...(hasIpv6 ? [`address replace ${linkLocalOf(podMac)}/64 dev ${ifname} nodad`] : []),
-    ...addresses.flatMap(({ text, family }) => [
-      `address replace ${text}/${bitsOf(family)} dev ${ifname}${family === 6 ? " nodad" : ""}`,
+    ...(families.includes(6) ? [`address replace ${linkLocalOf(podMac)}/64 dev ${ifname} nodad`] : []),
+    ...planPodAddresses(attachment),
+    ...families.flatMap((family) => [
       `neigh replace ${NEXT_HOP[family]} lladdr ${HOST_MAC} dev ${ifname} nud permanent`,
       ...(routed.includes(family) ? [planDefaultRoute(ifname, family)] : []),
     ]),
   ];
+}
+
+/**
+ * The pod sends from the first address of a family: of IPv4 the kernel takes the first that the link was given, of IPv6 none that is
+ * deprecated (RFC 6724, rule 3), which is no hindrance to being reached or to choosing it.
+ */
+function planPodAddresses({ ifname, addresses, anycast = [] }: Attachment): string[] {
+  const first = [4, 6].map((family) => addresses.find((address) => address.family === family));
+  return [
+    ...addresses.map((address) =>
+      `${planAddress(address, ifname)}${address.family === 6 && !first.includes(address) ? " preferred_lft 0" : ""}`
+    ),
+    ...(anycast.length > 0 ? ["link set dev lo up"] : []),
+    ...anycast.map((address) => planAddress(address, "lo")),
+  ];
+}
+
+function planAddress({ text, family }: Address, link: string): string {
+  return `address replace ${text}/${bitsOf(family)} dev ${link}${family === 6 ? " nodad" : ""}`;
+}
+
+/** What gives a live path other addresses, by where it is to be run, in this order. Every line may be repeated. */
+export interface Rebinding {
+  readonly hostBefore: readonly string[];
+  /** Stops at the first failure. */
+  readonly pod: readonly string[];
+  readonly hostAfter: readonly string[];
+}
+
+/** What leads to an address goes before it does, and comes after it. What is to go is put there first, because a lack of it would be a failure. */
+export function planRebinding(before: Attachment, after: Attachment): Rebinding {
+  const { hostLink, ifname } = after;
+  const gone = before.addresses.filter(({ text }) => !after.addresses.some((other) => other.text === text));
+  const released = (before.anycast ?? []).filter(({ text }) => !after.anycast?.some((other) => other.text === text));
+  const remove = (address: Address, link: string): string[] => [
+    planAddress(address, link),
+    `address del ${address.text}/${bitsOf(address.family)} dev ${link}`,
+  ];
+  return {
+    hostBefore: gone.flatMap((address) => [
+      planHostRoute(after, address),
+      `route del ${address.text}/${
+        bitsOf(address.family)
+      } dev ${hostLink} proto ${ROUTE_PROTOCOL} metric ${POD_ROUTE_METRIC}`,
+      planNeighbor(after, address),
+      `neigh del ${address.text} dev ${hostLink}`,
+    ]),
+    pod: [
+      ...planNodeGuard(),
+      ...gone.flatMap((address) => remove(address, ifname)),
+      ...released.flatMap((address) => remove(address, "lo")),
+      ...planPodAddresses(after),
+    ],
+    hostAfter: after.addresses.flatMap((address) => [planHostRoute(after, address), planNeighbor(after, address)]),
+  };
 }
 
 function planDefaultRoute(ifname: string, family: Family): string {

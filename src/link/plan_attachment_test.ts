@@ -38,12 +38,28 @@ Deno.test("planPodEnd() guards, makes both ends in place, and waits for no dupli
     "link set dev eth0 up",
     "address replace fe80::11:22ff:fe33:4455/64 dev eth0 nodad",
     "address replace 2001:db8:f::7/128 dev eth0 nodad",
+    "address replace 203.0.113.7/32 dev eth0",
     "neigh replace fe80::1 lladdr 02:66:6c:6f:63:6b dev eth0 nud permanent",
     "route replace ::/0 via fe80::1 dev eth0",
-    "address replace 203.0.113.7/32 dev eth0",
     "neigh replace 169.254.1.1 lladdr 02:66:6c:6f:63:6b dev eth0 nud permanent",
     "route replace 0.0.0.0/0 via 169.254.1.1 dev eth0 onlink",
   ]);
+});
+
+Deno.test("planPodEnd() deprecates secondary IPv6 addresses, and puts anycast ones on lo", () => {
+  const more = ["2001:db8:f::8", "203.0.113.8"].flatMap((text) => parseAddress(text) ?? []);
+  const anycast = ["2001:db8:53::1", "192.0.2.53"].flatMap((text) => parseAddress(text) ?? []);
+  const lines = planPodEnd({ ...DUAL, addresses: [...DUAL.addresses, ...more], anycast }, 42);
+  assertEquals(lines.filter((line) => /^address|dev lo up/.test(line)).slice(1), [
+    "address replace 2001:db8:f::7/128 dev eth0 nodad",
+    "address replace 203.0.113.7/32 dev eth0",
+    "address replace 2001:db8:f::8/128 dev eth0 nodad preferred_lft 0",
+    "address replace 203.0.113.8/32 dev eth0",
+    "link set dev lo up",
+    "address replace 2001:db8:53::1/128 dev lo nodad",
+    "address replace 192.0.2.53/32 dev lo",
+  ]);
+  assertEquals(lines.filter((line) => line.startsWith("route")).length, 2);
 });
 
 Deno.test("planPodRepair() guards, and leaves a default route alone that is not asked for", () => {

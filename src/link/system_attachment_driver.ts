@@ -15,12 +15,13 @@ import {
   type ReportedPodEnd,
 } from "./attachment_driver.ts";
 import { explain, failed, isHarmless } from "./attach_failure.ts";
-import { diffHostEnd, diffPodEnd, diffSysctls, type KernelEnd } from "./diff_attachment.ts";
+import { diffHostEnd, diffLoopback, diffPodEnd, diffSysctls, type KernelEnd } from "./diff_attachment.ts";
 import { IpBatch } from "./ip_batch.ts";
-import { type IpReader, readEnd, readHostEnds, readPodRoutes, readVeths } from "./kernel_ends.ts";
+import { type IpReader, readEnd, readHostEnds, readLink, readPodRoutes, readVeths } from "./kernel_ends.ts";
 import { parseAlias } from "./link_alias.ts";
 import { checkWords, planHostEnd, planNodeMark, planPodEnd, planPodRepair, planSysctls } from "./plan_attachment.ts";
 import type { KernelLink } from "./read_kernel.ts";
+import { rebindAttachment } from "./rebind_attachment.ts";
 import { type LinkSysctls, restoreEnd, restoreSysctl } from "./restore_end.ts";
 import { Undertaker } from "./undertaker.ts";
 
@@ -107,8 +108,20 @@ class SystemAttachmentDriver implements AttachmentDriver {
   }
 
   async check(attachment: Attachment, reported?: ReportedPodEnd): Promise<readonly string[]> {
-    const [host, pod] = await this.#readBothEnds(attachment);
-    return [...this.#diffHost(attachment, host), ...diffPodEnd(attachment, pod, reported)];
+    const [[host, pod], loopback] = await Promise.all([this.#readBothEnds(attachment), this.#diffLoopback(attachment)]);
+    return [...this.#diffHost(attachment, host), ...diffPodEnd(attachment, pod, reported), ...loopback];
+  }
+
+  async rebind(before: Attachment, after: Attachment): Promise<void> {
+    checkWords(after);
+    await this.#markNode(after);
+    const { netnsAt, sysctls } = this.#options;
+    const { hostLink, netns, netnsId } = after;
+    const isThere = sysctls.read(`ipv4/conf/${hostLink}/forwarding`) !== undefined;
+    if (!isThere || (netnsId !== undefined && netnsAt(netns)?.id !== netnsId)) {
+      throw new AttachFailed("netnsMissing", `Cannot rebind ${hostLink}: the link or its pod is gone`);
+    }
+    await rebindAttachment({ before, after }, { batch: this.#batch, inPod: this.#inPod(after) });
   }
 
   async mend(attachment: Attachment): Promise<boolean> {
@@ -116,10 +129,11 @@ class SystemAttachmentDriver implements AttachmentDriver {
     const { netns, netnsId } = attachment;
     const id = this.#options.netnsAt(netns)?.id ?? netnsId;
     if (netnsId !== undefined && id !== netnsId) return false;
-    const [host, pod] = await this.#readBothEnds(attachment);
+    const [[host, pod], loopback] = await Promise.all([this.#readBothEnds(attachment), this.#diffLoopback(attachment)]);
     if (host.link === undefined || pod.link === undefined) return false;
     if (this.#diffHost(attachment, host).length > 0) await this.#mendHostEnd(attachment);
-    if (diffPodEnd(attachment, pod, ANY_POD_END).length > 0) await this.#mendPodEnd(attachment, pod);
+    const differences = [...diffPodEnd(attachment, pod, ANY_POD_END), ...loopback];
+    if (differences.length > 0) await this.#mendPodEnd(attachment, pod);
     return true;
   }
 
@@ -208,12 +222,13 @@ class SystemAttachmentDriver implements AttachmentDriver {
   /** A default route of the family that is there may be a later plugin's, or the pod's own. @throws AttachFailed */
   async #mendPodEnd(attachment: Attachment, { routes }: KernelEnd): Promise<void> {
     await this.#markNode(attachment);
-    const { runner, ip } = this.#options;
+    const { runner, ip } = this.#inPod(attachment);
     const routed = ([4, 6] as const).filter((family) =>
       !routes.some((route) => route.family === family && route.destination === "default")
     );
-    const argv = [ip, "-n", netnsName(attachment.netns), "-batch", "-"] as const;
-    const result = await runner.run(argv, { stdin: `${planPodRepair(attachment, routed).join("\n")}\n` });
+    const result = await runner.run([...ip, "-batch", "-"], {
+      stdin: `${planPodRepair(attachment, routed).join("\n")}\n`,
+    });
     if (result.code !== 0) throw explain(attachment, result.stderr);
   }
 
@@ -227,9 +242,9 @@ class SystemAttachmentDriver implements AttachmentDriver {
 
   /** @returns the failure that a stale host end may have caused; undefined when all went well. @throws every other failure */
   async #tryPodEnd(attachment: Attachment): Promise<AttachFailed | undefined> {
-    const { runner, ip, nodePid } = this.#options;
-    const argv = [ip, "-n", netnsName(attachment.netns), "-batch", "-"] as const;
-    const result = await runner.run(argv, { stdin: `${planPodEnd(attachment, nodePid).join("\n")}\n` });
+    const { runner, ip } = this.#inPod(attachment);
+    const stdin = `${planPodEnd(attachment, this.#options.nodePid).join("\n")}\n`;
+    const result = await runner.run([...ip, "-batch", "-"], { stdin });
     if (result.code === 0) return undefined;
     const failure = explain(attachment, result.stderr);
     if (failure.fault === "ifnameExists") return failure;
@@ -295,12 +310,22 @@ class SystemAttachmentDriver implements AttachmentDriver {
   }
 
   /** Of the pod's end all default routes: a later plugin's may go over another link. */
-  #readBothEnds({ hostLink, ifname, netns }: Attachment): Promise<[host: KernelEnd, pod: KernelEnd]> {
-    const { runner, ip } = this.#options;
+  #readBothEnds(attachment: Attachment): Promise<[host: KernelEnd, pod: KernelEnd]> {
+    const { hostLink, ifname } = attachment;
     return Promise.all([
       readEnd(this.#reader, { link: hostLink, routes: ["dev", hostLink] }),
-      readEnd({ runner, ip: [ip, "-n", netnsName(netns)] }, { link: ifname, routes: ["default"] }),
+      readEnd(this.#inPod(attachment), { link: ifname, routes: ["default"] }),
     ]);
+  }
+
+  /** Costs a process only where there are anycast addresses. */
+  async #diffLoopback(attachment: Attachment): Promise<string[]> {
+    if ((attachment.anycast ?? []).length === 0) return [];
+    return diffLoopback(attachment, await readLink(this.#inPod(attachment), "lo"));
+  }
+
+  #inPod({ netns }: Attachment): IpReader {
+    return { runner: this.#options.runner, ip: [this.#options.ip, "-n", netnsName(netns)] };
   }
 
   #setSysctl(name: string, value: string): void {

@@ -128,6 +128,28 @@ export const DRIVER_CONTRACT: readonly Promised[] = [
     },
   },
   {
+    title:
+      "rebind() gives a live pod other secondary and anycast addresses, twice too, and fails where the pod is gone",
+    verify: async (bench) => {
+      const { driver } = bench;
+      const before = await added(bench, "bound", "203.0.113.20", "203.0.113.21");
+      const after = {
+        ...before,
+        addresses: ["203.0.113.20", "203.0.113.22"].map(addressOf),
+        anycast: ["192.0.2.53", "192.0.2.54"].map(addressOf),
+      };
+      await driver.attach(before);
+      assertEquals((await driver.check(after)).length > 0, true);
+      for (const _ of [1, 2]) await driver.rebind(before, after);
+      assertEquals([await driver.check(after), await found(driver)], [[], ["bound 203.0.113.20,203.0.113.22"]]);
+      await driver.rebind(after, before);
+      assertEquals([await driver.check(before), await found(driver)], [[], ["bound 203.0.113.20,203.0.113.21"]]);
+      assert((await driver.check(after)).some((phrase) => phrase === "address 192.0.2.53 on lo is missing"));
+      await driver.detach([before.hostLink]);
+      await faultOf(driver.rebind(before, after));
+    },
+  },
+  {
     title: "a route goes with the last attach, and repair() puts back what check() misses, and no link",
     verify: async (bench) => {
       const { driver } = bench;

@@ -80,6 +80,8 @@ export class MemoryKernel implements AttachmentDriver {
     const missing = attachment.addresses.filter(({ text }) => this.#routes.get(text) !== hostLink);
     return Promise.resolve([
       ...missing.map(({ text }) => `host route ${text} is missing`),
+      ...(attachment.anycast ?? []).filter(({ text }) => !found.anycast?.some((other) => other.text === text))
+        .map(({ text }) => `address ${text} on lo is missing`),
       ...this.damage.get(hostLink) ?? [],
     ]);
   }
@@ -101,7 +103,21 @@ export class MemoryKernel implements AttachmentDriver {
   mend(attachment: Attachment): Promise<boolean> {
     if (this.links.get(attachment.hostLink)?.netns !== attachment.netns) return Promise.resolve(false);
     this.#repairOne(attachment);
+    this.links.set(attachment.hostLink, attachment);
     return Promise.resolve(true);
+  }
+
+  rebind(before: Attachment, after: Attachment): Promise<void> {
+    const { hostLink, netns } = after;
+    if (this.failWith !== undefined) return Promise.reject(this.failWith);
+    if (this.links.get(hostLink)?.netns !== netns) {
+      return Promise.reject(new AttachFailed("netnsMissing", `Cannot attach ${hostLink}: it is gone`));
+    }
+    const gone = before.addresses.filter(({ text }) => !after.addresses.some((other) => other.text === text));
+    for (const { text } of gone) if (this.#routes.get(text) === hostLink) this.#routes.delete(text);
+    for (const { text } of after.addresses) this.#routes.set(text, hostLink);
+    this.links.set(hostLink, after);
+    return Promise.resolve();
   }
 
   close(): Promise<void> {

@@ -38,6 +38,7 @@ export class MemoryGround implements VisibleGround {
         list: () => gates.pass("link: list", () => kernel.list()),
         mend: (attachment) => gates.pass(`link: mend ${attachment.hostLink}`, () => kernel.mend(attachment)),
         repair: (attachments) => gates.pass("link: repair", () => kernel.repair(attachments)),
+        rebind: (before, after) => gates.pass(`link: rebind ${after.hostLink}`, () => kernel.rebind(before, after)),
         close: () => Promise.resolve(),
       },
       guard: {

@@ -51,6 +51,7 @@ export class RealGround implements VisibleGround {
         list: () => gates.pass("link: list", () => driver.list()),
         mend: (attachment) => gates.pass(`link: mend ${attachment.hostLink}`, () => driver.mend(attachment)),
         repair: (attachments) => gates.pass("link: repair", () => driver.repair(attachments)),
+        rebind: (before, after) => gates.pass(`link: rebind ${after.hostLink}`, () => driver.rebind(before, after)),
         close: () => Promise.resolve(),
       },
       guard: {
