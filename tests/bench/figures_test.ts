@@ -49,6 +49,7 @@ Deno.test("FIGURES hold the issue's targets", () => {
     ["version", "empty", 1.15],
     ["memory-250", 180],
     ["burst-add", "burst-empty", 1.25],
+    ["burst-add", "burst-floor", 1.25],
     ["burst-memory", 200],
     ["burst-del", 1500],
     ["burst-agent-del", 3],
