@@ -9,6 +9,8 @@ export interface FakeWorld {
   readonly agents?: readonly (string | "hangs up" | "is silent" | "absent")[];
   /** What becomes of every tombstone. */
   readonly noteFails?: Error;
+  /** What comes of printing, once the text is out. */
+  readonly printFails?: Error;
 }
 
 /** A process that is none: it records what the plugin does, in order, and its time passes by sleeping alone. */
@@ -35,6 +37,7 @@ export class FakeProcess implements PluginProcess {
 
   print(text: string): void {
     this.stdout += text;
+    if (this.world.printFails !== undefined) throw this.world.printFails;
   }
 
   connect(): Promise<AgentConnection | undefined> {

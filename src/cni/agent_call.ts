@@ -1,5 +1,6 @@
 import { CNI_CODE, CniError } from "../cnispec/cni_error.ts";
 import { ownValue, parseJsonObject } from "../cnispec/json_value.ts";
+import { undecodable } from "../cnispec/network_config.ts";
 import type { RpcRequest } from "../rpc/rpc.ts";
 import type { AgentConnection, PluginProcess } from "./plugin_process.ts";
 
@@ -44,8 +45,13 @@ export async function callAgent(
   throw new AgentGone(`Cannot ${request.verb}: no answer of the agent in ${timeoutMs / 1000} s`);
 }
 
+/** @throws CniError 6 for what nests too deep: of 100 000 levels, V8 13 can parse them all, but not write them */
 function renderRequest(request: RpcRequest): Uint8Array {
-  return new TextEncoder().encode(`${JSON.stringify(request)}\n`);
+  try {
+    return new TextEncoder().encode(`${JSON.stringify(request)}\n`);
+  } catch (error) {
+    throw undecodable("it nests too deep", error);
+  }
 }
 
 async function exchange(connection: AgentConnection, line: Uint8Array): Promise<string> {

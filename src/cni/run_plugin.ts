@@ -48,14 +48,19 @@ export interface RunOptions {
  * @returns the exit code
  */
 export async function runPlugin(process: PluginProcess, options: RunOptions): Promise<number> {
+  const { code, document } = await answer(process, options);
+  // Apart from what it may answer with an error: one after half a document would make two of them.
+  if (document !== undefined) process.print(`${JSON.stringify(document)}\n`);
+  return code;
+}
+
+async function answer(process: PluginProcess, options: RunOptions): Promise<{ code: number; document: unknown }> {
   const asked: { version?: CniVersion } = {};
   try {
-    const document = await serve(process, { ...options, verb: parseVerb(process.env("CNI_COMMAND")), asked });
-    if (document !== undefined) print(process, document);
-    return 0;
+    const verb = parseVerb(process.env("CNI_COMMAND"));
+    return { code: 0, document: await serve(process, { ...options, verb, asked }) };
   } catch (error) {
-    print(process, renderError(error, asked.version));
-    return 1;
+    return { code: 1, document: renderError(error, asked.version) };
   }
 }
 
@@ -140,8 +145,4 @@ function readStdin(process: PluginProcess, limit: number): Uint8Array {
       cause: error,
     });
   }
-}
-
-function print(process: PluginProcess, document: unknown): void {
-  process.print(`${JSON.stringify(document)}\n`);
 }

@@ -1,6 +1,7 @@
-import { assertEquals, assertMatch, assertNotMatch, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertNotMatch, assertRejects, assertStringIncludes } from "@std/assert";
+import { parseTombstone, renderTombstone } from "../rpc/tombstone.ts";
 import { FakeProcess, type FakeWorld } from "./_fake_process.ts";
-import { runPlugin, type WithoutAgent } from "./run_plugin.ts";
+import { type RunOptions, runPlugin, type WithoutAgent } from "./run_plugin.ts";
 import { checkRequest, leaveNote } from "./without_agent.ts";
 
 const CONFIG = JSON.stringify({ cniVersion: "1.1.0", name: "flock", type: "flock" });
@@ -20,13 +21,17 @@ async function call(command: string, world: FakeWorld = {}): Promise<Outcome> {
     ...world,
     env: { CNI_COMMAND: command, ...(world.env ?? ENVIRONMENT) },
   });
-  const code = await runPlugin(process, {
+  const code = await runPlugin(process, optionsOf(process));
+  return { code, document: process.stdout === "" ? undefined : JSON.parse(process.stdout), process };
+}
+
+function optionsOf(process: FakeProcess): RunOptions {
+  return {
     loadWithoutAgent(): Promise<WithoutAgent> {
       process.done.push("load the rest");
       return Promise.resolve({ checkRequest, leaveNote: (request) => leaveNote(request, process.leaveTombstone) });
     },
-  });
-  return { code, document: process.stdout === "" ? undefined : JSON.parse(process.stdout), process };
+  };
 }
 
 function configOf(command: string): string {
@@ -143,9 +148,16 @@ Deno.test("runPlugin() DEL without an agent, or with one that dies, leaves a tom
     const { code, document, process } = await call("DEL", { agents: [agent] });
     assertEquals([code, document], [0, undefined]);
     assertEquals(process.done.filter((step) => step.startsWith("keep")), ["keep tombstones"]);
-    const tombstone = { containerId: "abc", ifname: "eth0", netns: "/run/netns/a" };
+    const tombstone = { containerId: "abc", ifname: "eth0" };
     assertEquals(process.tombstones.map(({ at: _, ...rest }) => rest), [tombstone]);
   }
+});
+
+Deno.test("runPlugin() DEL leaves a tombstone that the agent can read, however long a variable is", async () => {
+  const { process } = await call("DEL", { env: { ...ENVIRONMENT, CNI_NETNS: "x".repeat(20_000) } });
+  const [tombstone] = process.tombstones;
+  assertEquals(tombstone && parseTombstone(renderTombstone(tombstone)), tombstone);
+  assertEquals(process.tombstones.length, 1);
 });
 
 Deno.test("runPlugin() DEL leaves no tombstone for a container that cannot be", async () => {
@@ -184,6 +196,18 @@ Deno.test("runPlugin() DEL fails when neither agent nor disk takes it", async ()
   const { code, document } = await call("DEL", { noteFails: new Error("No space left on device") });
   assertEquals([code, document?.["code"]], [1, 11]);
   assertStringIncludes(String(document?.["msg"]), "No space left on device");
+});
+
+Deno.test("runPlugin() prints no second document when the first one cannot be printed", async () => {
+  const printFails = new Error("EAGAIN");
+  const process = new FakeProcess({
+    env: { CNI_COMMAND: "ADD", ...ENVIRONMENT },
+    stdin: CONFIG,
+    agents: ['{"ok":true,"result":{}}'],
+    printFails,
+  });
+  await assertRejects(() => runPlugin(process, optionsOf(process)), Error, "EAGAIN");
+  assertEquals(process.stdout, "{}\n");
 });
 
 Deno.test("runPlugin() answers one document for every nonsense of the agent", async () => {

@@ -7,6 +7,9 @@ const PEEK_BYTES = 65_536;
  */
 const PEEK_TURNS = 20;
 const NOTHING = new Uint8Array(0);
+const PIPE_BUF_BYTES = 4096;
+/** How long to leave a full pipe to its reader before the next try. */
+const FULL_PIPE_MS = 1;
 
 /** @returns what standard input holds, or held after `ms` milliseconds when it stays open; at most 64 KiB. Never fails. */
 export async function peekStdin(ms: number): Promise<Uint8Array> {
@@ -32,7 +35,21 @@ let printed = false;
 export function print(text: string): void {
   printed = true;
   let rest: Uint8Array = new TextEncoder().encode(text);
-  while (rest.length > 0) rest = rest.subarray(Deno.stdout.writeSync(rest));
+  while (rest.length > 0) rest = rest.subarray(writeSome(rest));
+}
+
+/**
+ * A pipe that somebody has set to non-blocking is full after 64 KiB until its reader takes some. Deno writes all or throws, and does not
+ * tell how much went out before it threw; so little at once goes out whole or not at all (POSIX, write()).
+ */
+function writeSome(bytes: Uint8Array): number {
+  try {
+    return Deno.stdout.writeSync(bytes.subarray(0, PIPE_BUF_BYTES));
+  } catch (error) {
+    if (!(error instanceof Deno.errors.WouldBlock)) throw error;
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, FULL_PIPE_MS);
+    return 0;
+  }
 }
 
 /** @returns whether `print` was called */

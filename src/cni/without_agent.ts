@@ -20,9 +20,9 @@ export function checkRequest(request: RpcRequest): void {
 export async function leaveNote(request: RpcRequest, leave = leaveTombstone): Promise<void> {
   parseRpcRequest(request);
   const { environment, startedAt } = request;
-  const { CNI_CONTAINERID: containerId = "", CNI_IFNAME: ifname = "", CNI_NETNS: netns = "" } = environment;
+  const { CNI_CONTAINERID: containerId = "", CNI_IFNAME: ifname = "" } = environment;
   try {
-    await leave({ containerId, ifname, at: startedAt, ...(netns === "" ? {} : { netns }) });
+    await leave({ containerId, ifname, at: startedAt });
   } catch (error) {
     if (error instanceof CniError) throw error;
     const message = `Cannot DEL: the flock agent takes no calls, nor the disk a note for it: ${String(error)}`;

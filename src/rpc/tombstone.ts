@@ -8,8 +8,6 @@ import { fnv1a64 } from "../hash/fnv.ts";
 export interface LeftTombstone {
   readonly containerId: string;
   readonly ifname: string;
-  /** Absent when the runtime gave none; the namespace may be gone already. */
-  readonly netns?: string;
   /** Wall clock, milliseconds since the epoch. */
   readonly at: number;
 }
@@ -27,19 +25,18 @@ export function tombstoneFileName(containerId: string, ifname: string): string {
 
 /** @returns the file's text: one JSON line with its newline */
 export function renderTombstone(tombstone: LeftTombstone): string {
-  const { containerId, ifname, netns, at } = tombstone;
-  return `${JSON.stringify({ containerId, ifname, netns, at })}\n`;
+  const { containerId, ifname, at } = tombstone;
+  return `${JSON.stringify({ containerId, ifname, at })}\n`;
 }
 
 /** @returns the tombstone, or undefined when the text is not one; the identifiers are not checked beyond being text */
 export function parseTombstone(text: string): LeftTombstone | undefined {
   if (text.length > MAX_TOMBSTONE_BYTES) return undefined;
   const raw = parseJsonObject(text);
-  const { containerId, ifname, netns, at } = raw ?? {};
+  const { containerId, ifname, at } = raw ?? {};
   if (typeof containerId !== "string" || typeof ifname !== "string" || typeof at !== "number") return undefined;
   if (containerId === "" || ifname === "" || !Number.isSafeInteger(at) || at < 0) return undefined;
-  if (netns === undefined) return { containerId, ifname, at };
-  return typeof netns === "string" ? { containerId, ifname, netns, at } : undefined;
+  return { containerId, ifname, at };
 }
 
 function parseJsonObject(text: string): Partial<Record<keyof LeftTombstone, unknown>> | undefined {

@@ -4,7 +4,7 @@ import { MAX_TOMBSTONE_BYTES, renderTombstone, tombstoneFileName } from "../rpc/
 import { keepingLogger, silent, stillClock, withDirectory } from "./_store_fixture.ts";
 import { openTombstoneDir } from "./tombstone_dir.ts";
 
-const OLDER = { containerId: "c1", ifname: "eth0", netns: "/run/netns/a", at: 1_000 };
+const OLDER = { containerId: "c1", ifname: "eth0", at: 1_000 };
 const NEWER = { containerId: "c2", ifname: "eth0", at: 2_000 };
 
 function leave(directory: string, tombstone: typeof OLDER | typeof NEWER): void {

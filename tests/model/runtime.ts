@@ -84,7 +84,7 @@ export class Runtime {
     const { id, verb } = call;
     if (verb !== "DEL") return this.heard(call, { ok: false, code: 11, message: "the agent is gone" });
     const at = this.world.clock.wall();
-    this.world.tombstones.set(id, { containerId: id, ifname: "eth0", netns: netnsOf(id), at });
+    this.world.tombstones.set(id, { containerId: id, ifname: "eth0", at });
     this.heard(call, { ok: true, noted: true, addresses: [] });
   }
 }

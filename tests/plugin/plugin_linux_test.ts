@@ -135,8 +135,8 @@ Deno.test("DEL without an agent leaves a tombstone and says nothing, within 2 s 
   assertEquals(names.length, 1);
   assertMatch(names[0] ?? "", TOMBSTONE_NAME);
   const tombstone = parseTombstone((await cage.run(["/bin/cat", `/run/flock/deleted/${names[0]}`])).stdout);
-  const { CNI_CONTAINERID: containerId, CNI_NETNS: netns, CNI_IFNAME: ifname } = ENVIRONMENT;
-  assertEquals<unknown>({ ...tombstone, at: 0 }, { containerId, ifname, netns, at: 0 });
+  const { CNI_CONTAINERID: containerId, CNI_IFNAME: ifname } = ENVIRONMENT;
+  assertEquals<unknown>({ ...tombstone, at: 0 }, { containerId, ifname, at: 0 });
 });
 
 Deno.test("DEL with an agent that dies leaves a tombstone, another replaces it (T-CNI-17)", async () => {
@@ -196,6 +196,30 @@ Deno.test("a closed standard output ends ADD quietly", async () => {
     env: { CNI_COMMAND: "ADD", ...ENVIRONMENT },
   });
   assertEquals(result.stdout, "1\n");
+});
+
+Deno.test("a standard output that does not block gets the whole result, and nothing else", async () => {
+  await using cage = await Cage.open();
+  const result = `{"cniVersion":"1.1.0","ips":[],"dns":{"search":["${"x".repeat(100_000)}"]}}`;
+  await cage.startAgent(`{"ok":true,"result":${result}}`);
+  // dd leaves the pipe non-blocking to whoever has it next.
+  const script = `(dd if=/dev/null oflag=nonblock 2>/dev/null; '${FLOCK}'; echo $? >/run/code) | (sleep 1; cat)`;
+  const env = { CNI_COMMAND: "ADD", PATH: "/usr/bin:/bin", ...ENVIRONMENT };
+  const { stdout } = await cage.run(["/bin/sh", "-c", script], { env, stdin: JSON.stringify(CONFIG) });
+  const { stdout: code } = await cage.run(["/bin/cat", "/run/code"]);
+  assertEquals([code, stdout.length, stdout === `${result}\n`], ["0\n", result.length + 1, true]);
+});
+
+Deno.test("a configuration that nests too deep to be passed on answers 6 (T-CNI-08)", async () => {
+  await using cage = await Cage.open();
+  await cage.startAgent('{"ok":false,"code":6,"msg":"it nests too deep","details":""}');
+  const config = `{"cniVersion":"1.1.0","name":"flock","type":"flock","x":${"[".repeat(100_000)}${
+    "]".repeat(100_000)
+  }}`;
+  for (const verb of ["ADD", "DEL"]) {
+    const result = await cage.call(verb, { config });
+    assertEquals([result.code, documentOf(result)?.["code"]], [1, 6], verb);
+  }
 });
 
 Deno.test("unknown keys are ignored and passed on (T-CNI-29)", async () => {
