@@ -22,6 +22,7 @@ import { DelOperation } from "./del.ts";
 import { GarbageCollector } from "./garbage_collector.ts";
 import { LateAdds } from "./late_adds.ts";
 import { PodEvents } from "./pod_events.ts";
+import { PodRequest } from "./pod_request.ts";
 import { PodSource } from "./pod_source.ts";
 import { recover } from "./recover.ts";
 import { TombstoneReplay } from "./tombstone_replay.ts";
@@ -129,6 +130,7 @@ export async function openFixture(options: FixtureOptions = {}): Promise<Fixture
     ...{ ledger, driver: kernel, del, queue, clock, logger },
     netnsGone: (of) => kernel.netnsGone(of),
   });
+  const events = new PodEvents(kube);
   const fixture: Fixture = {
     ...{ directory, clock, kernel, guard, kube, ledger, origin: store.origin, del, collector, lateAdds, watched },
     config: CONFIG,
@@ -137,9 +139,10 @@ export async function openFixture(options: FixtureOptions = {}): Promise<Fixture
         ...shared,
         pods: new PodSource(pods, kube, logger),
         lateAdds,
-        events: new PodEvents(kube),
+        events,
+        podRequest: new PodRequest({ ledger, del, queue, events, logger, wall: clock.wall }),
         netnsAt: (path) => kernel.namespaces.at(path),
-        terms: () => Promise.resolve({ config: fixture.config, mtu: 9000 }),
+        terms: () => Promise.resolve({ config: fixture.config, mtu: 9000, network: { addresses: [] } }),
       }),
       ...{ del, collector, queue, lateAdds },
       check: new CheckOperation({ ledger, driver: kernel, guard }),

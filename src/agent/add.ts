@@ -1,19 +1,20 @@
 import { CNI_CODE, CniError } from "../cnispec/cni_error.ts";
 import type { AddRequest } from "../cnispec/cni_request.ts";
-import { InvalidInput } from "../fault/invalid_input.ts";
+import type { HostNetwork } from "../host/host_driver.ts";
 import { hostLinkName, podMacOf } from "../hash/container_hash.ts";
 import { type Allocation, allocationKey } from "../ipam/allocation.ts";
-import { type FamilyRequest, PoolExhausted } from "../ipam/ipam.ts";
+import { PoolExhausted } from "../ipam/ipam.ts";
 import { AttachFailed, type AttachFault, type AttachmentDriver } from "../link/attachment_driver.ts";
 import type { Logger } from "../log/logger.ts";
 import type { PacketGuard } from "../nft/packet_guard.ts";
 import type { NodeConfig } from "../nodeconfig/node_config.ts";
-import { resolveAddressRequest } from "../pod/resolve_address_request.ts";
+import { isServing } from "../pod/pod.ts";
 import { StateWriteFailed } from "../store/state.ts";
-import type { AllocationLedger } from "./allocation_ledger.ts";
+import { AddressTaken, type AllocationDraft, type AllocationLedger, type Reservation } from "./allocation_ledger.ts";
 import { attachmentOf, grantsOf, isSameNetns } from "./attachment_state.ts";
 import type { LateAdds } from "./late_adds.ts";
 import type { PodEvents } from "./pod_events.ts";
+import type { PodRequest } from "./pod_request.ts";
 import type { PodFacts, PodSource } from "./pod_source.ts";
 
 /** An ADD, and when its plugin started (monotonic milliseconds, of `LateAdds.startOf`). */
@@ -24,6 +25,8 @@ export interface NodeTerms {
   readonly config: NodeConfig;
   /** Bytes. */
   readonly mtu: number;
+  /** The node's own addresses, those of pods' links left out. */
+  readonly network: Pick<HostNetwork, "addresses">;
 }
 
 export interface AddDependencies {
@@ -31,6 +34,7 @@ export interface AddDependencies {
   readonly driver: AttachmentDriver;
   readonly guard: PacketGuard;
   readonly pods: PodSource;
+  readonly podRequest: PodRequest;
   readonly lateAdds: LateAdds;
   readonly events: PodEvents;
   readonly logger: Logger;
@@ -121,14 +125,18 @@ export class AddOperation {
       { key: allocationKey(request), startedAt },
       () => Promise.all([this.deps.terms(), this.deps.pods.find(pod, request.podAnnotations)]),
     );
-    const requests = this.#resolve(request, facts, terms.config);
+    const { podRequest } = this.deps;
+    const { requests, claims } = podRequest.resolve(request, { facts, config: terms.config });
+    await podRequest.takeOver(request, claims);
     const netnsId = this.deps.netnsAt(netns)?.id;
     const draft = {
       ...{ network, containerId, ifname, netns, hostLink, podMac: podMacOf(containerId), mtu: terms.mtu },
       ...(netnsId === undefined ? {} : { netnsId }),
     };
-    const allocation = await this.#take(pod === undefined ? draft : { ...draft, pod }, { requests, startedAt });
-    this.#warnOfHostPort(request, facts, terms.config);
+    podRequest.check(request, { claims, terms });
+    const ready = claims.anycast.length > 0 && facts.pod !== undefined && isServing(facts.pod);
+    const named = pod === undefined ? draft : { ...draft, pod };
+    const allocation = await this.#take(ready ? { ...named, ready } : named, { requests, claims, startedAt });
     return { allocation, facts };
   }
 
@@ -145,25 +153,7 @@ export class AddOperation {
     throw new CniError(CNI_CODE.tryAgainLater, `${subject}: link ${hostLink} is ${holder.containerId}'s`);
   }
 
-  #resolve({ pod }: AddRequest, facts: PodFacts, config: NodeConfig): readonly FamilyRequest[] {
-    const { events } = this.deps;
-    try {
-      const identity = { namespace: pod?.namespace ?? "", name: pod?.name ?? "" };
-      const { requests, warnings } = resolveAddressRequest({
-        identity: facts.image === undefined ? identity : { ...identity, image: facts.image },
-        annotations: facts.annotations,
-        config,
-      });
-      for (const warning of warnings) events.warn(pod, "AnnotationIgnored", warning);
-      return requests;
-    } catch (error) {
-      if (!(error instanceof InvalidInput)) throw error;
-      events.warn(pod, "InvalidAnnotation", error.message);
-      throw new CniError(CNI_CODE.invalidAnnotation, error.message, { cause: error });
-    }
-  }
-
-  async #take(...[draft, asked]: Parameters<AllocationLedger["reserve"]>): Promise<Allocation> {
+  async #take(draft: AllocationDraft, asked: Reservation): Promise<Allocation> {
     const { ledger, events } = this.deps;
     try {
       const { allocation, warnings } = await ledger.reserve(draft, asked);
@@ -223,15 +213,6 @@ export class AddOperation {
     }
   }
 
-  #warnOfHostPort({ pod }: AddRequest, facts: PodFacts, config: NodeConfig): void {
-    if (facts.pod?.hasHostPort !== true || config.portmap) return;
-    this.deps.events.warn(
-      pod,
-      "HostPortWithoutPortmap",
-      "hostPort has no effect: spec.portmap of the NodeConfig is off",
-    );
-  }
-
   #announce(allocation: Allocation, facts: PodFacts): void {
     const { containerId, pod, ipv6, ipv4 } = allocation;
     const name = pod === undefined ? undefined : `${pod.namespace}/${pod.name}`;
@@ -242,7 +223,9 @@ export class AddOperation {
 }
 
 function cniErrorOf(error: unknown): unknown {
-  if (error instanceof PoolExhausted) return new CniError(CNI_CODE.tryAgainLater, error.message, { cause: error });
+  if (error instanceof PoolExhausted || error instanceof AddressTaken) {
+    return new CniError(CNI_CODE.tryAgainLater, error.message, { cause: error });
+  }
   if (error instanceof StateWriteFailed) return new CniError(CNI_CODE.ioFailure, error.message, { cause: error });
   if (error instanceof AttachFailed) return new CniError(CODE_OF_FAULT[error.fault], error.message, { cause: error });
   return error;

@@ -17,7 +17,7 @@ import {
 import { DeletionMemory, TOMBSTONE_MS } from "./deletion_memory.ts";
 
 /** An allocation before it has addresses. */
-export type AllocationDraft = Omit<Allocation, keyof AddressFields | "ready" | "state" | "createdAt">;
+export type AllocationDraft = Omit<Allocation, keyof AddressFields | "state" | "createdAt">;
 
 /** What an ADD asks of the ledger. */
 export interface Reservation {

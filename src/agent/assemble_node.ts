@@ -20,6 +20,7 @@ import { LinkRestorer } from "./link_restorer.ts";
 import type { NodeConfigMemory } from "./node_config_memory.ts";
 import { NodeReconciler } from "./node_reconciler.ts";
 import { PodEvents } from "./pod_events.ts";
+import { PodRequest } from "./pod_request.ts";
 import { PodSource } from "./pod_source.ts";
 import { recover } from "./recover.ts";
 import type { NodeConfigReading } from "./resolve_node_config.ts";
@@ -74,13 +75,14 @@ export function assembleNode(deps: NodeDependencies): NodeParts {
   const reconciler = new NodeReconciler({ ...deps, ledger, restorer });
   const sessions = new SessionMonitor(deps);
   const lateAdds = new LateAdds(ledger, clock);
+  const del = new DelOperation({ ...deps, ledger });
+  const events = new PodEvents(deps.kube);
   const add = new AddOperation({
-    ...{ ...deps, ledger, lateAdds },
+    ...{ ...deps, ledger, lateAdds, events },
     pods: new PodSource(deps.pods, deps.kube, logger),
-    events: new PodEvents(deps.kube),
+    podRequest: new PodRequest({ ledger, del, queue, events, logger, wall: clock.wall }),
     terms: () => reconciler.terms(),
   });
-  const del = new DelOperation({ ...deps, ledger });
   const tombstones = new TombstoneReplay({ ...deps, ledger, del, queue });
   const check = new CheckOperation({ ledger, driver, guard });
   const collector = new GarbageCollector({ ...deps, ledger, del, queue });

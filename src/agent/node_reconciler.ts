@@ -193,7 +193,7 @@ export class NodeReconciler {
     { config, network, synced }: { config: NodeConfig; network: HostNetwork; synced: boolean },
   ): Promise<void> {
     if (synced) await this.#applyGuard(); // else it would forget where other nodes' pods are
-    this.#terms = { config, mtu: chooseMtu(config, network) };
+    this.#terms = { config, mtu: chooseMtu(config, network), network };
     this.#termsKnown.resolve();
   }
 

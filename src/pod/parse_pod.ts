@@ -13,8 +13,8 @@ type RawRecord = Readonly<Record<string, unknown>>;
  * @returns undefined when it lacks what every pod has: namespace, name and UID
  */
 export function parsePod(raw: unknown): Pod | undefined {
-  const { metadata, spec } = recordOf(raw);
-  const { namespace, name, uid, annotations } = recordOf(metadata);
+  const { metadata, spec, status } = recordOf(raw);
+  const { namespace, name, uid, annotations, deletionTimestamp } = recordOf(metadata);
   if (!isText(namespace) || !isText(name) || !isText(uid)) return undefined;
   const { containers, initContainers, hostNetwork } = recordOf(spec);
   const staticHash = recordOf(annotations)[STATIC_HASH];
@@ -27,6 +27,8 @@ export function parsePod(raw: unknown): Pod | undefined {
     image: isText(image) ? image : "",
     hostNetwork: hostNetwork === true,
     hasHostPort: [...listOf(containers), ...listOf(initContainers)].some(hasHostPort),
+    ready: listOf(recordOf(status)["conditions"]).some(isReady),
+    terminating: isText(deletionTimestamp),
     annotations: flockAnnotations(recordOf(annotations)),
   };
 }
@@ -46,6 +48,11 @@ function hasHostPort(container: unknown): boolean {
     const { hostPort } = recordOf(port);
     return typeof hostPort === "number" && hostPort !== 0;
   });
+}
+
+function isReady(condition: unknown): boolean {
+  const { type, status } = recordOf(condition);
+  return type === "Ready" && status === "True";
 }
 
 function recordOf(value: unknown): RawRecord {

@@ -7,6 +7,8 @@ const EMPTY = {
   image: "",
   hostNetwork: false,
   hasHostPort: false,
+  ready: false,
+  terminating: false,
   annotations: new Map<string, string>(),
 };
 
@@ -26,6 +28,8 @@ Deno.test("parsePod() keeps what flock needs and nothing else", () => {
     image: "nginx:1",
     hostNetwork: true,
     hasHostPort: false,
+    ready: false,
+    terminating: false,
     annotations: new Map([["ipv6", "true"]]),
   });
 });
@@ -67,4 +71,22 @@ Deno.test("parsePod() takes hostile annotation names as plain names", () => {
   );
   const pod = parsePod({ metadata: { ...METADATA, annotations } });
   assertEquals([...(pod?.annotations ?? [])], [["__proto__", "y"], ["constructor", "z"]]);
+});
+
+Deno.test("parsePod() is Ready by its condition alone, and terminating from its deletionTimestamp on", () => {
+  const of = (status: unknown, deletionTimestamp?: unknown): readonly unknown[] => {
+    const pod = parsePod({ metadata: { ...METADATA, deletionTimestamp }, status });
+    return [pod?.ready, pod?.terminating];
+  };
+  const conditions = (type: unknown, status: unknown): unknown => ({
+    conditions: [{ type: "Initialized", status: "True" }, { type, status }],
+  });
+  assertEquals(of(conditions("Ready", "True")), [true, false]);
+  assertEquals(of(conditions("Ready", "True"), "2026-01-01T00:00:00Z"), [true, true]);
+  for (const status of ["False", "Unknown", true, undefined]) {
+    assertEquals(of(conditions("Ready", status)), [false, false]);
+  }
+  for (const odd of [undefined, null, 7, { conditions: 7 }, conditions("ContainersReady", "True")]) {
+    assertEquals(of(odd, 7), [false, false]);
+  }
 });

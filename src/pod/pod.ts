@@ -9,6 +9,15 @@ export interface Pod {
   readonly image: string;
   readonly hostNetwork: boolean;
   readonly hasHostPort: boolean;
+  /** Its condition Ready: probes, containers and readiness gates. */
+  readonly ready: boolean;
+  /** Whether it is being deleted (`deletionTimestamp`). */
+  readonly terminating: boolean;
   /** flock's own annotations, without the prefix: `ipv6` -> `true`. */
   readonly annotations: ReadonlyMap<string, string>;
+}
+
+/** Says whether traffic for many may be sent to the pod: it is Ready, and is not being deleted (spec section 8). */
+export function isServing({ ready, terminating }: Pick<Pod, "ready" | "terminating">): boolean {
+  return ready && !terminating;
 }

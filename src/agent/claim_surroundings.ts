@@ -1,0 +1,56 @@
+import type { Address } from "../ip/address.ts";
+import type { Allocation } from "../ipam/allocation.ts";
+import type { Surroundings } from "../pod/check_claims.ts";
+import { addressesOf, anycastOf } from "./allocation_addresses.ts";
+import type { NodeTerms } from "./add.ts";
+
+/** Whose claims are judged. */
+export interface Claimant {
+  /** Of the pod; absent where the runtime named none. */
+  readonly uid?: string;
+  /** Of the container; its own addresses are no hindrance. */
+  readonly containerId: string;
+}
+
+/**
+ * What a pod's claims must leave alone.
+ *
+ * @param all the node's allocations. An earlier sandbox of the same pod is no other holder
+ */
+export function surroundingsOf(
+  { config, network }: NodeTerms,
+  { all, claimant }: { all: readonly Allocation[]; claimant: Claimant },
+): Surroundings {
+  const others = all.filter((each) => !isOf(each, claimant));
+  const find = (addresses: (of: Allocation) => readonly Address[], { text }: Address): string | undefined => {
+    const holder = others.find((each) => addresses(each).some((own) => own.text === text));
+    return holder === undefined ? undefined : nameOf(holder);
+  };
+  return {
+    config,
+    hostAddresses: network.addresses,
+    holderOf: (address) => find(addressesOf, address),
+    userOf: (address) => find((each) => [...addressesOf(each), ...anycastOf(each)], address),
+  };
+}
+
+/** @returns earlier sandboxes of the same pod that have one of these addresses for themselves: they have ended, or are about to */
+export function earlierHolders(
+  addresses: readonly Address[],
+  { all, claimant }: { all: readonly Allocation[]; claimant: Claimant },
+): Allocation[] {
+  const wanted = new Set(addresses.map(({ text }) => text));
+  return all.filter((each) =>
+    isOf(each, claimant) && each.containerId !== claimant.containerId &&
+    addressesOf(each).some(({ text }) => wanted.has(text))
+  );
+}
+
+/** @returns how messages name whom an allocation is for */
+export function nameOf({ pod, containerId }: Pick<Allocation, "pod" | "containerId">): string {
+  return pod === undefined ? `container ${containerId}` : `pod ${pod.namespace}/${pod.name}`;
+}
+
+function isOf({ pod, containerId }: Allocation, claimant: Claimant): boolean {
+  return containerId === claimant.containerId || (pod !== undefined && pod.uid === claimant.uid);
+}

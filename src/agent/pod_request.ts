@@ -1,0 +1,89 @@
+import { CNI_CODE, CniError } from "../cnispec/cni_error.ts";
+import type { AddRequest } from "../cnispec/cni_request.ts";
+import { InvalidInput } from "../fault/invalid_input.ts";
+import type { Logger } from "../log/logger.ts";
+import { checkClaims } from "../pod/check_claims.ts";
+import type { Claims } from "../pod/claims.ts";
+import { type AddressRequest, resolveAddressRequest } from "../pod/resolve_address_request.ts";
+import type { NodeTerms } from "./add.ts";
+import type { AllocationLedger } from "./allocation_ledger.ts";
+import { earlierHolders, surroundingsOf } from "./claim_surroundings.ts";
+import type { ContainerQueue } from "./container_queue.ts";
+import type { DelOperation } from "./del.ts";
+import type { PodEvents } from "./pod_events.ts";
+import type { PodFacts } from "./pod_source.ts";
+
+export interface PodRequestDependencies {
+  readonly ledger: AllocationLedger;
+  readonly del: DelOperation;
+  readonly queue: ContainerQueue;
+  readonly events: PodEvents;
+  readonly logger: Logger;
+  /** Wall clock, milliseconds since the epoch. */
+  wall(): number;
+}
+
+type Subject = Pick<AddRequest, "pod" | "containerId">;
+
+/** Makes of a pod's annotations what its ADD asks of the ledger, and tells the pod's owner what is wrong with them. */
+export class PodRequest {
+  constructor(private readonly deps: PodRequestDependencies) {}
+
+  /** @throws CniError 101 naming annotation, value and rule */
+  resolve({ pod }: Subject, { facts, config }: { facts: PodFacts; config: NodeTerms["config"] }): AddressRequest {
+    return this.#judged(pod, () => {
+      const identity = { namespace: pod?.namespace ?? "", name: pod?.name ?? "" };
+      const resolved = resolveAddressRequest({
+        identity: facts.image === undefined ? identity : { ...identity, image: facts.image },
+        annotations: facts.annotations,
+        config,
+      });
+      for (const warning of resolved.warnings) this.deps.events.warn(pod, "AnnotationIgnored", warning);
+      this.#warnOfHostPort(pod, { facts, config });
+      return resolved;
+    });
+  }
+
+  /**
+   * An earlier sandbox of the pod has ended when kubelet asks for a new one, but its DEL may come late or never: its addresses are the
+   * pod's, so it goes now.
+   */
+  async takeOver({ pod, containerId }: Subject, claims: Claims): Promise<void> {
+    const { ledger, del, queue, logger } = this.deps;
+    const claimant = pod === undefined ? { containerId } : { containerId, uid: pod.uid };
+    for (const earlier of earlierHolders(claims.addresses, { all: ledger.all(), claimant })) {
+      logger.info("earlier sandbox replaced", { container: earlier.containerId, by: containerId });
+      await queue.run(earlier.containerId, () => del.run({ ...earlier, at: this.deps.wall() }));
+    }
+  }
+
+  /** To be called in the same turn as the addresses are taken. @throws CniError 101 naming annotation, value and holder */
+  check({ pod, containerId }: Subject, { claims, terms }: { claims: Claims; terms: NodeTerms }): void {
+    const claimant = pod === undefined ? { containerId } : { containerId, uid: pod.uid };
+    const problems = checkClaims(claims, surroundingsOf(terms, { all: this.deps.ledger.all(), claimant }));
+    if (problems.length > 0) {
+      this.#judged(pod, () => {
+        throw new InvalidInput(problems);
+      });
+    }
+  }
+
+  #judged<T>(pod: Subject["pod"], work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      if (!(error instanceof InvalidInput)) throw error;
+      this.deps.events.warn(pod, "InvalidAnnotation", error.message);
+      throw new CniError(CNI_CODE.invalidAnnotation, error.message, { cause: error });
+    }
+  }
+
+  #warnOfHostPort(pod: Subject["pod"], { facts, config }: { facts: PodFacts; config: NodeTerms["config"] }): void {
+    if (facts.pod?.hasHostPort !== true || config.portmap) return;
+    this.deps.events.warn(
+      pod,
+      "HostPortWithoutPortmap",
+      "hostPort has no effect: spec.portmap of the NodeConfig is off",
+    );
+  }
+}
