@@ -37,10 +37,10 @@ export class Cage implements AsyncDisposable {
     return new Cage(holder);
   }
 
-  /** Starts an agent; it listens when the promise resolves. @returns the requests it has got, when asked */
+  /** Starts an agent; it listens when the promise resolves, and ends with this process at the latest. @returns the requests it has got, when asked */
   async startAgent(script: AgentScript): Promise<{ requests(): Promise<unknown[]>; stop(): Promise<void> }> {
     const [command, ...args] = this.#inside([Deno.execPath(), "run", "-A", "--no-config", SCRIPTED_AGENT, script]);
-    const child = new Deno.Command(command, { args, stdin: "null", stdout: "piped" }).spawn();
+    const child = new Deno.Command(command, { args, stdin: "piped", stdout: "piped" }).spawn();
     this.#children.push(child);
     await firstLine(child);
     const requests = async (): Promise<unknown[]> => {
@@ -68,7 +68,6 @@ export class Cage implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.holder.stdin.close().catch(() => undefined);
     for (const child of this.#children.reverse()) await end(child);
   }
 
@@ -96,5 +95,6 @@ async function end(child: Deno.ChildProcess): Promise<void> {
     if (!(error instanceof TypeError)) throw error;
   }
   await child.status;
+  await child.stdin.close().catch(() => undefined);
   await child.stdout.cancel().catch(() => undefined);
 }

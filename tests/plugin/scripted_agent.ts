@@ -1,4 +1,7 @@
-/** An agent that does what its only argument says with every request; notes the requests in /run/flock/requests. */
+/**
+ * An agent that does what its only argument says with every request; notes the requests in /run/flock/requests. It ends with its
+ * standard input, which is open for as long as whoever started it lives.
+ */
 const [script = ""] = Deno.args;
 const listener = Deno.listen({ transport: "unix", path: "/run/flock/agent.sock" });
 Deno.stdout.writeSync(new TextEncoder().encode("listening\n"));
@@ -24,4 +27,9 @@ async function serve(connection: Deno.UnixConn): Promise<void> {
   connection.close();
 }
 
+async function untilInputEnds(): Promise<void> {
+  for await (const _ of Deno.stdin.readable);
+}
+
+untilInputEnds().then(() => Deno.exit(0));
 listen();
