@@ -77,7 +77,7 @@ export const CNI_CASES: readonly Case[] = [
       "chained with portmap, bandwidth, tuning, and second after another: prevResult passes through, DEL in reverse",
   },
   { id: "T-CNI-31", asks: "annotations by way of the runtime: the same effect as the API's" },
-  { id: "T-CNI-32", asks: "addresses in the result: IPv4 first, then IPv6, anycast not first", pending: "anycast" },
+  { id: "T-CNI-32", asks: "addresses in the result: IPv4 first, then IPv6, anycast not first" },
   {
     id: "T-CNI-33",
     asks: "110 ADDs at once, then 110 DELs: unique, all freed, in time, memory within budget",

@@ -33,14 +33,16 @@ export interface LoadOptions {
   readonly perSecond?: number;
   /** Source ports, in turns. Default 64. */
   readonly flows?: number;
+  /** Whether there must be an answer before it counts as started. Default true. */
+  readonly answered?: boolean;
 }
 
-/** Starts to ask the responders at an address. Resolves with the first answer. */
+/** Starts to ask the responders at an address. Resolves once it does, and is answered. */
 export async function startLoad(from: Ground, address: string, options: LoadOptions = {}): Promise<Load> {
-  const { perSecond = 1000, flows = 64 } = options;
+  const { perSecond = 1000, flows = 64, answered = true } = options;
   const words = [...program("udp_load"), address, `${SERVICE_PORT}`, `${perSecond}`, `${flows}`];
   const daemon = await from.spawn(`load-${crypto.randomUUID().slice(0, 8)}`, words);
-  await untilPrinted(daemon, "answered");
+  await untilPrinted(daemon, answered ? "answered" : "asking");
   return {
     stop: async () => {
       await daemon.stop("SIGTERM");

@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console -- a program whose output is read
 /**
- * Asks a responder, at an even rate over several flows: `deno run -A udp_load.ts ADDRESS PORT PER_SECOND FLOWS`. Prints `answered` with
- * the first answer. SIGTERM ends the asking; answers may come for another second, and a LoadReport as JSON is the last line.
+ * Asks a responder, at an even rate over several flows: `deno run -A udp_load.ts ADDRESS PORT PER_SECOND FLOWS`. Prints `asking` before
+ * the first request, and `answered` with the first answer. SIGTERM ends the asking; answers may come for another second, and a LoadReport as JSON is the last line.
  */
 import { createSocket, type Socket } from "node:dgram";
 
@@ -11,7 +11,7 @@ export interface LoadReport {
   readonly answered: number;
   /** Sent and never answered. */
   readonly lost: number;
-  /** When the lost ones were sent, in milliseconds since the epoch; the first hundred. */
+  /** When the lost ones were sent, in milliseconds since the epoch. */
   readonly lostAt: readonly number[];
   /** name -> how many it answered */
   readonly by: Readonly<Record<string, number>>;
@@ -53,7 +53,7 @@ class Load {
   }
 
   get report(): LoadReport {
-    const lostAt = [...this.#waiting.values()].slice(0, 100).map((at) => performance.timeOrigin + at);
+    const lostAt = [...this.#waiting.values()].map((at) => performance.timeOrigin + at);
     const { size: lost } = this.#waiting;
     const by = Object.fromEntries(this.#by);
     return { sent: this.#sent, answered: this.#sent - lost, lost, lostAt, by, slowestMs: this.#slowestMs };
@@ -62,6 +62,7 @@ class Load {
 
 async function main([address = "", port = "", perSecond = "", flows = ""]: readonly string[]): Promise<void> {
   const load = new Load(await Promise.all(Array.from({ length: Number(flows) }, () => connect(address, Number(port)))));
+  console.log("asking");
   const start = performance.now();
   const timer = setInterval(() => load.sendUpTo(Number(perSecond) * (performance.now() - start) / 1000), 1);
   Deno.addSignalListener("SIGTERM", async () => {
