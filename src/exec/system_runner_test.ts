@@ -30,7 +30,7 @@ Deno.test("run() hands over standard input and closes it", async () => {
 });
 
 Deno.test("run() does not mind a process that leaves its input unread", async () => {
-  const result = await createSystemRunner().run(["/bin/true"], { stdin: "x".repeat(1 << 20) });
+  const result = await createSystemRunner().run(shell("exit 0"), { stdin: "x".repeat(1 << 20) });
   assertEquals(result.code, 0);
 });
 
