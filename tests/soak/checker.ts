@@ -1,17 +1,23 @@
 /** Looks at everything in a quiet moment, gives it time to settle, and reports what stays wrong. */
-import type { Place } from "../lab/place.ts";
 import type { Cluster, Member } from "./cluster.ts";
-import { judgeNode, judgeRouter } from "./judge.ts";
-import { oweWhatNobodyNamed, reapLeakedNamespaces } from "./orphans.ts";
+import { familyOf, type LiveContainer } from "./checks/expectation.ts";
+import { judgeRouter, readRouter } from "./checks/router.ts";
+import { Trend } from "./checks/trend.ts";
+import { describeMember } from "./evidence.ts";
+import { judgeNode } from "./judge.ts";
+import { LogJudge } from "./checks/logs.ts";
+import { pingAll } from "./checks/ping.ts";
+import { oweWhatNobodyNamed, settleOrphans } from "./orphans.ts";
 import type { Report } from "./report.ts";
-import { lookAtNode, lookAtRouter, type NodeSight, readAllocations } from "./sight.ts";
+import { lookAtNode, type NodeSight, readState } from "./sight.ts";
 
 /** How long kubelets may take to bring pods up and down once no fault lasts any more, in milliseconds. */
 const KUBELET_MS = 120_000;
 /** How long everything else may take: a watch's longest back-off, and a session's way back, in milliseconds. */
 const SETTLE_MS = 45_000;
 const LOOK_EVERY_MS = 500;
-const LOG_LINES = 80;
+/** How long an ADD that nobody waits for any more may take, in milliseconds. */
+const ORPHANS_MS = 10_000;
 
 export interface CheckOptions {
   readonly apiAway: boolean;
@@ -28,8 +34,8 @@ interface NodeVerdict {
 }
 
 export class Checker {
-  // node -> characters of the agent's log that were read
-  readonly #logRead = new Map<number, number>();
+  readonly #logs = new LogJudge();
+  readonly #trend = new Trend();
 
   /** @param options.settleMs how long what is wrong may take to become right */
   constructor(
@@ -43,14 +49,15 @@ export class Checker {
     const { members } = this.cluster;
     const present = members.filter(({ index }) => !options.away.has(index));
     let found = await this.#awaitKubelets(present);
-    for (const member of present) await reapLeakedNamespaces(member);
+    for (const member of present) found += await this.#reap(member);
     const [nodes, router] = await this.#settle(present, options);
     for (const { member, wrong, sight } of nodes) {
-      if (wrong.length > 0) found += this.report.add(await this.#describe(member, { wrong, sight }));
+      const all = [...wrong, ...this.#grown(member, sight)];
+      if (all.length > 0) found += this.report.add(await describeMember(member, { wrong: all, sight }));
     }
     found += this.report.add({ where: "router", what: router, evidence: "as vtysh shows it" });
     found += await this.#ping(members.flatMap(({ kubelet }) => addressesOf(kubelet.live)), "quiet");
-    for (const member of members) found += await this.#readLog(member);
+    for (const member of members) found += this.report.add(await this.#logs.judge(member.node.lab));
     this.report.counts.checks++;
     return found;
   }
@@ -60,11 +67,16 @@ export class Checker {
     return await this.#ping(this.cluster.members.flatMap(({ steady }) => addressesOf(steady)), "in the middle of it");
   }
 
+  /** process -> what it took, check by check */
+  get uses(): Trend["looks"] {
+    return this.#trend.looks;
+  }
+
   /** Says whether an allocation waits for garbage collection. */
   async somethingIsOwed(): Promise<boolean> {
     const owed = await Promise.all(
       this.cluster.members.map(async ({ node: { lab, agentUpSince }, book: { debts } }) => {
-        const allocations = await readAllocations(lab);
+        const { allocations } = await readState(lab);
         return debts.unpaid(allocations, { agentUpSince, now: Date.now() }).size > 0;
       }),
     );
@@ -76,10 +88,28 @@ export class Checker {
     for (const member of members) {
       const late = new Promise<boolean>((resolve) => setTimeout(() => resolve(true), KUBELET_MS));
       if (await Promise.race([member.kubelet.settled().then(() => false), late])) {
-        found += this.report.add(await this.#describe(member, { wrong: ["pods neither come up nor go"] }));
+        found += this.report.add(await describeMember(member, { wrong: ["pods neither come up nor go"] }));
       }
     }
     return found;
+  }
+
+  /** Counts and removes network namespaces that nobody knows. @returns how many discrepancies were new */
+  async #reap(member: Member): Promise<number> {
+    const wrong = await settleOrphans(member, {
+      report: this.report,
+      settleMs: Math.min(this.options.settleMs, ORPHANS_MS),
+    });
+    return wrong.length === 0 ? 0 : this.report.add(await describeMember(member, { wrong }));
+  }
+
+  #grown({ node }: Member, sight: NodeSight | undefined): string[] {
+    if (sight === undefined) return [];
+    const { agent, bird, children } = sight.processes;
+    return [
+      ...this.#trend.add(`agent ${node.pidOf("agent")}`, { ...agent, children: children.length }),
+      ...this.#trend.add(`bird ${node.pidOf("bird")}`, { ...bird }),
+    ];
   }
 
   /** Looks until nothing new is wrong or the time is over. */
@@ -99,16 +129,13 @@ export class Checker {
     const { node, kubelet, book, index } = member;
     const missing = node.missing().map((daemon) => `${daemon} has ended by itself`);
     try {
-      const sight = await lookAtNode(node, { lab: this.cluster.lab, api: !apiAway });
-      if (struck.has(index)) oweWhatNobodyNamed(member, sight);
-      const owed = book.debts.unpaid(sight.allocations, { agentUpSince: node.agentUpSince, now: Date.now() });
-      const others = this.cluster.members.filter((other) => other !== member);
-      const wrong = judgeNode(sight, {
-        live: kubelet.live.map(({ sandbox }) => sandbox),
-        owed,
-        prefixes: node.prefixes,
-        otherPrefixes: others.flatMap((other) => other.node.prefixes),
-      });
+      const live: readonly LiveContainer[] = kubelet.live.map(({ sandbox }) => sandbox);
+      const sight = await lookAtNode(node, { lab: this.cluster.lab, api: !apiAway, live });
+      const { allocations } = sight.state;
+      if (struck.has(index)) oweWhatNobodyNamed(member, { allocations });
+      const owed = book.debts.unpaid(allocations, { agentUpSince: node.agentUpSince, now: Date.now() });
+      const others = hopsOf(this.cluster.members.filter((other) => other !== member));
+      const wrong = judgeNode(sight, { ...node.baseline, live, owed, prefixes: node.prefixes, others });
       return { member, sight, wrong: [...missing, ...wrong] };
     } catch (error) {
       return { member, wrong: [...missing, `cannot be looked at: ${error}`] };
@@ -116,14 +143,8 @@ export class Checker {
   }
 
   async #lookAtRouter(): Promise<string[]> {
-    const expected = this.cluster.members.flatMap(({ node }) =>
-      node.prefixes.map((prefix): [string, string] => [
-        prefix,
-        node.lab.spec.addresses[prefix.includes(":") ? 6 : 4] ?? "",
-      ])
-    );
-    return await lookAtRouter(this.cluster.lab).then(
-      (actual) => judgeRouter(actual, new Map(expected)),
+    return await readRouter(this.cluster.lab.router).then(
+      (sight) => judgeRouter(sight, hopsOf(this.cluster.members)),
       (error) => [`cannot be looked at: ${error}`],
     );
   }
@@ -131,37 +152,19 @@ export class Checker {
   async #ping(addresses: readonly string[], when: string): Promise<number> {
     const silent = await pingAll(this.cluster.lab.client, addresses);
     if (silent.length === 0) return 0;
-    const members = await Promise.all(this.cluster.members.map((member) => this.#describe(member, { wrong: [] })));
+    const members = await Promise.all(this.cluster.members.map((member) => describeMember(member, { wrong: [] })));
     const what = silent.map((address) => `${address} does not answer the client, ${when}`);
     return this.report.add({ where: "pods", what, evidence: members.map(({ evidence }) => evidence) });
   }
+}
 
-  /** An answer that nobody foresaw, or an end with a stack trace, is a fault of flock's whatever came of it. */
-  async #readLog(member: Member): Promise<number> {
-    const { index, node: { lab: node } } = member;
-    const log = await node.readLog("agent");
-    const lines = log.slice(this.#logRead.get(index) ?? 0).split("\n").slice(0, -1);
-    this.#logRead.set(index, log.lastIndexOf("\n") + 1);
-    const wrong = lines.filter((line) => !line.startsWith("{") || line.includes('"message":"request failed"'));
-    if (wrong.length === 0) return 0;
-    return this.report.add({
-      where: node.name,
-      what: wrong.map((line) => `agent's log: ${line}`),
-      evidence: "its log",
-    });
-  }
-
-  async #describe(
-    { node: { lab: node, agentUpSince }, kubelet, book }: Member,
-    { wrong, sight }: { wrong: readonly string[]; sight?: NodeSight | undefined },
-  ): Promise<Parameters<Report["add"]>[0]> {
-    const [agent, containerd, bird] = await Promise.all(
-      ["agent", "containerd", "bird"].map(async (name) => (await node.readLog(name)).split("\n").slice(-LOG_LINES)),
-    );
-    const { live } = kubelet;
-    const evidence = { node: node.name, live, agentUpSince, failures: book.failures, sight, agent, containerd, bird };
-    return { where: node.name, what: wrong, evidence };
-  }
+/** prefix -> address of its node */
+function hopsOf(members: readonly Member[]): ReadonlyMap<string, string> {
+  return new Map(
+    members.flatMap(({ node: { prefixes, lab: { spec } } }) =>
+      prefixes.map((prefix) => [prefix, spec.addresses[familyOf(prefix)] ?? ""] as const)
+    ),
+  );
 }
 
 function nameOf({ node }: Member): string {
@@ -170,12 +173,4 @@ function nameOf({ node }: Member): string {
 
 function addressesOf(live: Member["kubelet"]["live"]): string[] {
   return live.flatMap(({ sandbox }) => sandbox.addresses);
-}
-
-const PING_SCRIPT = 'for a in "$@"; do (ping -n -c 3 -i 0.3 -W 2 "$a" >/dev/null || echo "$a") & done; wait';
-
-/** @returns those that answer none of three echo requests */
-async function pingAll(from: Place, addresses: readonly string[]): Promise<string[]> {
-  const output = await from.output(["sh", "-c", PING_SCRIPT, "sh", ...addresses], { timeoutMs: 30_000 });
-  return output.split("\n").filter((address) => address !== "");
 }

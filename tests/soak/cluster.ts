@@ -4,6 +4,7 @@ import { record } from "../lab/json.ts";
 import type { Lab } from "../lab/lab.ts";
 import { podObject } from "../lab/pods.ts";
 import { until } from "../lab/until.ts";
+import { PodStatuses } from "./pod_status.ts";
 import { NodeBook } from "./node_book.ts";
 import { Kubelet, type LivePod, type Pod } from "./kubelet.ts";
 import type { PlannedChurn } from "./plan.ts";
@@ -39,7 +40,7 @@ export class Cluster {
   static async start(lab: Lab, report: Report): Promise<Cluster> {
     const members = await Promise.all(lab.nodes.map(async (node, index) => {
       const soakNode = await startSoakNode(lab, { node, index });
-      return createMember(soakNode, { index, labId: lab.id, report });
+      return createMember(soakNode, { index, lab, report });
     }));
     const cluster = new Cluster(lab, members, report);
     for (const member of members) {
@@ -120,13 +121,14 @@ export class Cluster {
 
 function createMember(
   node: SoakNode,
-  { index, labId, report }: { index: number; labId: string; report: Report },
+  { index, lab, report }: { index: number; lab: Lab; report: Report },
 ): Member {
   const book = new NodeBook((wrong) =>
     report.add({ where: node.lab.name, what: [wrong], evidence: "as pods were told" })
   );
-  const cgroupParent = `${cgroupOf(labId)}/${node.lab.name}`;
-  const kubelet = new Kubelet({ cri: () => node.cri, cgroupParent, events: book });
+  const cgroupParent = `${cgroupOf(lab.id)}/${node.lab.name}`;
+  const statuses = new PodStatuses(lab.api);
+  const kubelet = new Kubelet({ cri: () => node.cri, cgroupParent, events: book, statuses });
   const isSteady = ({ pod }: LivePod): boolean => pod.name.startsWith("steady-");
   return {
     ...{ index, node, kubelet, book },

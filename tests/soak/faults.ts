@@ -2,6 +2,7 @@
 import { STATE_DIR } from "../../src/paths/paths.ts";
 import type { SandboxStatus } from "../lab/cri.ts";
 import type { LabNode } from "../lab/node.ts";
+import { rerunFirewall } from "./checks/foreign.ts";
 import type { Cluster, Member } from "./cluster.ts";
 import { type FaultKind, FAULTS, type PlannedFault } from "./plan.ts";
 import type { DaemonName } from "./soak_node.ts";
@@ -48,7 +49,7 @@ const INFLICT: Readonly<Record<Exclude<FaultKind, "containerdForgets">, Fault>> 
     return Promise.resolve(() => Promise.resolve(clearInterval(timer)));
   },
   nftFlush: async (_, { node: { lab: node } }) => {
-    await node.output(["nft", "flush", "ruleset"]);
+    await rerunFirewall(node);
     return NOTHING;
   },
   routeFlush: async (_, { node: { lab: node } }) => {

@@ -1,5 +1,6 @@
 /** What kubelet does with pods, as far as a network plugin can tell: it never gives up, and counts its attempts. */
 import type { CriClient, SandboxStatus } from "../lab/cri.ts";
+import type { PodStatuses } from "./pod_status.ts";
 
 /** A Pod that is bound to the node. */
 export interface Pod {
@@ -29,6 +30,7 @@ export interface KubeletOptions {
   /** Below which sandboxes make their cgroups. */
   readonly cgroupParent: string;
   readonly events: KubeletEvents;
+  readonly statuses: PodStatuses;
 }
 
 const RETRY_MS = 500;
@@ -68,13 +70,17 @@ export class Kubelet {
 
   /** Stops and removes a pod's sandboxes. @returns when they are gone */
   async end(uid: string): Promise<void> {
+    this.options.statuses.forget(uid);
     await this.#finish(uid, (worker) => this.#clear(worker));
     this.#workers.delete(uid);
   }
 
   /** Stops a pod's sandbox and leaves it so; `end` removes it. */
   async stop(uid: string): Promise<void> {
-    await this.#finish(uid, (worker) => this.#each(worker, (id) => this.#stopSandbox(id)));
+    await this.#finish(uid, async (worker) => {
+      await this.#each(worker, (id) => this.#stopSandbox(id));
+      this.options.statuses.report(worker.pod, { phase: "Succeeded", addresses: [] });
+    });
   }
 
   /** A pod's sandbox died: it gets another one. `died` makes it so. */
@@ -116,12 +122,13 @@ export class Kubelet {
   }
 
   async #start(worker: Worker): Promise<void> {
-    const { cri, cgroupParent, events } = this.options;
+    const { cri, cgroupParent, events, statuses } = this.options;
     while (!worker.unwanted) {
       try {
         const attempt = worker.attempt++;
         const id = await cri().runSandbox({ ...worker.pod, annotations: KUBELETS_OWN, attempt, cgroupParent });
         worker.live = await cri().sandboxStatus(id);
+        if (!worker.unwanted) statuses.report(worker.pod, { phase: "Running", addresses: worker.live.addresses });
         return events.born(worker.live);
       } catch (error) {
         events.failed(worker.pod, String(error));

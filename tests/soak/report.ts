@@ -14,10 +14,12 @@ export interface Counts {
   kills: number;
   faults: number;
   checks: number;
+  /** Network namespaces that a killed containerd left behind, see `orphans.ts`. */
+  orphans: number;
 }
 
 export class Report {
-  readonly counts: Counts = { pods: 0, kills: 0, faults: 0, checks: 0 };
+  readonly counts: Counts = { pods: 0, kills: 0, faults: 0, checks: 0, orphans: 0 };
   /** What happens now; each discrepancy carries it. */
   context: unknown = "start";
   readonly #startedAt = performance.now();
@@ -49,14 +51,19 @@ export class Report {
     return fresh.length;
   }
 
+  /** Writes what is no discrepancy but worth knowing. */
+  note(event: string, fields: Readonly<Record<string, unknown>>): void {
+    this.#write({ event, ...fields, during: this.context });
+  }
+
   /** @returns the verdict, which is also the file's last line; its minutes are those that the run took, not those asked for */
   end(): string {
     const { seed } = this.run;
     const minutes = Math.floor((performance.now() - this.#startedAt) / 60_000);
-    const { pods, kills, faults, checks } = this.counts;
+    const { pods, kills, faults, checks, orphans } = this.counts;
     const verdict =
       `soak: ${minutes} min, seed ${seed}, ${pods} pods, ${faults} faults (${kills} kills), ${checks} checks, ` +
-      `${this.#discrepancies} discrepancies`;
+      `${orphans} namespaces left by killed containerds, ${this.#discrepancies} discrepancies`;
     this.#write({ event: "end", ...this.counts, discrepancies: this.#discrepancies, verdict });
     return verdict;
   }

@@ -58,6 +58,7 @@ export async function soak(lab: Lab, { say, ...args }: SoakArgs & { readonly say
     await payDebts({ cluster, checker });
   } finally {
     for (const { kubelet } of cluster.members) kubelet.giveUp();
+    report.note("uses", checker.uses);
     say(report.end());
   }
   return report.clean ? 0 : 1;

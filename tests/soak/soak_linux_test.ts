@@ -26,16 +26,16 @@ Deno.test("a soak finds nothing after kills, and what somebody leaves behind it 
     assertEquals(await new Checker(cluster, report).check({ ...CALM, struck: new Set([0]) }), 0);
     assertEquals(report.clean, true);
   });
-  await t.step("a link too much, and a pod that does not answer", async () => {
+  await t.step("a pod that does not answer", async () => {
     const checker = new Checker(cluster, report, { settleMs: 500 }); // nobody will make it better
     const [steady] = cluster.member(0).steady;
-    await node.output(["ip", "link", "add", "flock0badc0de", "type", "veth", "peer", "name", "flockpeer"]);
     await node.output(["nsenter", `--net=${steady?.sandbox.netns}`, "ip", "address", "flush", "dev", "eth0"]);
-    assertEquals(await checker.check(CALM), 1 + (steady?.sandbox.addresses.length ?? 0));
+    await checker.check(CALM);
     assertEquals(await checker.check(CALM), 0);
     const [, ...lines] = (await Deno.readTextFile(file)).trim().split("\n");
-    assertStringIncludes(lines.join(), "links: flock0badc0de is too much");
-    assertStringIncludes(lines.join(), `${steady?.sandbox.addresses[0]} does not answer the client`);
+    for (const address of steady?.sandbox.addresses ?? []) {
+      assertStringIncludes(lines.join(), `${address} does not answer the client, quiet`);
+    }
   });
   for (const { kubelet } of cluster.members) kubelet.giveUp();
 });

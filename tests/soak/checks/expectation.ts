@@ -1,0 +1,39 @@
+/** What a node must have at a quiet moment, and nothing beside. */
+import { hostLinkName } from "../../../src/hash/container_hash.ts";
+
+/** A container that lives, as its runtime was told of it. */
+export interface LiveContainer {
+  readonly id: string;
+  /** Of its pod. */
+  readonly uid: string;
+  /** A path on the node. */
+  readonly netns: string;
+  readonly addresses: readonly string[];
+}
+
+export interface Expectation {
+  readonly live: readonly LiveContainer[];
+  /** Containers that nobody deleted, or whose deletion the disk refused: garbage collection owes their end, but not yet. */
+  readonly owed: ReadonlySet<string>;
+  readonly prefixes: readonly string[];
+  /** prefix of another node -> by which address it is reached */
+  readonly others: ReadonlyMap<string, string>;
+}
+
+/** What one address of a container must be bound to. */
+export interface Grant {
+  readonly address: string;
+  readonly link: string;
+}
+
+/** @returns every address of these containers with the host end that may use it */
+export function grantsOf(
+  containers: readonly { readonly id: string; readonly addresses: readonly string[] }[],
+): Grant[] {
+  return containers.flatMap(({ id, addresses }) => addresses.map((address) => ({ address, link: hostLinkName(id) })));
+}
+
+/** @returns the family of an address or a prefix */
+export function familyOf(text: string): 4 | 6 {
+  return text.includes(":") ? 6 : 4;
+}

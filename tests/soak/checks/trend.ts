@@ -1,0 +1,43 @@
+/** Whether a process takes more with every round and gives nothing back. Pure. */
+
+/** Rounds in which a process may still grow into its work. */
+const WARM_UP = 3;
+/** Over so many looks after that, one for each round. */
+const SPAN = 6;
+/** What a process may vary by, in all of these rounds. */
+const PLAY: Readonly<Record<string, number>> = { fds: 2, threads: 2, children: 1, residentMiB: 16 };
+
+export class Trend {
+  // process -> what it took, look by look
+  readonly #looks = new Map<string, Readonly<Record<string, number>>[]>();
+
+  /**
+   * One look at a quiet moment, once in a round.
+   *
+   * @param process one and the same for as long as it lives, another one for its successor
+   * @returns what never fell from look to look and came to more than it may vary by
+   */
+  add(process: string, use: Readonly<Record<string, number>>): string[] {
+    const looks = [...this.#looks.get(process) ?? [], use];
+    this.#looks.set(process, looks);
+    const since = looks.slice(WARM_UP).slice(-SPAN);
+    if (since.length < SPAN) return [];
+    return Object.keys(PLAY).flatMap((name) => {
+      const values = since.flatMap((look) => look[name] ?? []);
+      return rises(values, PLAY[name] ?? 0) ? [`${process}: ${name} only ever rises: ${values.join(" ")}`] : [];
+    });
+  }
+
+  /** process -> what it took, look by look: for who wants to see more than the verdict */
+  get looks(): Readonly<Record<string, readonly Readonly<Record<string, number>>[]>> {
+    return Object.fromEntries(this.#looks);
+  }
+}
+
+/** One step is no trend: it must have risen in half of the rounds. */
+function rises(values: readonly number[], play: number): boolean {
+  const steps = values.slice(1).map((value, index) => value - (values[index] ?? value));
+  const up = steps.filter((step) => step > 0).length;
+  const total = (values.at(-1) ?? 0) - (values[0] ?? 0);
+  return steps.every((step) => step >= 0) && up * 2 >= steps.length && total > play;
+}

@@ -1,0 +1,26 @@
+import { assertEquals } from "@std/assert";
+import { Trend } from "./trend.ts";
+
+/** @returns what the last of these looks showed */
+function after(values: readonly number[], name = "fds"): string[] {
+  const trend = new Trend();
+  return values.map((value) => trend.add("agent 1", { [name]: value })).at(-1) ?? [];
+}
+
+Deno.test("Trend names what rises round by round and never falls, after the warm-up", () => {
+  assertEquals(after([20, 30, 40, 41, 42, 43, 44, 45, 46]), ["agent 1: fds only ever rises: 41 42 43 44 45 46"]);
+  assertEquals(after([90, 90, 90, 100, 100, 110, 110, 120, 130], "residentMiB").length, 1);
+});
+
+Deno.test("Trend says nothing of a warm-up, of what falls back, of one step, or of what stays within its play", () => {
+  assertEquals(after([20, 30, 40, 50, 60, 70, 80, 90]), []);
+  assertEquals(after([40, 40, 40, 41, 44, 43, 45, 46, 47]), []);
+  assertEquals(after([40, 40, 40, 41, 41, 41, 50, 50, 50]), []);
+  assertEquals(after([90, 90, 90, 91, 92, 93, 94, 95, 96], "residentMiB"), []);
+});
+
+Deno.test("Trend does not compare a process with its predecessor", () => {
+  const trend = new Trend();
+  const values = [40, 41, 42, 43, 44, 45, 46, 47, 48, 49];
+  assertEquals(values.flatMap((fds, index) => trend.add(`agent ${index}`, { fds })), []);
+});
