@@ -36,6 +36,7 @@ interface NodeVerdict {
 export class Checker {
   readonly #logs = new LogJudge();
   readonly #trend = new Trend();
+  #longestSettleMs = 0;
 
   /** @param options.settleMs how long what is wrong may take to become right */
   constructor(
@@ -67,9 +68,9 @@ export class Checker {
     return await this.#ping(this.cluster.members.flatMap(({ steady }) => addressesOf(steady)), "in the middle of it");
   }
 
-  /** process -> what it took, check by check */
-  get uses(): Trend["looks"] {
-    return this.#trend.looks;
+  /** For who wants to see more than the verdict: what processes took, check by check, and how long all took to be right at most. */
+  get figures(): Readonly<Record<string, unknown>> {
+    return { uses: this.#trend.looks, longestSettleMs: this.#longestSettleMs };
   }
 
   /** Says whether an allocation waits for garbage collection. */
@@ -114,13 +115,15 @@ export class Checker {
 
   /** Looks until nothing new is wrong or the time is over. */
   async #settle(members: readonly Member[], options: CheckOptions): Promise<[NodeVerdict[], string[]]> {
-    const deadline = Date.now() + this.options.settleMs;
+    const start = Date.now();
     for (;;) {
+      const lookedAt = Date.now();
       const nodes = await Promise.all(members.map((member) => this.#look(member, options)));
       const router = await this.#lookAtRouter();
       const calm = this.report.fresh({ where: "router", what: router }).length === 0 &&
         nodes.every(({ member, wrong }) => this.report.fresh({ where: nameOf(member), what: wrong }).length === 0);
-      if (calm || Date.now() > deadline) return [nodes, router];
+      if (calm) this.#longestSettleMs = Math.max(this.#longestSettleMs, lookedAt - start);
+      if (calm || Date.now() > start + this.options.settleMs) return [nodes, router];
       await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
     }
   }

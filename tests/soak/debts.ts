@@ -20,8 +20,9 @@ export class Debts {
     if (!this.#since.has(containerId)) this.#since.set(containerId, since);
   }
 
-  has(containerId: string): boolean {
-    return this.#since.has(containerId);
+  /** How many containers' ends were ever left to it. */
+  get size(): number {
+    return this.#since.size;
   }
 
   /** @returns when it must be paid; undefined: nothing is owed. @param agentUpSince for a new agent has seen no death yet */

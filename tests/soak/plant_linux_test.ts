@@ -54,7 +54,7 @@ function plantsFor({ sandbox: { id, uid, netns, addresses } }: LivePod): readonl
         `allocations by Pod: ${GHOST} of ${uid} is too much`,
         `${four} is given twice`,
       ],
-      put: plantAllocation,
+      put: (node) => plantAllocation(node, id),
     },
     {
       what: "a host end of nobody's",
@@ -137,12 +137,13 @@ function plantsFor({ sandbox: { id, uid, netns, addresses } }: LivePod): readonl
   ];
 }
 
-/** The agent does not read the file again. */
-async function plantAllocation(node: LabNode): Promise<void> {
+/** A copy of another container's, with its IPv4 address. The agent does not read the file again. */
+async function plantAllocation(node: LabNode, containerId: string): Promise<void> {
   const state = record(JSON.parse(await node.read(STATE_FILE)));
-  const [first, ...rest] = records(state["allocations"]);
-  const ghost = { ...first, containerId: GHOST, ipv6: undefined };
-  await node.write(STATE_FILE, JSON.stringify({ ...state, allocations: [first, ...rest, ghost] }));
+  const allocations = records(state["allocations"]);
+  const copied = allocations.find((allocation) => allocation["containerId"] === containerId);
+  const ghost = { ...copied, containerId: GHOST, ipv6: undefined };
+  await node.write(STATE_FILE, JSON.stringify({ ...state, allocations: [...allocations, ghost] }));
 }
 
 async function plantPod(node: LabNode, { api }: Lab): Promise<void> {

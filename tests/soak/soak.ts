@@ -58,7 +58,8 @@ export async function soak(lab: Lab, { say, ...args }: SoakArgs & { readonly say
     await payDebts({ cluster, checker });
   } finally {
     for (const { kubelet } of cluster.members) kubelet.giveUp();
-    report.note("uses", checker.uses);
+    const collected = cluster.members.map(({ book }) => book.debts.size);
+    report.note("figures", { ...checker.figures, leftToGarbageCollection: collected });
     say(report.end());
   }
   return report.clean ? 0 : 1;
