@@ -17,6 +17,7 @@ const REQUIREMENTS = {
   "frr": { files: ["/usr/lib/frr/bgpd"], unit: "frr.service" },
   "iproute2": { files: ["/usr/sbin/ip"] },
   "iputils-ping": { files: ["/usr/bin/ping", "/bin/ping"] },
+  "mount": { files: ["/usr/bin/mount", "/bin/mount"] },
   "nftables": { files: ["/usr/sbin/nft"] },
   "openssl": { files: ["/usr/bin/openssl"] },
   "procps": { files: ["/usr/sbin/sysctl", "/sbin/sysctl"] },
@@ -30,7 +31,7 @@ export type Package = keyof typeof REQUIREMENTS;
 /** What a lab needs, whatever is done in it. */
 export const LAB_PACKAGES: readonly Package[] = [
   ...["bird2", "busybox-static", "containerd", "containernetworking-plugins", "frr", "iproute2"] as const,
-  ...["iputils-ping", "nftables", "openssl", "procps", "runc", "tcpdump"] as const,
+  ...["iputils-ping", "mount", "nftables", "openssl", "procps", "runc", "tcpdump"] as const,
 ];
 
 /** Asked by every maintainer script before it starts a daemon; 101: forbidden (invoke-rc.d(8)). */
