@@ -1,4 +1,4 @@
-import type { IpBatch } from "./ip_batch.ts";
+import type { IpBatch } from "../exec/ip_batch.ts";
 import type { Attachment } from "./attachment_driver.ts";
 import { explain, failed } from "./attach_failure.ts";
 import type { IpReader } from "./kernel_ends.ts";

@@ -1,7 +1,7 @@
 /** Puts one host end right that somebody altered. */
 import { restorationFailure } from "./attach_failure.ts";
 import type { Attachment } from "./attachment_driver.ts";
-import type { IpBatch } from "./ip_batch.ts";
+import type { IpBatch } from "../exec/ip_batch.ts";
 import { checkHostWords, planSysctls } from "./plan_attachment.ts";
 import { planEndRestoration, planLinkRestoration } from "./plan_restoration.ts";
 import type { KernelLink } from "./read_kernel.ts";

@@ -16,7 +16,7 @@ import {
 } from "./attachment_driver.ts";
 import { explain, failed, isHarmless } from "./attach_failure.ts";
 import { diffHostEnd, diffLoopback, diffPodEnd, diffSysctls, type KernelEnd } from "./diff_attachment.ts";
-import { IpBatch } from "./ip_batch.ts";
+import { IpBatch } from "../exec/ip_batch.ts";
 import { type IpReader, readEnd, readHostEnds, readLink, readPodRoutes, readVeths } from "./kernel_ends.ts";
 import { parseAlias } from "./link_alias.ts";
 import { checkWords, planHostEnd, planNodeMark, planPodEnd, planPodRepair, planSysctls } from "./plan_attachment.ts";

@@ -1,4 +1,4 @@
-import type { IpBatch } from "./ip_batch.ts";
+import type { IpBatch } from "../exec/ip_batch.ts";
 
 /** The group of links that wait for their end ("flock" as a number would be no better known). Links of a group go together. */
 const DYING_GROUP = 0x666c;

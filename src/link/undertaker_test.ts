@@ -1,6 +1,6 @@
 import { assertEquals, assertLess, assertRejects } from "@std/assert";
 import type { CommandRunner } from "../exec/command_runner.ts";
-import { IpBatch } from "./ip_batch.ts";
+import { IpBatch } from "../exec/ip_batch.ts";
 import { Undertaker } from "./undertaker.ts";
 
 interface Lab {

@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import type { CommandRunner, Conversation } from "../exec/command_runner.ts";
+import type { CommandRunner, Conversation } from "./command_runner.ts";
 import { IpBatch, ipBatchProtocol } from "./ip_batch.ts";
 
 const END = (line: number): string => `"ip route flush" requires arguments.\nCommand failed -:${line}\n`;

@@ -1,4 +1,4 @@
-import type { CommandRunner, Conversation, ConversationProtocol } from "../exec/command_runner.ts";
+import type { CommandRunner, Conversation, ConversationProtocol } from "./command_runner.ts";
 
 /** A line that iproute2 refuses before it asks the kernel anything, and goes on after: it ends the answer to a block. */
 const END_LINE = "route flush";
