@@ -66,12 +66,15 @@ export async function readVeths({ runner, ip }: IpReader): Promise<KernelLink[]>
   return links?.map(parseLink) ?? [];
 }
 
-/** @returns all routes of our protocol number, of both families */
+/**
+ * @returns all routes of our protocol number, of both families, but those by way of nexthop objects: they lead to anycast addresses, and
+ *   are another driver's, though ip prints the link of an only next hop as if the route were the link's own
+ */
 export async function readPodRoutes({ runner, ip }: IpReader): Promise<KernelRoute[]> {
   const words = ["route", "show", "proto", String(ROUTE_PROTOCOL)];
   const both = await Promise.all(([4, 6] as const).map(async (family) => {
     const routes = await readIpJson(runner, [...ip, "-j", `-${family}`, ...words]) ?? [];
-    return routes.map((raw) => parseRoute(raw, { family }));
+    return routes.filter((raw) => raw["nhid"] === undefined).map((raw) => parseRoute(raw, { family }));
   }));
   return both.flat();
 }

@@ -1,12 +1,16 @@
 /** The contract on a real kernel; run by real_kernel_linux_test.ts in a namespace of its own. */
+import { assertEquals } from "@std/assert";
 import { createSystemRunner } from "../../src/exec/system_runner.ts";
 import { netnsAt } from "../../src/host/netns_at.ts";
 import { createAttachmentDriver } from "../../src/link/system_attachment_driver.ts";
+import { createRouteDriver } from "../../src/route/system_route_driver.ts";
 import { createPacketGuard } from "../../src/nft/system_packet_guard.ts";
 import { IP, NFT, SYSCTL_DIR } from "../../src/paths/paths.ts";
 import { createSysctlTree } from "../../src/sysctl/sysctl_tree.ts";
 import { expectOwnNamespace } from "../lab/in_namespace.ts";
 import { DRIVER_CONTRACT, GUARD_CONTRACT } from "./_driver_contract.ts";
+import { RealRouteBench } from "./_real_routes.ts";
+import { ROUTE_CONTRACT } from "./_route_contract.ts";
 
 expectOwnNamespace();
 
@@ -24,4 +28,12 @@ Deno.test("the contract that the kernel in memory keeps is the real one's", asyn
   };
   for (const { title, verify } of [...DRIVER_CONTRACT, ...GUARD_CONTRACT]) await t.step(title, () => verify(bench));
   await driver.close();
+});
+
+Deno.test("the contract that the routes in memory keep is the real driver's", async (t) => {
+  const warnings: string[] = [];
+  const logger = { warn: (message: string): void => void warnings.push(message) };
+  const bench = new RealRouteBench({ runner, openRoutes: () => createRouteDriver({ runner, ip: IP, logger }) });
+  for (const { title, verify } of ROUTE_CONTRACT) await t.step(title, () => verify(bench));
+  assertEquals(warnings, []);
 });
