@@ -70,7 +70,7 @@ export class TestKube implements KubeClient {
     this.reads++;
     return this.failure === undefined ? Promise.resolve(this.pods.get(path)) : Promise.reject(this.failure);
   }
-  patchStatus(): Promise<void> {
+  patchStatus(..._patch: Parameters<KubeClient["patchStatus"]>): Promise<void> {
     return Promise.resolve();
   }
   recordEvent(event: KubeEvent): void {

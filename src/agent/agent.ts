@@ -2,7 +2,9 @@ import type { Clock } from "../clock/clock.ts";
 import { runEach } from "../fault/run_each.ts";
 import type { KubeClient, Watched } from "../kube/kube_client.ts";
 import type { Logger } from "../log/logger.ts";
+import type { Pod } from "../pod/pod.ts";
 import type { AllocationLedger } from "./allocation_ledger.ts";
+import type { ClaimReconciler } from "./claim_reconciler.ts";
 import type { DriftListener } from "./drift_watch.ts";
 import type { GarbageCollector } from "./garbage_collector.ts";
 import { type NodeReconciler, SERVER_LATE_MS } from "./node_reconciler.ts";
@@ -27,6 +29,8 @@ const RETRY_MS = 2_000;
 const STOP_MS = { requests: 2_000, loops: 2_000, drivers: 1_000 };
 
 const ADDRESSES: Tick = "addresses";
+/** A pod came, went or changed in the API. */
+const PODS: Tick = "pods";
 
 /** What a pass may consist of, in its order. `everything` is all of it, `node` what has no other name. */
 const PARTS = ["everything", "node", "routes", "guard", "links"] as const;
@@ -35,7 +39,6 @@ type Part = typeof PARTS[number];
 const NODE: readonly Part[] = ["node"];
 /** What each tick asks for; every other tick asks for NODE. */
 const PARTS_OF: Readonly<Record<Tick, readonly Part[]>> = {
-  [ADDRESSES]: ["routes"],
   guard: ["guard"],
   links: ["links"],
   settings: ["node", "links"],
@@ -48,6 +51,8 @@ const COVERS: Partial<Record<Part, readonly Part[]>> = { everything: PARTS, node
 export interface AgentParts {
   readonly nodeName: string;
   readonly nodeConfigs: Watched<NodeConfigReading>;
+  /** The pods of this node. */
+  readonly pods: Pick<Watched<Pod>, "onChange">;
   readonly kube: Pick<KubeClient, "stop">;
   readonly ledger: Pick<AllocationLedger, "flush">;
   readonly reconciler: Pick<
@@ -57,6 +62,7 @@ export interface AgentParts {
   readonly sessions: Pick<SessionMonitor, "view" | "read">;
   readonly tombstones: Pick<TombstoneReplay, "catchUp">;
   readonly collector: Pick<GarbageCollector, "sweep">;
+  readonly claims: Pick<ClaimReconciler, "pass">;
   readonly reporter: Pick<StatusReporter, "reportNodeConfig" | "reportNode">;
   readonly server: Pick<RpcServer, "serve" | "stop">;
   readonly clock: Clock;
@@ -72,6 +78,9 @@ export interface AgentParts {
 /** The running agent: rings the loops and serves the plugin. */
 export class Agent {
   readonly #node: ReconcileLoop;
+  /** Apart from the node's, whose passes take their time: routers hear at once of a pod that is Ready, or is no more. */
+  readonly #routes: ReconcileLoop;
+  readonly #claims: ReconcileLoop;
   readonly #conflist: ReconcileLoop;
   readonly #status: ReconcileLoop;
   readonly #condition: ReconcileLoop;
@@ -84,6 +93,8 @@ export class Agent {
 
   constructor(private readonly parts: AgentParts) {
     this.#node = this.#loop("node", (ticks) => this.#reconcileNode(ticks));
+    this.#routes = this.#loop("routes", () => this.#announce());
+    this.#claims = this.#loop("claims", () => this.parts.claims.pass());
     this.#conflist = this.#loop("conflist", () => this.#placeConflist());
     this.#status = this.#loop("status", () => this.#reportStatus());
     this.#condition = this.#loop("condition", () => this.#reportCondition());
@@ -93,7 +104,7 @@ export class Agent {
 
   /** A pod came or went. */
   addressesChanged(): void {
-    this.#node.ring(ADDRESSES);
+    this.#routes.ring(ADDRESSES);
   }
 
   /** Somebody else changed the kernel. */
@@ -103,14 +114,17 @@ export class Agent {
 
   /** Serves until the signal is aborted, then stops cleanly; nothing is withdrawn from the kernel or from BIRD. */
   async run(signal: AbortSignal): Promise<void> {
-    const { nodeConfigs, server, clock, logger } = this.parts;
-    const unlisten = nodeConfigs.onChange(() => this.#node.ring("nodeConfigs"));
+    const { nodeConfigs, pods, server, clock, logger } = this.parts;
+    const unlisten = [
+      nodeConfigs.onChange(() => this.#node.ring("nodeConfigs")),
+      pods.onChange(() => this.#hearPods()),
+    ];
     this.#node.ring("start");
     this.#collect.ring("start");
     const whenLate = (): void => nodeConfigs.synced ? undefined : this.#node.ring("server late");
     void clock.sleep(SERVER_LATE_MS, signal).then(whenLate, () => {});
     const watched = this.parts.watchDrift({ signal, ring: (tick) => this.#look(tick) });
-    void this.#node.ringEvery(ADVERTISE_MS, { tick: ADDRESSES, signal });
+    void this.#routes.ringEvery(ADVERTISE_MS, { tick: ADDRESSES, signal });
     void this.#sessions.ringEvery(SESSIONS_MS, { tick: "timer", signal });
     void this.#collect.ringEvery(COLLECT_MS, { tick: "timer", signal });
     void this.#condition.ringEvery(NODE_CONDITION_MS, { tick: "heartbeat", signal });
@@ -125,11 +139,33 @@ export class Agent {
     await this.#node.settled();
   }
 
-  async #stop({ unlisten, watched }: { unlisten: () => void; watched: Promise<void> }): Promise<void> {
+  #hearPods(): void {
+    this.#routes.ring(PODS);
+    this.#claims.ring(PODS);
+  }
+
+  async #announce(): Promise<void> {
+    try {
+      await this.parts.reconciler.announce();
+    } finally {
+      this.#tellOthers();
+    }
+  }
+
+  async #stop({ unlisten, watched }: { unlisten: readonly (() => void)[]; watched: Promise<void> }): Promise<void> {
     const { server, kube, logger } = this.parts;
     logger.info("stopping");
-    unlisten();
-    const loops = [this.#node, this.#conflist, this.#status, this.#condition, this.#sessions, this.#collect];
+    for (const stop of unlisten) stop();
+    const loops = [
+      this.#node,
+      this.#routes,
+      this.#claims,
+      this.#conflist,
+      this.#status,
+      this.#condition,
+      this.#sessions,
+      this.#collect,
+    ];
     await this.#end("requests", () => server.stop());
     await this.#end("loops", async () => {
       kube.stop(); // first: a pass that waits for the API server ends now
@@ -179,7 +215,7 @@ export class Agent {
       case "guard":
         return reconciler.repairGuard({ touched: true });
       case "links":
-        return reconciler.repairLinks();
+        return reconciler.repairLinks().finally(() => this.#routes.ring("links"));
     }
   }
 
@@ -189,6 +225,7 @@ export class Agent {
       this.#sawReady = true;
       this.#condition.ring("ready");
       this.#sessions.ring("ready");
+      this.#claims.ring("ready");
     }
     this.#conflist.ring("node");
     this.#status.ring("node");

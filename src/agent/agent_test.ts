@@ -25,6 +25,8 @@ function agentOf(more: (done: string[]) => Partial<AgentParts>): { agent: Agent;
       onChange: () => () => {},
       stop: () => {},
     },
+    pods: { onChange: () => () => {} },
+    claims: { pass: note("claims") },
     kube: { stop: () => void done.push("kube stopped") },
     ledger: { flush: note("flush") },
     reconciler: reconcilerOf(note("pass")),
@@ -46,7 +48,7 @@ function agentOf(more: (done: string[]) => Partial<AgentParts>): { agent: Agent;
 function reconcilerOf(pass: () => Promise<void>, bird: BirdOutcome = { applied: true }): AgentParts["reconciler"] {
   const verdict = { reason: "Accepted", message: "in force" } as const;
   const resolution = { inForce: CONFIG, verdict, warnings: [] };
-  const view = { resolution, advertised: [], bird };
+  const view = { resolution, advertised: [], anycast: [], bird };
   const reading = { name: "node-a", uid: "u1", generation: 1, outcome: CONFIG, advertised: [] };
   return {
     ready: true,
@@ -150,10 +152,10 @@ Deno.test("the agent looks at what was told to have changed, at no more, and aga
   };
   assertEquals(await after([]), ["node"]);
   assertEquals(await after(["guard"]), ["guard"]);
-  assertEquals(await after(["links"]), ["links"]);
+  assertEquals(await after(["links"]), ["links", "routes"]); // these go over those
   await clock.pass(2_000);
-  assertEquals(await after([]), ["links"]);
-  assertEquals(await after(["settings", "guard"]), ["node", "guard", "links"]);
+  assertEquals(await after([]), ["links", "routes"]);
+  assertEquals(await after(["settings", "guard"]), ["node", "guard", "links", "routes"]);
   assertEquals(await after(["network"]), ["node"]);
   assertEquals(await after(["drift", "links", "guard"]), ["everything"]);
   stop.abort();
@@ -166,7 +168,10 @@ Deno.test("links that cannot be mended keep no guard from being looked at, nor m
   const look = (what: string) => (): Promise<void> => Promise.resolve(void looks.push(what));
   const fail = (what: string) => (): Promise<void> => look(what)().then(() => Promise.reject(new Error("no ip")));
   const run = agentOf(() => ({
-    reconciler: { ...reconcilerOf(fail("node")), repairLinks: fail("links"), repairGuard: look("guard") },
+    reconciler: {
+      ...reconcilerOf(fail("node")),
+      ...{ repairLinks: fail("links"), repairGuard: look("guard"), announce: () => Promise.resolve() },
+    },
     watchDrift: (listener) => {
       listener.ring("settings");
       listener.ring("guard");

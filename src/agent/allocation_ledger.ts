@@ -28,6 +28,19 @@ export interface Reservation {
   readonly startedAt: number;
 }
 
+/** What of a record may change while its pod runs. */
+export type MoreAddresses = Pick<AddressFields, "secondary" | "anycast">;
+
+/** @returns the record with these secondary and anycast addresses in place of those it has */
+export function withClaims(allocation: Allocation, { secondary = [], anycast = [] }: MoreAddresses): Allocation {
+  const { secondary: _, anycast: __, ...rest } = allocation;
+  return {
+    ...rest,
+    ...(secondary.length === 0 ? {} : { secondary }),
+    ...(anycast.length === 0 ? {} : { anycast }),
+  };
+}
+
 /** Somebody has an address that was claimed, or had it until a moment ago. */
 export class AddressTaken extends Error {
   override readonly name = "AddressTaken";
@@ -126,20 +139,24 @@ export class AllocationLedger {
   }
 
   /**
-   * Gives an allocation other secondary and anycast addresses than it has.
+   * Keeps for an allocation what it is about to get by `reclaim`.
+   *
+   * @returns what lets go of them again, for one that gets them not. @throws AddressTaken, with nothing changed
+   */
+  hold(allocation: Allocation, claims: MoreAddresses): () => void {
+    const more = withoutTexts(claims, allocation);
+    this.#take(more);
+    return () => this.#free(more, { free: (address) => this.ipam.undo(address) });
+  }
+
+  /**
+   * Gives an allocation the secondary and anycast addresses that `hold` kept for it, and takes those that are not among them.
    *
    * @param allocation as it is recorded
-   * @returns the record as it is now. @throws AddressTaken, with nothing changed; StateWriteFailed, the memory has changed all the same
+   * @returns the record as it is now. @throws StateWriteFailed; the memory has changed all the same
    */
-  async reclaim(allocation: Allocation, claims: Pick<AddressFields, "secondary" | "anycast">): Promise<Allocation> {
-    const { secondary: _, anycast: __, ...rest } = allocation;
-    const { secondary = [], anycast = [] } = claims;
-    const next: Allocation = {
-      ...rest,
-      ...(secondary.length === 0 ? {} : { secondary }),
-      ...(anycast.length === 0 ? {} : { anycast }),
-    };
-    this.#take(withoutTexts(next, allocation));
+  async reclaim(allocation: Allocation, claims: MoreAddresses): Promise<Allocation> {
+    const next = withClaims(allocation, claims);
     const written = this.#put(next);
     this.#free(withoutTexts(allocation, next), { free: (address) => this.ipam.undo(address) });
     await written;

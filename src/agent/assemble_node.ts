@@ -10,13 +10,16 @@ import type { Pod } from "../pod/pod.ts";
 import type { StateStore } from "../store/state.ts";
 import { type AddDependencies, AddOperation } from "./add.ts";
 import { AllocationLedger } from "./allocation_ledger.ts";
+import { Announcer } from "./announcer.ts";
 import { CheckOperation } from "./check.ts";
+import { ClaimReconciler } from "./claim_reconciler.ts";
 import { CniService } from "./cni_service.ts";
 import { ContainerQueue } from "./container_queue.ts";
 import { DelOperation } from "./del.ts";
 import { GarbageCollector, type GarbageCollectorDependencies } from "./garbage_collector.ts";
 import { LateAdds } from "./late_adds.ts";
 import { LinkRestorer } from "./link_restorer.ts";
+import type { RouteDriver } from "../route/route_driver.ts";
 import type { NodeConfigMemory } from "./node_config_memory.ts";
 import { NodeReconciler } from "./node_reconciler.ts";
 import { PodEvents } from "./pod_events.ts";
@@ -37,6 +40,7 @@ export interface NodeDependencies {
   readonly guard: PacketGuard;
   readonly host: HostDriver;
   readonly bird: BirdDriver;
+  readonly routes: RouteDriver;
   readonly kube: KubeClient;
   /** The pods of this node. */
   readonly pods: Watched<Pod>;
@@ -61,6 +65,7 @@ export interface NodeParts {
   readonly sessions: SessionMonitor;
   readonly tombstones: TombstoneReplay;
   readonly collector: GarbageCollector;
+  readonly claims: ClaimReconciler;
   readonly service: CniService;
   /** To be awaited before anything else is asked of them. */
   recover(): Promise<void>;
@@ -72,7 +77,8 @@ export function assembleNode(deps: NodeDependencies): NodeParts {
   const ledger = new AllocationLedger(store, deps.ipam, clock);
   const queue = new ContainerQueue();
   const restorer = new LinkRestorer({ ...deps, ledger, queue });
-  const reconciler = new NodeReconciler({ ...deps, ledger, restorer });
+  const announcer = new Announcer({ ...deps, ledger });
+  const reconciler = new NodeReconciler({ ...deps, ledger, restorer, announcer });
   const sessions = new SessionMonitor(deps);
   const lateAdds = new LateAdds(ledger, clock);
   const del = new DelOperation({ ...deps, ledger });
@@ -88,6 +94,11 @@ export function assembleNode(deps: NodeDependencies): NodeParts {
   const collector = new GarbageCollector({ ...deps, ledger, del, queue });
   return {
     ...{ ledger, reconciler, sessions, tombstones, collector },
+    claims: new ClaimReconciler({
+      ...{ ...deps, ledger, queue, events },
+      terms: () => reconciler.termsNow,
+      announce: () => reconciler.announce(),
+    }),
     service: new CniService({
       ...{ add, del, check, collector, queue, lateAdds },
       assertServing: () => assertServing({ ...reconciler.serving, sessions: sessions.view }),

@@ -29,6 +29,7 @@ import {
   TOMBSTONE_DIR,
 } from "../paths/paths.ts";
 import { parsePod } from "../pod/parse_pod.ts";
+import { createRouteDriver } from "../route/system_route_driver.ts";
 import { readBootId } from "../store/boot_id.ts";
 import { createDiskFiles } from "../store/disk_files.ts";
 import { openStateStore } from "../store/open_state_store.ts";
@@ -71,6 +72,7 @@ export async function composeAgent(
   const guard = createPacketGuard({ runner, nft: NFT, mark });
   const host = createHostDriver({ runner, ip: IP, sysctls });
   const bird = createBirdDriver({ runner, clock, logger });
+  const routes = createRouteDriver({ runner, ip: IP, logger });
   const { kubeconfig } = options;
   const source = kubeconfig === undefined ? { env: options.env } : { env: options.env, kubeconfigFile: kubeconfig };
   const kube = createKubeClient({ connection: loadConnection(source), clock, logger });
@@ -85,7 +87,22 @@ export async function composeAgent(
   });
   let agent: Agent | undefined = undefined;
   const node = assembleNode({
-    ...{ nodeName, store, driver, guard, host, bird, kube, pods, nodeConfigs, netnsAt, netnsGone, clock, logger },
+    ...{
+      nodeName,
+      store,
+      driver,
+      guard,
+      host,
+      bird,
+      routes,
+      kube,
+      pods,
+      nodeConfigs,
+      netnsAt,
+      netnsGone,
+      clock,
+      logger,
+    },
     ipam: createIpam({ clock, random: systemRandomBits }),
     memory: openNodeConfigMemory({ path: LAST_NODE_CONFIG, logger }),
     marker: createBootMarker(SESSION_MARKER),
@@ -112,11 +129,11 @@ export async function composeAgent(
     },
   });
   agent = new Agent({
-    ...{ ...node, nodeName, nodeConfigs, kube, reporter, server, clock, logger },
+    ...{ ...node, nodeName, nodeConfigs, pods, kube, reporter, server, clock, logger },
     placeConflist: () => placeConflist(reconciler.config),
     watchDrift: (listener) => watchDrift({ ...drift, guard, mark, settings, ledger, clock, logger }, listener),
     close: async () => {
-      await Promise.all([driver.close(), guard.close()]);
+      await Promise.all([driver.close(), guard.close(), routes.close()]);
       bird.close();
     },
   });

@@ -1,6 +1,3 @@
-import { renderBird } from "../bgp/render_bird.ts";
-import { resolveBirdConfig } from "../bgp/resolve_bird_config.ts";
-import type { BirdDriver, BirdOutcome } from "../bird/bird_driver.ts";
 import { CNI_CODE, CniError } from "../cnispec/cni_error.ts";
 import type { Clock } from "../clock/clock.ts";
 import { InvalidInput } from "../fault/invalid_input.ts";
@@ -13,8 +10,8 @@ import type { Logger } from "../log/logger.ts";
 import type { GuardState, PacketGuard } from "../nft/packet_guard.ts";
 import type { NodeConfig } from "../nodeconfig/node_config.ts";
 import type { NodeTerms } from "./add.ts";
-import { addressesOf } from "./allocation_addresses.ts";
 import type { AllocationLedger } from "./allocation_ledger.ts";
+import type { Announcement, Announcer } from "./announcer.ts";
 import { attachmentOf, grantsOf } from "./attachment_state.ts";
 import { chooseMtu } from "./choose_mtu.ts";
 import type { LinkRestorer } from "./link_restorer.ts";
@@ -44,7 +41,7 @@ export interface NodeReconcilerDependencies {
   readonly host: HostDriver;
   readonly driver: AttachmentDriver;
   readonly guard: PacketGuard;
-  readonly bird: BirdDriver;
+  readonly announcer: Pick<Announcer, "announce" | "doubt">;
   readonly restorer: Pick<LinkRestorer, "restore">;
   /** The NodeConfig in force, over restarts of the agent. */
   readonly memory: NodeConfigMemory;
@@ -53,10 +50,8 @@ export interface NodeReconcilerDependencies {
 }
 
 /** What a pass found; the status reporter tells it to the cluster. */
-export interface NodeView {
+export interface NodeView extends Announcement {
   readonly resolution: NodeConfigResolution;
-  readonly advertised: readonly string[];
-  readonly bird: BirdOutcome;
 }
 
 /** What became of the NodeConfig as it was read; undefined: there was none. */
@@ -130,6 +125,11 @@ export class NodeReconciler {
   get serving(): { ready: boolean; why: string; peers: number } {
     const why = this.#resolution?.verdict.message ?? NO_ANSWER;
     return { ready: this.ready, why, peers: this.config?.bgp?.peers.length ?? 0 };
+  }
+
+  /** What the node offers to a pod; undefined while no NodeConfig is in force. */
+  get termsNow(): NodeTerms | undefined {
+    return this.#terms;
   }
 
   get config(): NodeConfig | undefined {
@@ -215,11 +215,20 @@ export class NodeReconciler {
 
   /** The part of a pass that a pod's coming and going can change: what is advertised. Costs no process. */
   async announce(): Promise<void> {
-    if (this.#basis !== undefined) await this.#applyBird(this.#basis);
+    const basis = this.#basis;
+    if (basis === undefined) return;
+    const announcement = await this.deps.announcer.announce(basis);
+    const { bird } = announcement;
+    const before = this.#view?.bird;
+    this.#view = { resolution: basis.resolution, ...announcement };
+    if (!bird.applied && JSON.stringify(before) !== JSON.stringify(bird)) {
+      this.deps.logger.warn("BIRD configuration not in force", { reason: bird.reason, state: bird.message });
+    }
   }
 
-  /** Puts back what others changed of the pods' packet paths. */
+  /** Puts back what others changed of the pods' packet paths. Routes to anycast addresses, which go over them, are looked at next. */
   async repairLinks(): Promise<void> {
+    this.deps.announcer.doubt();
     await runEach([() => this.deps.restorer.restore(), () => this.#repairPaths()]);
   }
 
@@ -328,18 +337,5 @@ export class NodeReconciler {
     const own = this.#resolution?.inForce;
     const prefixes = [...this.#prefixesOf.values(), own?.cidr6 ?? [], own?.cidr4 ?? []].flat();
     return [...new Map(prefixes.map((prefix) => [prefix.text, prefix])).values()].sort(compareIp);
-  }
-
-  async #applyBird({ resolution, config, network }: Basis): Promise<void> {
-    const { bird, ledger, nodeName, logger } = this.deps;
-    const liveAddresses = ledger.all().flatMap(addressesOf);
-    const birdConfig = resolveBirdConfig({ config, nodeName, network, liveAddresses });
-    const outcome = await bird.apply(renderBird(birdConfig));
-    const advertised = [...birdConfig.aggregates, ...birdConfig.hostRoutes].map(({ text }) => text).sort();
-    const before = this.#view?.bird;
-    this.#view = { resolution, advertised, bird: outcome };
-    if (!outcome.applied && JSON.stringify(before) !== JSON.stringify(outcome)) {
-      logger.warn("BIRD configuration not in force", { reason: outcome.reason, state: outcome.message });
-    }
   }
 }

@@ -1,5 +1,4 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import type { BirdDriver } from "../bird/bird_driver.ts";
 import type { HostDriver } from "../host/host_driver.ts";
 import type { Watched } from "../kube/kube_client.ts";
 import type { NodeConfig } from "../nodeconfig/node_config.ts";
@@ -42,7 +41,15 @@ async function openReconciler(remembered?: NodeConfig, { synced = true } = {}): 
     read: () => Promise.resolve({ addresses: [], defaultRoutes: [], mtus: new Map() }),
     apply: () => Promise.resolve([]),
   };
-  const bird: BirdDriver = { apply: () => Promise.resolve({ applied: true }), sessions: () => Promise.resolve([]) };
+  const announcer = {
+    announce: ({ config }: { config: NodeConfig }) =>
+      Promise.resolve({
+        advertised: config.cidr4.map(({ text }) => text),
+        bird: { applied: true as const },
+        anycast: [],
+      }),
+    doubt: () => {},
+  };
   const saved: NodeConfig[] = [];
   const guarded: string[][] = [];
   const replace = fixture.guard.replace.bind(fixture.guard);
@@ -51,7 +58,7 @@ async function openReconciler(remembered?: NodeConfig, { synced = true } = {}): 
     return replace(state);
   };
   const reconciler = new NodeReconciler({
-    ...{ nodeName: "node-a", nodeConfigs, host, bird, logger },
+    ...{ nodeName: "node-a", nodeConfigs, host, announcer, logger },
     ...{ ledger: fixture.ledger, driver: fixture.kernel, guard: fixture.guard, clock: fixture.clock },
     restorer: { restore: () => Promise.resolve() },
     memory: { load: () => remembered, save: (config) => Promise.resolve(void saved.push(config)) },

@@ -6,7 +6,8 @@ export type PodEventReason =
   | "InvalidAnnotation"
   | "AnnotationIgnored"
   | "AddressPoolExhausted"
-  | "HostPortWithoutPortmap";
+  | "HostPortWithoutPortmap"
+  | "PrimaryAddressKept";
 
 /** Puts Warning Events on pods. Never throws, never blocks. */
 export class PodEvents {

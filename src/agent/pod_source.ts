@@ -3,7 +3,7 @@ import { CNI_CODE, CniError } from "../cnispec/cni_error.ts";
 import { type KubeClient, KubeError, type Watched } from "../kube/kube_client.ts";
 import type { Logger } from "../log/logger.ts";
 import { parsePod } from "../pod/parse_pod.ts";
-import type { Pod } from "../pod/pod.ts";
+import { isSamePod, type Pod } from "../pod/pod.ts";
 
 /** What the agent must know of a pod to give it addresses. */
 export interface PodFacts {
@@ -34,7 +34,7 @@ export class PodSource {
   async find(identity: PodIdentity | undefined, passedOn?: ReadonlyMap<string, string>): Promise<PodFacts> {
     if (identity === undefined) return factsOf(passedOn ?? new Map());
     const watched = this.pods.items.get(`${identity.namespace}/${identity.name}`);
-    if (watched !== undefined && isPod(watched, identity)) return { ...watched, pod: watched };
+    if (watched !== undefined && isSamePod(watched, identity)) return { ...watched, pod: watched };
     try {
       return await this.#read(identity, passedOn);
     } catch (error) {
@@ -47,7 +47,7 @@ export class PodSource {
     const path = `/api/v1/namespaces/${identity.namespace}/pods/${identity.name}`;
     const raw = await this.kube.get(path, { timeoutMs: READ_TIMEOUT_MS });
     const pod = raw === undefined ? undefined : parsePod(raw);
-    if (pod !== undefined && isPod(pod, identity)) return { ...pod, pod };
+    if (pod !== undefined && isSamePod(pod, identity)) return { ...pod, pod };
     // Kubelet starts a static pod before it has written its mirror; that one has no annotations but what the runtime knows.
     if (STATIC_UID.test(identity.uid)) return factsOf(passedOn ?? new Map());
     throw tryAgain(identity, "the API server does not know it under this UID");
@@ -64,10 +64,6 @@ export class PodSource {
     });
     return factsOf(passedOn);
   }
-}
-
-function isPod(pod: Pod, identity: PodIdentity): boolean {
-  return pod.uid === identity.uid || pod.staticHash === identity.uid;
 }
 
 function factsOf(passedOn: ReadonlyMap<string, string>): PodFacts {

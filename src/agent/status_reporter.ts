@@ -1,4 +1,5 @@
 import type { SessionState } from "../bird/bird_driver.ts";
+import { hostPrefix } from "../ip/address.ts";
 import type { Clock } from "../clock/clock.ts";
 import type { KubeClient, KubeObject } from "../kube/kube_client.ts";
 import type { Logger } from "../log/logger.ts";
@@ -38,8 +39,9 @@ export class StatusReporter {
     this.#recordEvents(reading, facts.view);
     const conditions = this.#conditions(reading, facts);
     const { advertised } = facts.view;
+    const anycast = anycastStatus(facts.view);
     const peers = facts.sessions.sessions?.map(peerStatus) ?? [];
-    const status = { observedGeneration: reading.generation, conditions, peers, advertised };
+    const status = { observedGeneration: reading.generation, conditions, peers, advertised, anycast };
     const text = JSON.stringify([reading.uid, status]);
     if (text === this.#written) return;
     const path = `/apis/flock.fritzlab.net/v1alpha1/nodeconfigs/${this.deps.nodeName}`;
@@ -111,7 +113,12 @@ export class StatusReporter {
 
 /** The verdict on a NodeConfig before there is any view of the node: nothing is in force. */
 export function viewWithoutConfig(resolution: NodeView["resolution"]): NodeView {
-  return { resolution, advertised: [], bird: { applied: false, reason: "unreachable", message: "not configured" } };
+  return {
+    resolution,
+    advertised: [],
+    anycast: [],
+    bird: { applied: false, reason: "unreachable", message: "not configured" },
+  };
 }
 
 function bgpVerdict(view: NodeView, { sessions }: SessionView): { holds: boolean; reason: string; message: string } {
@@ -128,6 +135,27 @@ function bgpVerdict(view: NodeView, { sessions }: SessionView): { holds: boolean
 
 function peerStatus({ peer, state, since, lastError }: SessionState): KubeObject {
   return { address: peer.text, state, ...(since && { since }), ...(lastError && { lastError }) };
+}
+
+/** Most anycast addresses that are listed. */
+const MAX_ADDRESSES = 1024;
+/** Most pods that are listed of one address; the schema allows no more. */
+const MAX_LISTED = 128;
+
+/** Each anycast address with the pods of this node that serve it, and those that do not and why. */
+function anycastStatus({ anycast, advertised }: NodeView): KubeObject[] {
+  const told = new Set(advertised);
+  return [...Map.groupBy(anycast, ({ address }) => address.text)].slice(0, MAX_ADDRESSES).map((
+    [address, decisions],
+  ) => ({
+    address,
+    advertised: decisions.some(({ address }) => told.has(hostPrefix(address).text)),
+    pods: decisions.filter(({ serves }) => serves).map(({ owner }) => owner).slice(0, MAX_LISTED),
+    waiting: decisions.flatMap((each) => each.serves ? [] : [{ pod: each.owner, reason: each.reason }]).slice(
+      0,
+      MAX_LISTED,
+    ),
+  }));
 }
 
 function nodeStatus(condition: KubeObject): KubeObject {

@@ -1,4 +1,5 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals, assertObjectMatch } from "@std/assert";
+import { parseAddress } from "../ip/address.ts";
 import { CONFIG, logger, TestClock, TestKube } from "./_agent_fixture.ts";
 import { StatusReporter, viewWithoutConfig } from "./status_reporter.ts";
 
@@ -29,4 +30,34 @@ Deno.test("reportNodeConfig() writes nothing twice, but again to an identical No
   assertEquals([kube.patches, kube.events.length], [1, 1]);
   await report("u2");
   assertEquals([kube.patches, kube.events.map(({ involved }) => involved.uid)], [2, ["u1", "u2"]]);
+});
+
+Deno.test("reportNodeConfig() lists anycast addresses with who serves them, and of the others why not", async () => {
+  const patches: unknown[] = [];
+  const kube = new TestKube();
+  kube.patchStatus = (...[, patch]: Parameters<TestKube["patchStatus"]>): Promise<void> =>
+    Promise.resolve(void patches.push(patch));
+  const reporter = new StatusReporter({ nodeName: "node-a", kube, clock: new TestClock(), logger });
+  const resolution = { inForce: CONFIG, verdict: { reason: "Accepted", message: "in force" }, warnings: [] } as const;
+  const [one, two] = ["192.0.2.53", "2001:db8:53::1"].flatMap((text) => parseAddress(text) ?? []);
+  assert(one !== undefined && two !== undefined);
+  const view = {
+    ...viewWithoutConfig(resolution),
+    advertised: ["192.0.2.53/32"],
+    anycast: [
+      { address: one, owner: "ns/a", serves: true },
+      { address: one, owner: "ns/b", serves: false, reason: "notReady" },
+      { address: two, owner: "ns/b", serves: false, reason: "terminating" },
+    ],
+  } as const;
+  const reading = { name: "node-a", uid: "u1", generation: 1, outcome: CONFIG, advertised: [] };
+  await reporter.reportNodeConfig(reading, { view, sessions: { sessions: undefined, everEstablished: false } });
+  assertObjectMatch(Object(patches[0]), {
+    status: {
+      anycast: [
+        { address: "192.0.2.53", advertised: true, pods: ["ns/a"], waiting: [{ pod: "ns/b", reason: "notReady" }] },
+        { address: "2001:db8:53::1", advertised: false, pods: [], waiting: [{ pod: "ns/b", reason: "terminating" }] },
+      ],
+    },
+  });
 });

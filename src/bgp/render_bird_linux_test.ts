@@ -76,7 +76,11 @@ Deno.test("BIRD takes whatever renderBird() makes of typed input, however hostil
 
 Deno.test("BIRD takes whatever comes of a NodeConfig, however hostile, on whatever network", async () => {
   let judged = 0;
-  const pods = { nodeName: "node-a", liveAddresses: [ip("203.0.113.200"), ip("2001:db8:aaaa::1")] };
+  const pods = {
+    nodeName: "node-a",
+    liveAddresses: [ip("203.0.113.200"), ip("2001:db8:aaaa::1")],
+    anycast: [ip("203.0.113.53")],
+  };
   await fc.assert(
     fc.asyncProperty(nodeConfigs, networks, async (raw, network) => {
       if (await judge(() => resolveBirdConfig({ ...pods, network, config: parseNodeConfig(raw) }))) judged++;

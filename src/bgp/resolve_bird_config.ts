@@ -10,15 +10,17 @@ export interface BirdSources {
   readonly nodeName: string;
   /** The node's own addresses, not those of pods' veths. */
   readonly network: { readonly addresses: readonly NodeAddress[] };
-  /** The addresses of live pods. */
+  /** The addresses of live pods' interfaces. */
   readonly liveAddresses: readonly Address[];
+  /** Anycast addresses that a pod of this node serves. */
+  readonly anycast: readonly Address[];
 }
 
 /**
  * State to desired configuration (spec section 7). Without `bgp` it has no peers: applied, it withdraws everything and removes
  * what was learned.
  */
-export function resolveBirdConfig({ config, nodeName, network, liveAddresses }: BirdSources): BirdConfig {
+export function resolveBirdConfig({ config, nodeName, network, liveAddresses, anycast }: BirdSources): BirdConfig {
   const aggregates = [...config.cidr6, ...config.cidr4];
   const peers = config.bgp?.peers.map(({ address }) => address) ?? [];
   const configured = config.bgp?.routerId;
@@ -26,8 +28,12 @@ export function resolveBirdConfig({ config, nodeName, network, liveAddresses }: 
     routerId: chooseRouterId({ ...(configured && { configured }), peers, addresses: network.addresses, nodeName }),
     peers: resolvePeers(config.bgp, network.addresses),
     aggregates,
-    // An address of a CIDR that the node no longer has stays advertised until its pod goes.
-    hostRoutes: liveAddresses.filter((ip) => !aggregates.some((prefix) => contains(prefix, ip))).map(hostPrefix),
+    hostRoutes: [
+      // An address of a CIDR that the node no longer has stays advertised until its pod goes.
+      ...liveAddresses.filter((ip) => !aggregates.some((prefix) => contains(prefix, ip))),
+      // Within an aggregate too: other nodes may serve it as well.
+      ...anycast,
+    ].map(hostPrefix),
     refusedImports: network.addresses.flatMap(connectedPrefixes),
   };
 }

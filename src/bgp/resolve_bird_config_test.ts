@@ -31,6 +31,7 @@ const SOURCES: BirdSources = {
   nodeName: "node-a",
   network: NETWORK,
   liveAddresses: [ip("203.0.113.7")],
+  anycast: [],
 };
 
 /** The text, or undefined when the input was refused. */

@@ -124,5 +124,6 @@ function configOf({ spec }: LabNode): BirdConfig {
     nodeName: spec.name,
     network: { addresses },
     liveAddresses: [],
+    anycast: [],
   });
 }

@@ -1,3 +1,4 @@
+import { IDLE_ROUTES } from "../fakes/idle_routes.ts";
 import { Agent } from "../../src/agent/agent.ts";
 import { assembleNode, type NodeParts } from "../../src/agent/assemble_node.ts";
 import type { NodeConfigReading } from "../../src/agent/resolve_node_config.ts";
@@ -61,7 +62,7 @@ export async function startNode(access: (clock: Clock) => ApiAccess = () => NO_P
   const options = { path: STATE_PATH, files, clock, logger: SILENT, bootId: "boot", nodeName: NODE };
   let agent: Agent | undefined = undefined;
   const parts = assembleNode({
-    ...{ nodeName: NODE, driver: kernel, guard, bird, kube, nodeConfigs, clock, logger: SILENT },
+    ...{ nodeName: NODE, driver: kernel, guard, bird, routes: IDLE_ROUTES, kube, nodeConfigs, clock, logger: SILENT },
     store: await openStateStore(options),
     ipam: createIpam({ clock, random: (bits) => BigInt.asUintN(bits, BigInt(Math.floor(clock.wall() * 7919))) }),
     host: {
@@ -80,7 +81,7 @@ export async function startNode(access: (clock: Clock) => ApiAccess = () => NO_P
   await parts.recover();
   const stopped = Promise.withResolvers<void>();
   agent = new Agent({
-    ...{ ...parts, nodeName: NODE, nodeConfigs, kube, clock, logger: SILENT },
+    ...{ ...parts, nodeName: NODE, nodeConfigs, pods, kube, clock, logger: SILENT },
     reporter: { reportNodeConfig: () => Promise.resolve(), reportNode: () => Promise.resolve() },
     server: { serve: () => stopped.promise, stop: () => Promise.resolve(stopped.resolve()) },
     placeConflist: () => Promise.resolve(),

@@ -1,3 +1,4 @@
+import { IDLE_ROUTES } from "../fakes/idle_routes.ts";
 import { assembleNode, type NodeDependencies, type NodeParts } from "../../src/agent/assemble_node.ts";
 import { ReconcileLoop } from "../../src/agent/reconcile_loop.ts";
 import type { NodeConfigReading } from "../../src/agent/resolve_node_config.ts";
@@ -152,6 +153,7 @@ export class World {
           read: () => gates.pass("host: read", () => NETWORK),
           apply: () => Promise.resolve([]),
         },
+        routes: IDLE_ROUTES,
         bird: {
           apply: (text) => this.#applyBird(gates, text),
           sessions: () => Promise.resolve([]),

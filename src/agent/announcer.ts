@@ -1,0 +1,167 @@
+import { type AnycastClaim, type AnycastDecision, resolveAnycast } from "../anycast/resolve_anycast.ts";
+import type { ServiceRoute } from "../anycast/service_route.ts";
+import type { BirdConfig } from "../bgp/bird_config.ts";
+import { renderBird } from "../bgp/render_bird.ts";
+import { resolveBirdConfig } from "../bgp/resolve_bird_config.ts";
+import type { BirdDriver, BirdOutcome } from "../bird/bird_driver.ts";
+import type { Clock } from "../clock/clock.ts";
+import type { HostNetwork } from "../host/host_driver.ts";
+import type { Allocation } from "../ipam/allocation.ts";
+import type { Watched } from "../kube/kube_client.ts";
+import type { Logger } from "../log/logger.ts";
+import type { NodeConfig } from "../nodeconfig/node_config.ts";
+import { isSamePod, type Pod } from "../pod/pod.ts";
+import type { RouteDriver } from "../route/route_driver.ts";
+import { addressesOf, anycastOf } from "./allocation_addresses.ts";
+import type { AllocationLedger } from "./allocation_ledger.ts";
+import { LingeringRoutes } from "./lingering_routes.ts";
+
+export interface AnnouncerDependencies {
+  readonly nodeName: string;
+  readonly ledger: AllocationLedger;
+  /** The pods of this node. */
+  readonly pods: Pick<Watched<Pod>, "synced" | "items">;
+  readonly routes: Pick<RouteDriver, "apply" | "doubt">;
+  readonly bird: BirdDriver;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Asks for another announcement. */
+  addressesChanged(): void;
+}
+
+/** What the node tells its routers. */
+export interface Announcement {
+  /** Sorted texts. */
+  readonly advertised: readonly string[];
+  readonly bird: BirdOutcome;
+  readonly anycast: readonly AnycastDecision[];
+}
+
+/** What does not depend on pods. */
+export interface AnnouncementBasis {
+  readonly config: NodeConfig;
+  readonly network: HostNetwork;
+}
+
+/** Keeps routes to anycast addresses and BIRD's configuration what the pods that live now make of them (spec sections 7 and 8). */
+export class Announcer {
+  readonly #lingering: LingeringRoutes;
+  /** What routers were last told of anycast addresses; undefined: by an agent before this one. */
+  #told: readonly ServiceRoute[] | undefined;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(private readonly deps: AnnouncerDependencies) {
+    this.#lingering = new LingeringRoutes(deps.clock);
+  }
+
+  /**
+   * One level-triggered pass; passes go one after the other. A route is in the kernel before routers hear of its address, and stays for
+   * a while after they have heard of its end.
+   *
+   * @throws what could not be put into the kernel, when all else is done; then nothing new is told
+   */
+  announce(basis: AnnouncementBasis): Promise<Announcement> {
+    const pass = this.#last.then(() => this.#announce(basis));
+    this.#last = pass.catch(() => {});
+    return pass;
+  }
+
+  /** The kernel's routes may be other than they were left: the next pass looks. */
+  doubt(): void {
+    this.deps.routes.doubt();
+  }
+
+  async #announce(basis: AnnouncementBasis): Promise<Announcement> {
+    const { ledger } = this.deps;
+    const allocations = ledger.all();
+    const states = new Map(allocations.map((allocation) => [allocation, this.#podState(allocation)]));
+    const { routes, decisions } = resolveAnycast(
+      allocations.map((each) => claimOf(each, states.get(each) ?? "unknown")),
+    );
+    const kernel = await this.#applyRoutes(routes, allocations);
+    if (kernel.failure !== undefined && this.#told === undefined) throw kernel.failure;
+    const told = kernel.failure === undefined ? routes : routes.filter((route) => this.#isTold(route));
+    const birdConfig = this.#birdConfig(basis, { allocations, anycast: told });
+    const bird = await this.deps.bird.apply(renderBird(birdConfig));
+    this.#told = told;
+    this.#remember(states);
+    if (kernel.failure !== undefined) throw kernel.failure;
+    const advertised = [...birdConfig.aggregates, ...birdConfig.hostRoutes].map(({ text }) => text).sort();
+    return { advertised, bird, anycast: decisions };
+  }
+
+  async #applyRoutes(
+    routes: readonly ServiceRoute[],
+    allocations: readonly Allocation[],
+  ): Promise<{ failure?: unknown }> {
+    const claimed = new Set(
+      allocations.flatMap((each) => anycastOf(each).map(({ text }) => `${each.hostLink} ${text}`)),
+    );
+    const lingering = this.#lingering.after(this.#told ?? [], {
+      routes,
+      isClaimed: (link, text) => claimed.has(`${link} ${text}`),
+    });
+    if (lingering.started) this.#ringAfter(lingering.endsIn);
+    try {
+      for (const what of await this.deps.routes.apply([...routes, ...lingering.routes])) {
+        this.deps.logger.warn("repaired", { what });
+      }
+      return {};
+    } catch (failure) {
+      return { failure };
+    }
+  }
+
+  #ringAfter(ms: number): void {
+    void this.deps.clock.sleep(ms).then(() => this.deps.addressesChanged());
+  }
+
+  #isTold({ address }: ServiceRoute): boolean {
+    return this.#told?.some((route) => route.address.text === address.text) === true;
+  }
+
+  #birdConfig(
+    { config, network }: AnnouncementBasis,
+    { allocations, anycast }: { allocations: readonly Allocation[]; anycast: readonly ServiceRoute[] },
+  ): BirdConfig {
+    const committed = allocations.filter(({ state }) => state === "committed");
+    return resolveBirdConfig({
+      ...{ config, network, nodeName: this.deps.nodeName },
+      liveAddresses: committed.flatMap(addressesOf),
+      anycast: anycast.map(({ address }) => address),
+    });
+  }
+
+  /** An agent that cannot ask the API server since it started goes by what the last one knew. */
+  #podState({ pod: identity, ready }: Allocation): AnycastClaim["pod"] {
+    const { synced, items } = this.deps.pods;
+    const pod = identity === undefined ? undefined : items.get(`${identity.namespace}/${identity.name}`);
+    if (pod !== undefined && identity !== undefined && isSamePod(pod, identity)) {
+      return pod.terminating ? "terminating" : pod.ready ? "ready" : "notReady";
+    }
+    if (synced) return "unknown";
+    return ready === true ? "ready" : "notReady";
+  }
+
+  /** Off the path of what routers wait for. What the disk refuses now is written with the next change. */
+  #remember(states: ReadonlyMap<Allocation, AnycastClaim["pod"]>): void {
+    const { ledger, logger } = this.deps;
+    for (const [allocation, state] of states) {
+      const ready = state === "ready";
+      if (allocation.anycast === undefined || (allocation.ready ?? false) === ready) continue;
+      ledger.noteReady(allocation, ready).catch((error: unknown) =>
+        logger.warn("readiness not remembered", { container: allocation.containerId, error: String(error) })
+      );
+    }
+  }
+}
+
+function claimOf(allocation: Allocation, pod: AnycastClaim["pod"]): AnycastClaim {
+  const { pod: identity, containerId, hostLink, state } = allocation;
+  return {
+    owner: identity === undefined ? containerId : `${identity.namespace}/${identity.name}`,
+    ...{ link: hostLink, state, pod },
+    unicast: addressesOf(allocation),
+    anycast: anycastOf(allocation),
+  };
+}

@@ -1,0 +1,169 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import type { ServiceRoute } from "../anycast/service_route.ts";
+import { HandClock } from "../../tests/fakes/hand_clock.ts";
+import { CONFIG, type Fixture, know, logger, openFixture, rawPod, request } from "./_agent_fixture.ts";
+import { type Announcement, Announcer } from "./announcer.ts";
+import { LINGER_MS } from "./lingering_routes.ts";
+
+const VIP = "192.0.2.53";
+const BASIS = { config: CONFIG, network: { addresses: [], defaultRoutes: [], mtus: new Map() } };
+
+interface Opened {
+  readonly fixture: Fixture;
+  readonly clock: HandClock;
+  /** What kernel and BIRD were told, in order: `kernel 192.0.2.53 via 203.0.113.2`, `bird 192.0.2.53`. */
+  readonly told: string[];
+  readonly pods: { synced: boolean };
+  announce(): Promise<Announcement>;
+  /** @returns what was told since the last time */
+  news(): string[];
+  rings: number;
+  failure: Error | undefined;
+}
+
+async function open(fixture?: Fixture): Promise<Opened> {
+  const of = fixture ?? await openFixture();
+  const clock = new HandClock();
+  const pods = { synced: true, items: of.watched };
+  const opened: Opened = {
+    ...{ fixture: of, clock, told: [], pods, rings: 0, failure: undefined },
+    announce: () => announcer.announce(BASIS),
+    news: () => opened.told.splice(0),
+  };
+  const announcer = new Announcer({
+    ...{ nodeName: "node-a", ledger: of.ledger, pods, clock, logger },
+    routes: {
+      apply: (routes) => {
+        opened.told.push(`kernel ${routes.map(textOf).join(", ")}`.trim());
+        return opened.failure === undefined ? Promise.resolve([]) : Promise.reject(opened.failure);
+      },
+      doubt: () => {},
+    },
+    bird: {
+      apply: (text) => {
+        const routes = [...text.matchAll(/route (192\.0\.2\.\d+)\/32/g)].map(([, address]) => address);
+        opened.told.push(`bird ${routes.join(", ")}`.trim());
+        return Promise.resolve({ applied: true });
+      },
+      sessions: () => Promise.resolve([]),
+    },
+    addressesChanged: () => void opened.rings++,
+  });
+  return opened;
+}
+
+function textOf({ address, hops }: ServiceRoute): string {
+  return `${address.text} via ${hops.map(({ via }) => via.text).join(" ")}`;
+}
+
+function pod(fixture: Fixture, name: string, state: { ready?: boolean; terminating?: boolean } = {}): void {
+  const { ready = true, terminating = false } = state;
+  const raw = rawPod(name, { uid: `uid-${name}`, annotations: { "flock.fritzlab.net/anycast": VIP } });
+  const metadata = {
+    ...Object(raw["metadata"]),
+    ...(terminating ? { deletionTimestamp: "2026-01-01T00:00:00Z" } : {}),
+  };
+  know(fixture, { ...raw, metadata, status: { conditions: [{ type: "Ready", status: ready ? "True" : "False" }] } });
+}
+
+async function add(fixture: Fixture, name: string): Promise<void> {
+  const args = `IgnoreUnknown=1;K8S_POD_NAMESPACE=ns;K8S_POD_NAME=${name};K8S_POD_UID=uid-${name}`;
+  await fixture.service.handle(request(fixture, "ADD", { id: name, args }));
+}
+
+Deno.test("announce() tells routers of an anycast address once a Ready pod's route is in, and withdraws it first (T-BGP-08)", async () => {
+  const opened = await open();
+  const { fixture } = opened;
+  await using _ = fixture;
+  pod(fixture, "a", { ready: false });
+  await add(fixture, "a");
+  const { anycast } = await opened.announce();
+  assertEquals(opened.news(), ["kernel", "bird"]);
+  assertEquals(anycast.map((each) => each.serves ? "" : each.reason), ["notReady"]);
+  pod(fixture, "a");
+  await opened.announce();
+  assertEquals(opened.news(), [`kernel ${VIP} via 203.0.113.2`, `bird ${VIP}`]);
+  pod(fixture, "a", { ready: false });
+  await opened.announce();
+  assertEquals(opened.news(), [`kernel ${VIP} via 203.0.113.2`, "bird"]);
+  await opened.clock.pass(LINGER_MS);
+  assertEquals(opened.rings, 1);
+  await opened.announce();
+  assertEquals(opened.news(), ["kernel", "bird"]);
+});
+
+Deno.test("announce() withdraws at deletionTimestamp, Ready or not, and routes what is under way until the DEL (T-BGP-05)", async () => {
+  const opened = await open();
+  const { fixture } = opened;
+  await using _ = fixture;
+  pod(fixture, "a");
+  await add(fixture, "a");
+  await opened.announce();
+  pod(fixture, "a", { terminating: true });
+  opened.news();
+  await opened.announce();
+  assertEquals(opened.news(), [`kernel ${VIP} via 203.0.113.2`, "bird"]);
+  await fixture.service.handle(request(fixture, "DEL", { id: "a" }));
+  await opened.announce();
+  assertEquals(opened.news(), ["kernel", "bird"]);
+});
+
+Deno.test("announce(): of two pods one leaves, and routers hear nothing; it leaves the group at once (T-BGP-06)", async () => {
+  const opened = await open();
+  const { fixture } = opened;
+  await using _ = fixture;
+  for (const name of ["a", "b"]) {
+    pod(fixture, name);
+    await add(fixture, name);
+  }
+  await opened.announce();
+  assertEquals(opened.news(), [`kernel ${VIP} via 203.0.113.2 203.0.113.3`, `bird ${VIP}`]);
+  pod(fixture, "a", { ready: false });
+  await opened.announce();
+  assertEquals(opened.news(), [`kernel ${VIP} via 203.0.113.3`, `bird ${VIP}`]);
+  pod(fixture, "b", { terminating: true });
+  await opened.announce();
+  assertEquals(opened.news(), [`kernel ${VIP} via 203.0.113.3`, "bird"]);
+});
+
+Deno.test("announce() tells of nothing new, and keeps what was told, while the kernel refuses", async () => {
+  const opened = await open();
+  const { fixture } = opened;
+  await using _ = fixture;
+  pod(fixture, "a");
+  await add(fixture, "a");
+  opened.failure = new Error("Cannot route");
+  await assertRejects(() => opened.announce(), Error, "Cannot route");
+  assertEquals(opened.news(), [`kernel ${VIP} via 203.0.113.2`]); // what an earlier agent told stays
+  opened.failure = undefined;
+  await opened.announce();
+  opened.failure = new Error("Cannot route");
+  opened.news();
+  await assertRejects(() => opened.announce(), Error, "Cannot route");
+  assertEquals(opened.news(), [`kernel ${VIP} via 203.0.113.2`, `bird ${VIP}`]);
+  pod(fixture, "a", { ready: false });
+  await assertRejects(() => opened.announce(), Error, "Cannot route");
+  assertEquals(opened.news()[1], "bird");
+});
+
+Deno.test("an agent that starts while the API server is away tells what the last one did (T-BGP-10)", async () => {
+  const first = await open();
+  const { fixture } = first;
+  await using _ = fixture;
+  for (const name of ["a", "b"]) {
+    pod(fixture, name);
+    await add(fixture, name);
+  }
+  pod(fixture, "b", { ready: false });
+  await first.announce();
+  await fixture.ledger.flush();
+  fixture.watched.clear();
+  const second = await open(fixture);
+  second.pods.synced = false;
+  await second.announce();
+  assertEquals(second.news(), [`kernel ${VIP} via 203.0.113.2`, `bird ${VIP}`]);
+  second.pods.synced = true; // it answers, and knows none of them
+  const { anycast } = await second.announce();
+  assertEquals(second.news()[1], "bird");
+  assertEquals(anycast.map((each) => each.serves ? "" : each.reason), ["unknown", "unknown"]);
+});

@@ -1,0 +1,163 @@
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { AttachFailed } from "../link/attachment_driver.ts";
+import { CONFIG, type Fixture, know, logger, openFixture, rawPod, request } from "./_agent_fixture.ts";
+import { ClaimReconciler } from "./claim_reconciler.ts";
+import { ContainerQueue } from "./container_queue.ts";
+import { PodEvents } from "./pod_events.ts";
+
+interface Opened {
+  readonly fixture: Fixture;
+  /** What was done to guard, kernel and routers, in order. */
+  readonly done: string[];
+  pass(): Promise<void>;
+  /** Gives the pod these annotations, as the watch sees them. */
+  edit(name: string, annotations: Record<string, string>): void;
+  add(name: string, annotations?: Record<string, string>): Promise<void>;
+}
+
+async function open(): Promise<Opened> {
+  const fixture = await openFixture();
+  const { ledger, kernel, guard, kube } = fixture;
+  const done: string[] = [];
+  const texts = (grants: readonly { address: { text: string } }[]): string =>
+    grants.map(({ address }) => address.text).join(" ");
+  const reconciler = new ClaimReconciler({
+    ...{ ledger, logger, pods: { items: fixture.watched }, queue: new ContainerQueue(), events: new PodEvents(kube) },
+    guard: {
+      grant: (grants) => guard.grant(grants),
+      revoke: (grants) => {
+        done.push(`revoke ${texts(grants)}`);
+        return guard.revoke(grants);
+      },
+    },
+    driver: {
+      rebind: (before, after) => {
+        const lo = (of: typeof before): string => of.anycast?.map(({ text }) => text).join(" ") ?? "";
+        done.push(`rebind ${of(before.addresses)}|${lo(before)} -> ${of(after.addresses)}|${lo(after)}`);
+        return kernel.rebind(before, after);
+      },
+    },
+    terms: () => ({ config: CONFIG, mtu: 1500, network: { addresses: [] } }),
+    announce: () => Promise.resolve(void done.push(`announce ${ledger.all().flatMap(({ anycast = [] }) => anycast)}`)),
+  });
+  const of = (addresses: readonly { text: string; family: number }[]): string =>
+    addresses.filter(({ family }) => family === 4).map(({ text }) => text).join(" ");
+  const edit = (name: string, annotations: Record<string, string>): void => {
+    const own = Object.entries(annotations).map(([key, value]) => [`flock.fritzlab.net/${key}`, value]);
+    know(fixture, rawPod(name, { uid: `uid-${name}`, annotations: Object.fromEntries(own) }));
+  };
+  const add = async (name: string, annotations: Record<string, string> = {}): Promise<void> => {
+    edit(name, annotations);
+    const args = `IgnoreUnknown=1;K8S_POD_NAMESPACE=ns;K8S_POD_NAME=${name};K8S_POD_UID=uid-${name}`;
+    await fixture.service.handle(request(fixture, "ADD", { id: name, args }));
+  };
+  return { fixture, done, pass: () => reconciler.pass(), edit, add };
+}
+
+function granted({ guard }: Fixture): string[] {
+  return [...guard.grants ?? []].map((grant) => grant.split(" ").at(-1) ?? "").filter((text) => !text.includes(":"))
+    .sort();
+}
+
+Deno.test("ClaimReconciler binds what an annotation adds, records it, and then leads routers there", async () => {
+  const { fixture, done, pass, edit, add } = await open();
+  await using _ = fixture;
+  await add("a");
+  await pass();
+  assertEquals(done, []);
+  edit("a", { anycast: "192.0.2.53" });
+  await pass();
+  assertEquals(done, ["rebind 203.0.113.2| -> 203.0.113.2|192.0.2.53", "announce 192.0.2.53"]);
+  assertEquals([granted(fixture), fixture.ledger.all()[0]?.anycast], [["192.0.2.53", "203.0.113.2"], ["192.0.2.53"]]);
+  await pass();
+  assertEquals(done.length, 2);
+});
+
+Deno.test("ClaimReconciler unbinds what an annotation lists no more once routers were told", async () => {
+  const { fixture, done, pass, edit, add } = await open();
+  await using _ = fixture;
+  await add("a", { anycast: "192.0.2.53,192.0.2.54" });
+  edit("a", { anycast: "192.0.2.54,192.0.2.55" });
+  await pass();
+  assertEquals(done, [
+    "rebind 203.0.113.2|192.0.2.53 192.0.2.54 -> 203.0.113.2|192.0.2.53 192.0.2.54 192.0.2.55",
+    "announce 192.0.2.54,192.0.2.55",
+    "revoke 192.0.2.53",
+    "rebind 203.0.113.2|192.0.2.53 192.0.2.54 -> 203.0.113.2|192.0.2.54 192.0.2.55",
+  ]);
+  assertEquals(granted(fixture), ["192.0.2.54", "192.0.2.55", "203.0.113.2"]);
+});
+
+Deno.test("ClaimReconciler binds and unbinds secondary addresses; the one that the pod is known by stays, and an Event says so", async () => {
+  const { fixture, pass, edit, add } = await open();
+  await using _ = fixture;
+  await add("a", { addresses: "192.0.2.7,192.0.2.8" });
+  edit("a", { addresses: "192.0.2.7,192.0.2.9" });
+  await pass();
+  assertEquals(granted(fixture), ["192.0.2.7", "192.0.2.9"]);
+  assertEquals(fixture.kube.events, []);
+  edit("a", { addresses: "192.0.2.10,192.0.2.9,192.0.2.7" });
+  for (const _ of [1, 2]) await pass();
+  assertEquals(granted(fixture), ["192.0.2.7", "192.0.2.9"]);
+  const message =
+    "annotation flock.fritzlab.net/addresses takes effect with the pod's next sandbox: this one keeps 192.0.2.7";
+  assertEquals(fixture.kube.events.map((event) => [event.reason, event.message]), [["PrimaryAddressKept", message]]);
+  edit("a", {});
+  await pass();
+  assertEquals([granted(fixture), fixture.ledger.all()[0]?.ipv4], [["192.0.2.7"], "192.0.2.7"]);
+});
+
+Deno.test("ClaimReconciler: a pod from the pool gets no claimed address in its place", async () => {
+  const { fixture, done, pass, edit, add } = await open();
+  await using _ = fixture;
+  await add("a");
+  edit("a", { addresses: "192.0.2.7" });
+  await pass();
+  assertEquals([done, granted(fixture)], [[], ["203.0.113.2"]]);
+  assertEquals(fixture.kube.events.map(({ reason }) => reason), ["PrimaryAddressKept"]);
+});
+
+Deno.test("ClaimReconciler: an edit that is no good changes nothing, and is told once", async () => {
+  const { fixture, done, pass, edit, add } = await open();
+  await using _ = fixture;
+  await add("holder", { addresses: "192.0.2.99" });
+  await add("a", { ipv6: "false", anycast: "192.0.2.53" });
+  for (
+    const [anycast, rule] of [
+      ["192.0.2.54,127.0.0.1", "must not be a loopback address"],
+      ["192.0.2.54,2001:db8::1", "its sandbox has no IPv6"],
+      ["192.0.2.54,192.0.2.99", "must not be an address that pod ns/holder has"],
+    ] as const
+  ) {
+    edit("a", { ipv6: "false", anycast });
+    for (const _ of [1, 2]) await pass();
+    const [event, ...more] = fixture.kube.events.splice(0);
+    assertStringIncludes(event?.message ?? "", rule);
+    assertEquals([done, more], [[], []]);
+  }
+  edit("a", { ipv6: "false", anycast: "192.0.2.54" });
+  await pass();
+  assertEquals(granted(fixture), ["192.0.2.54", "192.0.2.99", "203.0.113.2"]);
+});
+
+Deno.test("ClaimReconciler: an address that could not be bound is anybody's again; one that could not be unbound is unbound later", async () => {
+  const { fixture, pass, edit, add } = await open();
+  await using _ = fixture;
+  await add("a", { anycast: "192.0.2.53" });
+  fixture.kernel.failWith = new AttachFailed("failed", "Cannot attach: no");
+  edit("a", { anycast: "192.0.2.53,203.0.113.6" });
+  await assertRejects(pass, AttachFailed);
+  assertEquals(fixture.ledger.all()[0]?.anycast, ["192.0.2.53"]);
+  fixture.kernel.failWith = undefined;
+  await add("b", { addresses: "203.0.113.6" });
+  await fixture.service.handle(request(fixture, "DEL", { id: "b" }));
+  edit("a", {});
+  const rebind = fixture.kernel.rebind.bind(fixture.kernel);
+  let failures = 1;
+  fixture.kernel.rebind = (before, after) =>
+    (after.anycast ?? []).length === 0 && failures-- > 0 ? Promise.reject(new Error("busy")) : rebind(before, after);
+  await assertRejects(pass, Error, "busy");
+  assertEquals(fixture.ledger.all()[0]?.anycast, undefined);
+  await pass();
+  assertEquals(fixture.kernel.links.values().next().value?.anycast, undefined);
+});

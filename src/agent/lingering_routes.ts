@@ -1,0 +1,41 @@
+import type { ServiceRoute } from "../anycast/service_route.ts";
+import type { Clock } from "../clock/clock.ts";
+
+/** How long the route to the last pod of this node stays when routers were told of its end: they take their time, FRR 60 ms (spec section 8). */
+export const LINGER_MS = 1_000;
+
+/** What stays in the kernel beside what is wanted. */
+export interface Lingering {
+  readonly routes: readonly ServiceRoute[];
+  /** Whether one more lingers than before; it ends so many milliseconds from now. */
+  readonly started: boolean;
+  readonly endsIn: number;
+}
+
+/** Routes that nobody is told of any more, for packets that are under way: pods that drain still answer. */
+export class LingeringRoutes {
+  // address -> its last route, and when it ends, monotonic milliseconds
+  readonly #ending = new Map<string, { readonly route: ServiceRoute; readonly until: number }>();
+
+  constructor(private readonly clock: Pick<Clock, "monotonic">) {}
+
+  /**
+   * @param told what routers were last told of
+   * @param now what they are to be told, and whether the pod behind a link still claims an address: the end of its claim ends its route
+   */
+  after(
+    told: readonly ServiceRoute[],
+    now: { routes: readonly ServiceRoute[]; isClaimed: (link: string, address: string) => boolean },
+  ): Lingering {
+    const time = this.clock.monotonic();
+    const wanted = new Set(now.routes.map(({ address }) => address.text));
+    const ended = told.filter(({ address: { text } }) => !wanted.has(text) && !this.#ending.has(text));
+    for (const route of ended) this.#ending.set(route.address.text, { route, until: time + LINGER_MS });
+    for (const [text, { until }] of this.#ending) if (wanted.has(text) || until <= time) this.#ending.delete(text);
+    const routes = [...this.#ending.values()].flatMap(({ route: { address, hops } }) => {
+      const left = hops.filter(({ link }) => now.isClaimed(link, address.text));
+      return left.length === 0 ? [] : [{ address, hops: left }];
+    });
+    return { routes, started: ended.length > 0, endsIn: LINGER_MS };
+  }
+}

@@ -1,0 +1,49 @@
+/** What a pod that runs may get by its annotations as they are now. Pure. */
+import { InvalidInput } from "../fault/invalid_input.ts";
+import { FAMILIES, type Family, parseAddress } from "../ip/address.ts";
+import type { Allocation } from "../ipam/allocation.ts";
+import { CLAIM_KEYS, claimProblem, type Claims, primaryClaim } from "../pod/claims.ts";
+
+/** What of its record is to be. */
+export interface Wanted {
+  readonly secondary: readonly string[];
+  readonly anycast: readonly string[];
+}
+
+/** A pod has the families that its sandbox was made with. @throws InvalidInput naming each claim of another */
+export function refuseMissingFamilies(allocation: Allocation, claims: Claims): void {
+  const problems = CLAIM_KEYS.flatMap((key) =>
+    claims[key].filter(({ family }) => primaryOf(allocation, family) === undefined).map((address) =>
+      claimProblem(key, address, `must be of a family that the pod has, and its sandbox has no IPv${address.family}`)
+    )
+  );
+  if (problems.length > 0) throw new InvalidInput(problems);
+}
+
+/** The first of a family is to be the one that the pod is known by, so a sandbox that is known by another one does not get it. */
+export function wantedOf(allocation: Allocation, claims: Claims): Wanted {
+  const own = FAMILIES.map((family) => primaryOf(allocation, family));
+  const first = FAMILIES.map((family) => primaryClaim(claims, family));
+  const secondary = claims.addresses.filter((address) =>
+    !own.includes(address.text) && (!first.includes(address) || allocation.secondary?.includes(address.text) === true)
+  );
+  return { secondary: secondary.map(({ text }) => text), anycast: claims.anycast.map(({ text }) => text) };
+}
+
+/** @returns the same, as they were written. */
+export function claimsOf({ secondary, anycast }: Wanted): Claims {
+  const [addresses, shared] = [secondary, anycast].map((texts) => texts.flatMap((text) => parseAddress(text) ?? []));
+  return { addresses: addresses ?? [], anycast: shared ?? [] };
+}
+
+/** @returns the address of that family that the runtime was told of, if the pod has the family */
+export function primaryOf({ ipv6, ipv4 }: Allocation, family: Family): string | undefined {
+  return family === 6 ? ipv6 : ipv4;
+}
+
+/** Says whether the record has these already, in whatever order. */
+export function isSame({ secondary = [], anycast = [] }: Allocation, wanted: Wanted): boolean {
+  const sorted = (lists: readonly (readonly string[])[]): string =>
+    JSON.stringify(lists.map((list) => [...list].sort()));
+  return sorted([secondary, anycast]) === sorted([wanted.secondary, wanted.anycast]);
+}
