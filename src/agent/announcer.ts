@@ -10,11 +10,12 @@ import type { Allocation } from "../ipam/allocation.ts";
 import type { Watched } from "../kube/kube_client.ts";
 import type { Logger } from "../log/logger.ts";
 import type { NodeConfig } from "../nodeconfig/node_config.ts";
-import { isSamePod, type Pod } from "../pod/pod.ts";
+import type { Pod } from "../pod/pod.ts";
 import type { RouteDriver } from "../route/route_driver.ts";
 import { addressesOf, anycastOf } from "./allocation_addresses.ts";
 import type { AllocationLedger } from "./allocation_ledger.ts";
 import { LingeringRoutes } from "./lingering_routes.ts";
+import { podOf } from "./pod_of.ts";
 
 export interface AnnouncerDependencies {
   readonly nodeName: string;
@@ -133,14 +134,13 @@ export class Announcer {
   }
 
   /** An agent that cannot ask the API server since it started goes by what the last one knew. */
-  #podState({ pod: identity, ready }: Allocation): AnycastClaim["pod"] {
+  #podState(allocation: Allocation): AnycastClaim["pod"] {
+    if (allocation.anycast === undefined) return "unknown"; // and nobody asks
     const { synced, items } = this.deps.pods;
-    const pod = identity === undefined ? undefined : items.get(`${identity.namespace}/${identity.name}`);
-    if (pod !== undefined && identity !== undefined && isSamePod(pod, identity)) {
-      return pod.terminating ? "terminating" : pod.ready ? "ready" : "notReady";
-    }
+    const pod = podOf(allocation, items);
+    if (pod !== undefined) return pod.terminating ? "terminating" : pod.ready ? "ready" : "notReady";
     if (synced) return "unknown";
-    return ready === true ? "ready" : "notReady";
+    return allocation.ready === true ? "ready" : "notReady";
   }
 
   /** Off the path of what routers wait for. What the disk refuses now is written with the next change. */

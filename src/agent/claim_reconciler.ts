@@ -6,15 +6,15 @@ import type { Watched } from "../kube/kube_client.ts";
 import type { AttachmentDriver } from "../link/attachment_driver.ts";
 import type { Logger } from "../log/logger.ts";
 import type { PacketGuard } from "../nft/packet_guard.ts";
-import { annotationField } from "../pod/annotations.ts";
 import { checkClaims } from "../pod/check_claims.ts";
-import { type Claims, parseClaims, primaryClaim } from "../pod/claims.ts";
-import { isSamePod, type Pod } from "../pod/pod.ts";
+import { claimProblem, type Claims, parseClaims, primaryClaim } from "../pod/claims.ts";
+import type { Pod } from "../pod/pod.ts";
 import type { NodeTerms } from "./add.ts";
 import { type AllocationLedger, withClaims } from "./allocation_ledger.ts";
 import { attachmentOf, grantsOf } from "./attachment_state.ts";
 import { surroundingsOf } from "./claim_surroundings.ts";
 import type { ContainerQueue } from "./container_queue.ts";
+import { podOf } from "./pod_of.ts";
 import type { PodEventReason, PodEvents } from "./pod_events.ts";
 import { claimsOf, isSame, primaryOf, refuseMissingFamilies, type Wanted, wantedOf } from "./wanted_claims.ts";
 
@@ -125,11 +125,8 @@ export class ClaimReconciler {
 
   /** @returns undefined when the pod is not known, or its annotations are no good: it keeps what it has then */
   #wanted(allocation: Allocation): Wanted | undefined {
-    const { pod: identity, state } = allocation;
-    const pod = identity && this.deps.pods.items.get(`${identity.namespace}/${identity.name}`);
-    if (state !== "committed" || identity === undefined || pod === undefined || !isSamePod(pod, identity)) {
-      return undefined;
-    }
+    const pod = podOf(allocation, this.deps.pods.items);
+    if (allocation.state !== "committed" || pod === undefined) return undefined;
     try {
       const claims = parseClaims(pod.annotations);
       refuseMissingFamilies(allocation, claims);
@@ -143,16 +140,16 @@ export class ClaimReconciler {
   }
 
   #tellOfPrimary(allocation: Allocation, claims: Claims): void {
-    const kept = FAMILIES.flatMap((family) => {
-      const [own, claimed] = [primaryOf(allocation, family), primaryClaim(claims, family)?.text];
-      const wasClaimed = allocation.claimed?.includes(family) === true;
-      return own !== undefined && (claimed === undefined ? wasClaimed : claimed !== own) ? [own] : [];
+    const problems = FAMILIES.flatMap((family) => {
+      const [own, claimed] = [primaryOf(allocation, family), primaryClaim(claims, family)?.text ?? ""];
+      const isKept = claimed === "" ? allocation.claimed?.includes(family) === true : claimed !== own;
+      if (own === undefined || !isKept) return [];
+      return [
+        claimProblem("addresses", { text: claimed }, `takes effect with the next sandbox: this one keeps ${own}`),
+      ];
     });
-    if (kept.length === 0) return;
-    const message = `${annotationField("addresses")} takes effect with the pod's next sandbox: this one keeps ${
-      kept.join(", ")
-    }`;
-    this.#say(allocation, { reason: "PrimaryAddressKept", message });
+    if (problems.length === 0) return;
+    this.#say(allocation, { reason: "PrimaryAddressKept", message: new InvalidInput(problems).message });
   }
 
   #say(allocation: Allocation, { reason, message }: { reason: PodEventReason; message: string }): void {

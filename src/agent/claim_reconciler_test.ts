@@ -100,7 +100,7 @@ Deno.test("ClaimReconciler binds and unbinds secondary addresses; the one that t
   for (const _ of [1, 2]) await pass();
   assertEquals(granted(fixture), ["192.0.2.7", "192.0.2.9"]);
   const message =
-    "annotation flock.fritzlab.net/addresses takes effect with the pod's next sandbox: this one keeps 192.0.2.7";
+    'annotation flock.fritzlab.net/addresses "192.0.2.10": takes effect with the next sandbox: this one keeps 192.0.2.7';
   assertEquals(fixture.kube.events.map((event) => [event.reason, event.message]), [["PrimaryAddressKept", message]]);
   edit("a", {});
   await pass();

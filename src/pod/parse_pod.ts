@@ -1,3 +1,4 @@
+import { parseAddress } from "../ip/address.ts";
 import { ANNOTATION_PREFIX } from "./annotations.ts";
 import type { Pod } from "./pod.ts";
 
@@ -26,6 +27,7 @@ export function parsePod(raw: unknown): Pod | undefined {
     ...(isText(staticHash) && { staticHash }),
     image: isText(image) ? image : "",
     hostNetwork: hostNetwork === true,
+    ips: listOf(recordOf(status)["podIPs"]).flatMap((each) => parseAddress(String(recordOf(each)["ip"]))?.text ?? []),
     hasHostPort: [...listOf(containers), ...listOf(initContainers)].some(hasHostPort),
     ready: listOf(recordOf(status)["conditions"]).some(isReady),
     terminating: isText(deletionTimestamp),

@@ -6,6 +6,7 @@ const EMPTY = {
   ...METADATA,
   image: "",
   hostNetwork: false,
+  ips: new Array<string>(),
   hasHostPort: false,
   ready: false,
   terminating: false,
@@ -20,13 +21,14 @@ Deno.test("parsePod() keeps what flock needs and nothing else", () => {
       annotations: { "flock.fritzlab.net/ipv6": "true", "other/ipv4": "false", "kubernetes.io/config.hash": "abc" },
     },
     spec: { hostNetwork: true, containers: [{ image: "nginx:1" }, { image: "sidecar" }] },
-    status: { podIP: "203.0.113.9" },
+    status: { podIP: "203.0.113.9", podIPs: [{ ip: "203.0.113.9" }, { ip: "2001:DB8:0::9" }, { ip: 7 }, null] },
   });
   assertEquals(pod, {
     ...METADATA,
     staticHash: "abc",
     image: "nginx:1",
     hostNetwork: true,
+    ips: ["203.0.113.9", "2001:db8::9"],
     hasHostPort: false,
     ready: false,
     terminating: false,

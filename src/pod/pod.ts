@@ -8,6 +8,8 @@ export interface Pod {
   /** Image of the first container, as written in the spec. */
   readonly image: string;
   readonly hostNetwork: boolean;
+  /** Canonical texts of what its status says it is known by. */
+  readonly ips: readonly string[];
   readonly hasHostPort: boolean;
   /** Its condition Ready: probes, containers and readiness gates. */
   readonly ready: boolean;
