@@ -2,15 +2,15 @@ import type { Clock } from "../clock/clock.ts";
 import { credibleAge } from "../clock/credible_age.ts";
 import { type Address, parseAddress } from "../ip/address.ts";
 import { type Allocation, allocationKey } from "../ipam/allocation.ts";
-import type { FamilyRequest, Grant, Ipam } from "../ipam/ipam.ts";
+import type { FamilyRequest, Ipam } from "../ipam/ipam.ts";
 import { type Claims, NO_CLAIMS } from "../pod/claims.ts";
 import type { RestingAddress, State, StateStore, Tombstone } from "../store/state.ts";
+import { AddressBook } from "./address_book.ts";
 import {
   addressesOf,
   type AddressFields,
   anycastOf,
   fieldsOf,
-  isClaimed,
   pooledOf,
   withoutTexts,
 } from "./allocation_addresses.ts";
@@ -41,11 +41,6 @@ export function withClaims(allocation: Allocation, { secondary = [], anycast = [
   };
 }
 
-/** Somebody has an address that was claimed, or had it until a moment ago. */
-export class AddressTaken extends Error {
-  override readonly name = "AddressTaken";
-}
-
 /** The one place where IPAM in memory and the durable state change, so that they always agree (spec section 4). */
 export class AllocationLedger {
   /** Addresses of containers that are being deleted -> since when. */
@@ -55,11 +50,13 @@ export class AllocationLedger {
   /** allocation's key -> monotonic time at which its ADD's plugin started; of this life's only */
   readonly #startedAt = new Map<string, number>();
   readonly #deletions: DeletionMemory;
+  readonly #addresses: AddressBook;
   /** address -> its rest as it was read, with what a newer release says of it */
   readonly #annotatedRests = new Map<string, RestingAddress>();
 
   constructor(private readonly store: StateStore, private readonly ipam: Ipam, private readonly clock: Clock) {
     this.#deletions = new DeletionMemory(clock);
+    this.#addresses = new AddressBook(ipam, () => this.all());
     const state = store.current();
     for (const [cidr, last] of state.cursors) {
       const address = parseAddress(last);
@@ -117,8 +114,7 @@ export class AllocationLedger {
     { requests, claims = NO_CLAIMS, startedAt }: Reservation,
   ): Promise<{ allocation: Allocation; warnings: readonly string[] }> {
     const own = fieldsOf(claims);
-    this.#take(own);
-    const { ipv6, ipv4, warnings } = this.#allocate(requests, own);
+    const { ipv6, ipv4, warnings } = this.#addresses.allocate(requests, own);
     const allocation: Allocation = {
       ...draft,
       ...(ipv6 === undefined ? {} : { ipv6: ipv6.text }),
@@ -132,7 +128,8 @@ export class AllocationLedger {
     try {
       await this.#put(allocation);
     } catch (error) {
-      await this.#remove(allocation, (address) => this.ipam.undo(address)).catch(() => {});
+      this.#addresses.undo(allocation, { but: allocationKey(allocation) });
+      await this.#remove(allocation).catch(() => {});
       throw error;
     }
     return { allocation, warnings };
@@ -145,8 +142,8 @@ export class AllocationLedger {
    */
   hold(allocation: Allocation, claims: MoreAddresses): () => void {
     const more = withoutTexts(claims, allocation);
-    this.#take(more);
-    return () => this.#free(more, { free: (address) => this.ipam.undo(address) });
+    this.#addresses.take(more);
+    return () => this.#addresses.undo(more);
   }
 
   /**
@@ -158,7 +155,7 @@ export class AllocationLedger {
   async reclaim(allocation: Allocation, claims: MoreAddresses): Promise<Allocation> {
     const next = withClaims(allocation, claims);
     const written = this.#put(next);
-    this.#free(withoutTexts(allocation, next), { free: (address) => this.ipam.undo(address) });
+    this.#addresses.undo(withoutTexts(allocation, next));
     await written;
     return next;
   }
@@ -211,7 +208,8 @@ export class AllocationLedger {
    * @throws StateWriteFailed
    */
   async drop(allocation: Allocation): Promise<void> {
-    await this.#remove(allocation, (address) => this.ipam.release(address, this.clock.wall()));
+    this.#addresses.release(allocation, { freedAt: this.clock.wall(), but: allocationKey(allocation) });
+    await this.#remove(allocation);
   }
 
   /**
@@ -253,45 +251,7 @@ export class AllocationLedger {
     for (const { text } of pooledOf(allocation)) this.#dying.delete(text);
     if (!gone) return await this.#put(allocation);
     this.#forgetTimes(allocation);
-    this.#free(allocation, { free: (address) => this.ipam.release(address, freedAt) });
-  }
-
-  /** All or nothing. An anycast address may be others' as well. @throws AddressTaken */
-  #take(claimed: AddressFields): void {
-    const taken: Address[] = [];
-    for (const address of [...addressesOf(claimed), ...anycastOf(claimed)]) {
-      if (this.ipam.take(address)) taken.push(address);
-      else if (!anycastOf(claimed).includes(address) || !this.#isAnycast(address)) {
-        for (const each of taken) this.ipam.undo(each);
-        throw new AddressTaken(`Cannot take ${address.text}: it is in use, or was until a moment ago`);
-      }
-    }
-  }
-
-  #allocate(requests: readonly FamilyRequest[], own: AddressFields): Grant {
-    try {
-      return this.ipam.allocate(requests);
-    } catch (error) {
-      this.#free(own, { free: (address) => this.ipam.undo(address) });
-      throw error;
-    }
-  }
-
-  /**
-   * Claimed addresses do not rest; shared ones stay while others have them.
-   *
-   * @param how `free` what comes from the pool; `but` is the key of a record that does not count any more
-   */
-  #free(fields: AddressFields, { free, but }: { free: (address: Address) => void; but?: string }): void {
-    for (const address of addressesOf(fields)) {
-      if (isClaimed(fields, address)) this.ipam.undo(address);
-      else free(address);
-    }
-    for (const address of anycastOf(fields)) if (!this.#isAnycast(address, but)) this.ipam.undo(address);
-  }
-
-  #isAnycast({ text }: Address, but?: string): boolean {
-    return this.all().some((each) => each.anycast?.includes(text) === true && allocationKey(each) !== but);
+    this.#addresses.release(allocation, { freedAt });
   }
 
   #put(allocation: Allocation): Promise<void> {
@@ -300,11 +260,9 @@ export class AllocationLedger {
     return this.#update((state) => ({ ...state, allocations: new Map(state.allocations).set(key, allocation) }));
   }
 
-  #remove(allocation: Allocation, free: (address: Address) => void): Promise<void> {
-    const key = allocationKey(allocation);
-    this.#free(allocation, { free, but: key });
+  #remove(allocation: Allocation): Promise<void> {
     this.#forgetTimes(allocation);
-    return this.#update((state) => without(state, key));
+    return this.#update((state) => without(state, allocationKey(allocation)));
   }
 
   #forgetTimes(allocation: Allocation): void {
