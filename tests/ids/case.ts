@@ -17,5 +17,5 @@ export type Feature =
   | "anycast"
   | "NetworkPolicy"
   | "installer"
-  | "operator-chosen addresses"
+  | "grants"
   | "BGP operations";

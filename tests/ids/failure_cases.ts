@@ -107,20 +107,19 @@ const BGP: readonly Case[] = [
   { id: "T-BGP-02", asks: "a planned stop of BIRD: the neighbour keeps its routes", pending: "BGP operations" },
   { id: "T-BGP-03", asks: "BIRD killed in any way: the pods' kernel routes stay", pending: "BGP operations" },
   { id: "T-BGP-04", asks: "rendered twice, the same bytes; unrelated pod events never reload" },
-  { id: "T-BGP-05", asks: "withdrawn within 1 s of deletionTimestamp", pending: "anycast" },
+  { id: "T-BGP-05", asks: "withdrawn within 1 s of deletionTimestamp" },
   {
     id: "T-BGP-06",
     asks: "two pods with one anycast address on a node: remove one, then the other",
-    pending: "anycast",
   },
   {
     id: "T-BGP-07",
     asks: "a day of flaps: what the router has is what is desired at each sample",
     decided: "a day of an injected clock, on a BIRD in memory",
   },
-  { id: "T-BGP-08", asks: "the first packet after the neighbour has the route is answered", pending: "anycast" },
+  { id: "T-BGP-08", asks: "the first packet after the neighbour has the route is answered" },
   { id: "T-BGP-09", asks: "an upgrade keeps routes, a drain or shutdown withdraws them", pending: "BGP operations" },
-  { id: "T-BGP-10", asks: "API outage: the last known state; kubelet stopped: documented", pending: "anycast" },
+  { id: "T-BGP-10", asks: "API outage: the last known state; kubelet stopped: documented" },
   { id: "T-BGP-11", asks: "replies by another path than requests", pending: "anycast" },
 ];
 
@@ -151,7 +150,7 @@ const SECURITY: readonly Case[] = [
   {
     id: "T-SEC-20",
     asks: "claims on addresses without a grant: never advertised, or withdrawn within 1 s",
-    pending: "operator-chosen addresses",
+    pending: "grants",
   },
   { id: "T-SEC-30", asks: "owners and modes of every file; planted symlinks are refused" },
   { id: "T-SEC-31", asks: "100 installs at once with 1000 VERSION calls", pending: "installer" },
