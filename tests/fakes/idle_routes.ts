@@ -5,5 +5,6 @@ export const IDLE_ROUTES: RouteDriver = {
   apply: (routes) =>
     routes.length === 0 ? Promise.resolve([]) : Promise.reject(new Error("Cannot route: there is no kernel here")),
   doubt: () => {},
+  left: () => new Map(),
   close: () => Promise.resolve(),
 };
