@@ -28,10 +28,11 @@ const LONGEST_ATTEMPT_MS = 125_000;
 const LOOK_EVERY_MS = 500;
 
 /**
- * containerd makes the network namespace (`cni-UUID`; flock never makes one), calls ADD, and records the sandbox last: killed in between,
- * it comes back without any memory of it, and sends no DEL. So it is containerd's leak, and flock must not touch what may be
- * somebody's, if containerd was killed while the attempt could be under way. Any other is a discrepancy. What flock has in one must
- * be in its state all the same, or its collector would never learn of it.
+ * containerd makes the network namespace (`cni-UUID`; flock never makes one) and records the sandbox a little later: killed in
+ * between, it comes back without any memory of it, and sends no DEL. So it is containerd's leak, and flock must not touch what may be
+ * somebody's, if containerd was killed while the attempt could be under way. Any other is a discrepancy: containerd keeps what it has
+ * recorded, so somebody made it forget. What flock has in there must be in its state all the same, or its collector would
+ * never learn of it.
  *
  * @returns one line for each thing that this does not explain
  */
