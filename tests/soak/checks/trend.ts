@@ -5,7 +5,7 @@ const WARM_UP = 3;
 /** Over so many looks after that, one for each round. */
 const SPAN = 6;
 /** What a process may vary by, in all of these rounds. */
-const PLAY: Readonly<Record<string, number>> = { fds: 2, threads: 2, children: 1, residentMiB: 16 };
+const PLAY: Readonly<Record<string, number>> = { fds: 2, threads: 2, children: 1, residentMiB: 8 };
 
 export class Trend {
   // process -> what it took, look by look
@@ -15,17 +15,21 @@ export class Trend {
    * One look at a quiet moment, once in a round.
    *
    * @param process one and the same for as long as it lives, another one for its successor
-   * @returns what never fell from look to look and came to more than it may vary by
+   * @returns what never fell from look to look and came to more than it may vary by, and what is for good above what it was first
    */
   add(process: string, use: Readonly<Record<string, number>>): string[] {
     const looks = [...this.#looks.get(process) ?? [], use];
     this.#looks.set(process, looks);
-    const since = looks.slice(WARM_UP).slice(-SPAN);
-    if (since.length < SPAN) return [];
-    return Object.keys(PLAY).flatMap((name) => {
-      const values = since.flatMap((look) => look[name] ?? []);
-      return rises(values, PLAY[name] ?? 0) ? [`${process}: ${name} only ever rises: ${values.join(" ")}`] : [];
-    });
+    const warm = looks.slice(WARM_UP);
+    if (warm.length < SPAN) return [];
+    const valuesOf = (name: string): number[] => warm.flatMap((look) => look[name] ?? []);
+    const names = Object.keys(PLAY);
+    const rising = names.filter((name) => rises(valuesOf(name).slice(-SPAN), PLAY[name] ?? 0));
+    const risen = names.filter((name) => isAbove(valuesOf(name), PLAY[name] ?? 0));
+    return [
+      ...rising.map((name) => `${process}: ${name} only ever rises`),
+      ...risen.map((name) => `${process}: ${name} has risen for good`),
+    ];
   }
 
   /** process -> what it took, look by look: for who wants to see more than the verdict */
@@ -40,4 +44,10 @@ function rises(values: readonly number[], play: number): boolean {
   const up = steps.filter((step) => step > 0).length;
   const total = (values.at(-1) ?? 0) - (values[0] ?? 0);
   return steps.every((step) => step >= 0) && up * 2 >= steps.length && total > play;
+}
+
+/** Slow leaks, which fall now and then: at its lowest of late it is above its highest of the beginning. */
+function isAbove(values: readonly number[], play: number): boolean {
+  if (values.length < 2 * SPAN) return false;
+  return Math.min(...values.slice(-SPAN)) > Math.max(...values.slice(0, SPAN)) + play;
 }
