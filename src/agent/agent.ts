@@ -105,6 +105,7 @@ export class Agent {
   /** A pod came or went. */
   addressesChanged(): void {
     this.#routes.ring(ADDRESSES);
+    this.#claims.ring(ADDRESSES); // who had what another one claims may be gone
   }
 
   /** Somebody else changed the kernel. */

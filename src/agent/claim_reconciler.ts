@@ -40,6 +40,8 @@ export interface ClaimReconcilerDependencies {
 export class ClaimReconciler {
   /** allocation's key -> what was last said of its annotations, so that it is said once */
   readonly #said = new Map<string, string>();
+  /** allocation -> its pod, where nothing was to be done; neither ever changes, there are only new ones */
+  readonly #settled = new WeakMap<Allocation, Pod>();
   /** allocation's key -> what was recorded before an unbinding that failed */
   readonly #unbound = new Map<string, Allocation>();
 
@@ -59,8 +61,12 @@ export class ClaimReconciler {
 
   #differs(allocation: Allocation): boolean {
     if (this.#unbound.has(allocationKey(allocation))) return true;
+    const pod = podOf(allocation, this.deps.pods.items);
+    if (pod === undefined || this.#settled.get(allocation) === pod) return false;
     const wanted = this.#wanted(allocation);
-    return wanted !== undefined && !isSame(allocation, wanted);
+    if (wanted !== undefined && !isSame(allocation, wanted)) return true;
+    this.#settled.set(allocation, pod);
+    return false;
   }
 
   /** The look is old by the time the queue is ours. */

@@ -117,6 +117,19 @@ Deno.test("ClaimReconciler: a pod from the pool gets no claimed address in its p
   assertEquals(fixture.kube.events.map(({ reason }) => reason), ["PrimaryAddressKept"]);
 });
 
+Deno.test("ClaimReconciler gives a pod the address that another one had, once that is gone", async () => {
+  const { fixture, pass, edit, add } = await open();
+  await using _ = fixture;
+  await add("holder", { addresses: "192.0.2.99" });
+  await add("a");
+  edit("a", { anycast: "192.0.2.99" });
+  for (const _ of [1, 2]) await pass();
+  assertEquals([granted(fixture), fixture.kube.events.length], [["192.0.2.99", "203.0.113.2"], 1]);
+  await fixture.service.handle(request(fixture, "DEL", { id: "holder" }));
+  await pass();
+  assertEquals(fixture.ledger.all()[0]?.anycast, ["192.0.2.99"]);
+});
+
 Deno.test("ClaimReconciler: an edit that is no good changes nothing, and is told once", async () => {
   const { fixture, done, pass, edit, add } = await open();
   await using _ = fixture;
