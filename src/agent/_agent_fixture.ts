@@ -12,14 +12,15 @@ import { createDiskFiles } from "../store/disk_files.ts";
 import { openStateStore } from "../store/open_state_store.ts";
 import type { StateOrigin } from "../store/state.ts";
 import type { StateFiles } from "../store/state_files.ts";
-import { MemoryGuard, MemoryKernel } from "../../tests/fakes/memory_kernel.ts";
+import { MemoryGuard } from "../../tests/fakes/memory_guard.ts";
+import { MemoryKernel } from "../../tests/fakes/memory_kernel.ts";
 import { AddOperation } from "./add.ts";
 import { AllocationLedger } from "./allocation_ledger.ts";
 import { CheckOperation } from "./check.ts";
 import { CniService } from "./cni_service.ts";
 import { ContainerQueue } from "./container_queue.ts";
 import { DelOperation } from "./del.ts";
-import { GarbageCollector } from "./garbage_collector.ts";
+import { GarbageCollector, PATIENCE } from "./garbage_collector.ts";
 import { LateAdds } from "./late_adds.ts";
 import { PodEvents } from "./pod_events.ts";
 import { PodRequest } from "./pod_request.ts";
@@ -129,6 +130,7 @@ export async function openFixture(options: FixtureOptions = {}): Promise<Fixture
   const collector = new GarbageCollector({
     ...{ ledger, driver: kernel, del, queue, clock, logger },
     netnsGone: (of) => kernel.netnsGone(of),
+    patience: PATIENCE,
   });
   const events = new PodEvents(kube);
   const fixture: Fixture = {

@@ -1,5 +1,4 @@
 import type { Clock } from "../clock/clock.ts";
-import { runEach } from "../fault/run_each.ts";
 import type { KubeClient, Watched } from "../kube/kube_client.ts";
 import type { Logger } from "../log/logger.ts";
 import type { Pod } from "../pod/pod.ts";
@@ -8,6 +7,7 @@ import type { ClaimReconciler } from "./claim_reconciler.ts";
 import type { DriftListener } from "./drift_watch.ts";
 import type { GarbageCollector } from "./garbage_collector.ts";
 import { type NodeReconciler, SERVER_LATE_MS } from "./node_reconciler.ts";
+import { NodeWork } from "./node_work.ts";
 import { ReconcileLoop, type Tick } from "./reconcile_loop.ts";
 import type { NodeConfigReading } from "./resolve_node_config.ts";
 import type { RpcServer } from "./rpc_server.ts";
@@ -24,6 +24,7 @@ const ADVERTISE_MS = 10_000;
 const NODE_CONDITION_MS = 60_000;
 /** The NodeConfig's status is written at most once in this time. */
 const STATUS_MS = 1_000;
+/** The first of ever longer waits. */
 const RETRY_MS = 2_000;
 /** How long a stop waits for requests, then for passes, then for the drivers, in milliseconds; 5 s in all. */
 const STOP_MS = { requests: 2_000, loops: 2_000, drivers: 1_000 };
@@ -31,22 +32,6 @@ const STOP_MS = { requests: 2_000, loops: 2_000, drivers: 1_000 };
 const ADDRESSES: Tick = "addresses";
 /** A pod came, went or changed in the API. */
 const PODS: Tick = "pods";
-
-/** What a pass may consist of, in its order. `everything` is all of it, `node` what has no other name. */
-const PARTS = ["everything", "node", "routes", "guard", "links"] as const;
-type Part = typeof PARTS[number];
-
-const NODE: readonly Part[] = ["node"];
-/** What each tick asks for; every other tick asks for NODE. */
-const PARTS_OF: Readonly<Record<Tick, readonly Part[]>> = {
-  guard: ["guard"],
-  links: ["links"],
-  settings: ["node", "links"],
-  drift: ["everything"],
-  retry: [], // of what failed, which is owed
-};
-/** What a part does beside its own work. */
-const COVERS: Partial<Record<Part, readonly Part[]>> = { everything: PARTS, node: ["routes"] };
 
 export interface AgentParts {
   readonly nodeName: string;
@@ -87,11 +72,11 @@ export class Agent {
   readonly #sessions: ReconcileLoop;
   readonly #collect: ReconcileLoop;
   readonly #stopped = Promise.withResolvers<void>();
-  /** What was asked for and is not done: parts that failed have to be made good, those that did not have no part in that. */
-  readonly #owed = new Set<Part>();
+  readonly #work: NodeWork;
   #sawReady = false;
 
   constructor(private readonly parts: AgentParts) {
+    this.#work = new NodeWork(parts.reconciler, { pathsChanged: () => this.#routes.ring("links") });
     this.#node = this.#loop("node", (ticks) => this.#reconcileNode(ticks));
     this.#routes = this.#loop("routes", () => this.#announce());
     this.#claims = this.#loop("claims", () => this.parts.claims.pass());
@@ -190,33 +175,10 @@ export class Agent {
   }
 
   async #reconcileNode(ticks: readonly Tick[]): Promise<void> {
-    for (const part of ticks.flatMap((tick) => PARTS_OF[tick] ?? NODE)) this.#owed.add(part);
     try {
-      await runEach(PARTS.map((part) => () => this.#pay(part)));
+      await this.#work.pass(ticks);
     } finally {
       this.#tellOthers();
-    }
-  }
-
-  async #pay(part: Part): Promise<void> {
-    if (!this.#owed.has(part)) return;
-    await this.#work(part);
-    for (const done of [part, ...COVERS[part] ?? []]) this.#owed.delete(done);
-  }
-
-  #work(part: Part): Promise<void> {
-    const { reconciler } = this.parts;
-    switch (part) {
-      case "everything":
-        return reconciler.pass({ full: true });
-      case "node":
-        return reconciler.pass({ full: false });
-      case "routes":
-        return reconciler.announce();
-      case "guard":
-        return reconciler.repairGuard({ touched: true });
-      case "links":
-        return reconciler.repairLinks().finally(() => this.#routes.ring("links"));
     }
   }
 

@@ -178,6 +178,37 @@ Deno.test("links that cannot be mended keep no guard from being looked at, nor m
       return Promise.resolve();
     },
   }));
-  await runFor(run, 5_000);
+  await runFor(run, 7_000);
   assertEquals(looks, ["node", "guard", "links", "node", "links", "node", "links"]);
+});
+
+Deno.test("what failed is tried again by the loop alone, or when it is asked for, and by no other tick", async () => {
+  const looks: string[] = [];
+  const look = (what: string) => (): Promise<void> => Promise.resolve(void looks.push(what));
+  let ring: (tick: DriftTick) => void = () => {};
+  const { agent, clock } = agentOf(() => ({
+    reconciler: {
+      ...reconcilerOf(look("node")),
+      announce: () => Promise.resolve(),
+      repairGuard: look("guard"),
+      repairLinks: () => look("links")().then(() => Promise.reject(new Error("no ip"))),
+    },
+    watchDrift: (listener) => Promise.resolve(void (ring = listener.ring)),
+  }));
+  const stop = new AbortController();
+  const ran = agent.run(stop.signal);
+  ring("links");
+  await clock.pass(1_000);
+  assertEquals(looks.splice(0), ["node", "links"]);
+  ring("guard");
+  await clock.pass(500);
+  assertEquals(looks.splice(0), ["guard"]);
+  ring("links");
+  await clock.pass(200);
+  assertEquals(looks.splice(0), ["links"]);
+  await clock.pass(400);
+  assertEquals(looks.splice(0), ["links"]);
+  stop.abort();
+  await clock.pass(STOP_MS);
+  await ran;
 });

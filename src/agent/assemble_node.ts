@@ -16,7 +16,7 @@ import { ClaimReconciler } from "./claim_reconciler.ts";
 import { CniService } from "./cni_service.ts";
 import { ContainerQueue } from "./container_queue.ts";
 import { DelOperation } from "./del.ts";
-import { GarbageCollector, type GarbageCollectorDependencies } from "./garbage_collector.ts";
+import { GarbageCollector, type GarbageCollectorDependencies, type Patience } from "./garbage_collector.ts";
 import { LateAdds } from "./late_adds.ts";
 import { LinkRestorer } from "./link_restorer.ts";
 import type { RouteDriver } from "../route/route_driver.ts";
@@ -50,6 +50,7 @@ export interface NodeDependencies {
   readonly tombstones: TombstoneReplayDependencies["tombstones"];
   readonly netnsAt: AddDependencies["netnsAt"];
   readonly netnsGone: GarbageCollectorDependencies["netnsGone"];
+  readonly patience: Patience;
   readonly clock: Clock;
   readonly logger: Logger;
   /** A pod came or went. */
@@ -66,6 +67,7 @@ export interface NodeParts {
   readonly tombstones: TombstoneReplay;
   readonly collector: GarbageCollector;
   readonly claims: ClaimReconciler;
+  readonly restorer: LinkRestorer;
   readonly service: CniService;
   /** To be awaited before anything else is asked of them. */
   recover(): Promise<void>;
@@ -93,7 +95,7 @@ export function assembleNode(deps: NodeDependencies): NodeParts {
   const check = new CheckOperation({ ledger, driver, guard });
   const collector = new GarbageCollector({ ...deps, ledger, del, queue });
   return {
-    ...{ ledger, reconciler, sessions, tombstones, collector },
+    ...{ ledger, reconciler, sessions, tombstones, collector, restorer },
     claims: new ClaimReconciler({
       ...{ ...deps, ledger, queue, events },
       terms: () => reconciler.termsNow,

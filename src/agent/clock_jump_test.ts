@@ -3,7 +3,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { CniError } from "../cnispec/cni_error.ts";
 import { type Fixture, openFixture, request, restart } from "./_agent_fixture.ts";
 import { TOMBSTONE_MS } from "./deletion_memory.ts";
-import { CONFIRM_MS, GRACE_MS } from "./garbage_collector.ts";
+import { PATIENCE } from "./garbage_collector.ts";
 
 const DAY_MS = 86_400_000;
 const JUMPS: readonly [string, number][] = [["ten years ahead", 3650 * DAY_MS], ["a day back", -DAY_MS], [
@@ -49,10 +49,10 @@ for (const [title, jump] of JUMPS) {
     await fixture.service.handle(request(fixture, "ADD"));
     vanish(fixture, "c1");
     fixture.clock.skew = jump;
-    for (let past = 0; past < GRACE_MS + CONFIRM_MS; past += CONFIRM_MS) {
+    for (let past = 0; past < PATIENCE.graceMs + PATIENCE.confirmMs; past += PATIENCE.confirmMs) {
       await fixture.collector.sweep();
       assertEquals(fixture.ledger.all().length, 1, `freed after ${past} ms`);
-      fixture.clock.now += CONFIRM_MS;
+      fixture.clock.now += PATIENCE.confirmMs;
     }
     await fixture.collector.sweep();
     assertEquals(fixture.ledger.all(), []);
@@ -83,12 +83,12 @@ for (const [title, jump] of JUMPS.slice(0, 2)) {
     vanish(fixture, "c1");
     fixture.clock.skew = jump;
     const again = await restart(fixture);
-    again.clock.now += GRACE_MS - 1;
+    again.clock.now += PATIENCE.graceMs - 1;
     await again.collector.sweep();
-    again.clock.now += CONFIRM_MS;
+    again.clock.now += PATIENCE.confirmMs;
     await again.collector.sweep();
     assertEquals(again.ledger.all().length, 1);
-    again.clock.now += CONFIRM_MS;
+    again.clock.now += PATIENCE.confirmMs;
     await again.collector.sweep();
     assertEquals(again.ledger.all(), []);
   });

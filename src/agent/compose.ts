@@ -34,12 +34,14 @@ import { readBootId } from "../store/boot_id.ts";
 import { createDiskFiles } from "../store/disk_files.ts";
 import { openStateStore } from "../store/open_state_store.ts";
 import { openTombstoneDir } from "../store/tombstone_dir.ts";
+import { HeldSysctls } from "../sysctl/held_sysctls.ts";
 import { createSysctlTree } from "../sysctl/sysctl_tree.ts";
 import { Agent } from "./agent.ts";
 import { assembleNode } from "./assemble_node.ts";
 import { createBootMarker } from "./boot_marker.ts";
 import { createConflistPlacer } from "./conflist.ts";
 import { watchDrift } from "./drift_watch.ts";
+import { PATIENCE } from "./garbage_collector.ts";
 import { listen, lockOutOthers } from "./listen.ts";
 import { openNodeConfigMemory } from "./node_config_memory.ts";
 import type { AgentOptions } from "./parse_agent_args.ts";
@@ -104,6 +106,7 @@ export async function composeAgent(
       logger,
     },
     ipam: createIpam({ clock, random: systemRandomBits }),
+    patience: PATIENCE,
     memory: openNodeConfigMemory({ path: LAST_NODE_CONFIG, logger }),
     marker: createBootMarker(SESSION_MARKER),
     tombstones: openTombstoneDir({ clock, logger }),
@@ -113,8 +116,12 @@ export async function composeAgent(
   });
   await node.recover();
   const { ledger, reconciler } = node;
-  const read = sysctls.read.bind(sysctls);
-  const settings = new SettingWatch({ ledger, node: reconciler, read, clock });
+  const held = new HeldSysctls(SYSCTL_DIR);
+  const settings = new SettingWatch({
+    ...{ ledger, node: reconciler, clock },
+    read: (name) => held.read(name),
+    letGo: () => held.letGo(),
+  });
   const drift = { ip: IP, nft: NFT, source: runner, node: reconciler };
   const listener = await listen(AGENT_SOCKET);
   // The notes of those who came before the socket: whatever is added from now on is younger, whichever way the wall clock was set.

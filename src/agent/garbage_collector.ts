@@ -8,16 +8,22 @@ import type { AllocationLedger } from "./allocation_ledger.ts";
 import type { ContainerQueue } from "./container_queue.ts";
 import type { DelOperation } from "./del.ts";
 
-/** No allocation younger than this is ever collected: its sandbox may still be on its way. */
-export const GRACE_MS = 60_000;
-/** Two sightings of the same death are at least so far apart. */
-export const CONFIRM_MS = 10_000;
+/** How long the collector waits before it believes in a death, in milliseconds. */
+export interface Patience {
+  /** No allocation younger than this is ever collected: its sandbox may still be on its way. */
+  readonly graceMs: number;
+  /** Two sightings of the same death are at least so far apart. */
+  readonly confirmMs: number;
+}
+
+export const PATIENCE: Patience = { graceMs: 60_000, confirmMs: 10_000 };
 
 export interface GarbageCollectorDependencies {
   readonly ledger: AllocationLedger;
   readonly driver: AttachmentDriver;
   readonly del: DelOperation;
   readonly queue: ContainerQueue;
+  readonly patience: Patience;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Whether the namespace of a record has ended, or cannot be told from another one. @throws when it may not be looked at */
@@ -36,7 +42,7 @@ export class GarbageCollector {
 
   /** One sweep of our own; called every few seconds. Frees what this sweep confirms. */
   async sweep(): Promise<void> {
-    const { clock } = this.deps;
+    const { clock, patience } = this.deps;
     const dead = await this.#dead();
     const deadKeys = new Set(dead.map(allocationKey));
     for (const key of this.#firstSeenDead.keys()) if (!deadKeys.has(key)) this.#firstSeenDead.delete(key);
@@ -44,7 +50,7 @@ export class GarbageCollector {
       const key = allocationKey(allocation);
       const firstSeen = this.#firstSeenDead.get(key) ?? clock.monotonic();
       this.#firstSeenDead.set(key, firstSeen);
-      if (clock.monotonic() - firstSeen < CONFIRM_MS) continue;
+      if (clock.monotonic() - firstSeen < patience.confirmMs) continue;
       await this.#bury(allocation);
     }
   }
@@ -104,8 +110,8 @@ export class GarbageCollector {
 
   /** What is past the grace period and not being worked on: a pending one among these was left by an ADD that could not be undone. */
   #collectable(): Allocation[] {
-    const { ledger, queue } = this.deps;
-    const old = (allocation: Allocation): boolean => ledger.ageOf(allocation) >= GRACE_MS;
+    const { ledger, queue, patience } = this.deps;
+    const old = (allocation: Allocation): boolean => ledger.ageOf(allocation) >= patience.graceMs;
     return ledger.all().filter((allocation) => old(allocation) && !queue.busy(allocation.containerId));
   }
 

@@ -2,7 +2,7 @@ import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { CniError } from "../cnispec/cni_error.ts";
 import { MemoryKernel } from "../../tests/fakes/memory_kernel.ts";
 import { type Fixture, openFixture, request, restart } from "./_agent_fixture.ts";
-import { CONFIRM_MS, GRACE_MS } from "./garbage_collector.ts";
+import { PATIENCE } from "./garbage_collector.ts";
 
 const NEITHER: readonly unknown[] = [null, []];
 
@@ -12,7 +12,7 @@ function named(...ids: readonly string[]): unknown {
 
 async function addAll(fixture: Fixture, ...ids: readonly string[]): Promise<void> {
   for (const id of ids) await fixture.service.handle(request(fixture, "ADD", { id }));
-  fixture.clock.now += GRACE_MS;
+  fixture.clock.now += PATIENCE.graceMs;
 }
 
 function gc(fixture: Fixture, list: unknown, config: Record<string, unknown> = {}): Promise<unknown> {
@@ -64,7 +64,7 @@ Deno.test("GC keeps what came after the runtime made its list, and what a clock 
   await fixture.service.handle(request(fixture, "ADD", { id: "young" }));
   await gc(fixture, named("other"));
   assertEquals(ids(fixture), ["young"]);
-  fixture.clock.now -= 10 * GRACE_MS;
+  fixture.clock.now -= 10 * PATIENCE.graceMs;
   await gc(fixture, named("other"));
   assertEquals(ids(fixture), ["young"]);
 });
@@ -83,12 +83,12 @@ Deno.test("GC keeps an ADD that is under way, however long it takes (T-CNI-23)",
   fixture.kernel.hold = held.promise;
   const adding = fixture.service.handle(request(fixture, "ADD", { id: "slow" }));
   while (fixture.kernel.attaches < 2) await new Promise((resolve) => setTimeout(resolve, 1));
-  fixture.clock.now += GRACE_MS;
+  fixture.clock.now += PATIENCE.graceMs;
   const pending = fixture.ledger.get("slow/eth0");
   assertEquals(pending?.state, "pending");
   for (const list of [named("kept"), ...NEITHER]) await gc(fixture, list);
   await fixture.collector.sweep();
-  fixture.clock.now += CONFIRM_MS;
+  fixture.clock.now += PATIENCE.confirmMs;
   await fixture.collector.sweep();
   assertEquals(fixture.ledger.get("slow/eth0"), pending);
   held.resolve();
@@ -118,7 +118,7 @@ Deno.test("GC frees what was rebuilt from the kernel, for the link knows its net
   await addAll(fixture, "a", "b");
   for (const name of [".prev", ""]) await Deno.remove(`${fixture.directory}/allocations.json${name}`);
   const again = await restart(fixture);
-  again.clock.now += GRACE_MS;
+  again.clock.now += PATIENCE.graceMs;
   await gc(again, named("b"), { name: "another" });
   assertEquals(ids(again), ["a", "b"]);
   await gc(again, named("b"));
@@ -139,7 +139,7 @@ Deno.test("sweep() goes on over what the kernel keeps, and what cannot be judged
     return !kernel.namespaces.has(netns);
   };
   await fixture.collector.sweep();
-  fixture.clock.now += CONFIRM_MS;
+  fixture.clock.now += PATIENCE.confirmMs;
   await fixture.collector.sweep();
   assertEquals(ids(fixture).sort(), ["a", "b"]);
 });
@@ -161,7 +161,7 @@ Deno.test("a verdict that a new ADD of the container has overtaken frees nothing
   await addAll(fixture, "a", "b");
   for (const id of ["a", "b"]) vanish(fixture, id);
   await fixture.collector.sweep();
-  fixture.clock.now += CONFIRM_MS;
+  fixture.clock.now += PATIENCE.confirmMs;
   const { kernel } = fixture;
   const detach = kernel.detach.bind(kernel);
   const overtaken = Promise.withResolvers<void>();

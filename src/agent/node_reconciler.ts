@@ -75,8 +75,6 @@ export class NodeReconciler {
   #termsKnown = Promise.withResolvers<void>();
   #guarded: string | undefined;
   #replacedAt = -Infinity;
-  /** What of pods' paths stayed wrong: it is said once, and tried once more. */
-  #unmended = new Set<string>();
   #view: NodeView | undefined;
   #basis: Basis | undefined;
   #network: HostNetwork | undefined;
@@ -237,9 +235,7 @@ export class NodeReconciler {
     const committed = ledger.all().filter(({ state }) => state === "committed");
     const { mended, left } = await driver.repair(committed.map(attachmentOf));
     for (const what of mended) logger.warn("repaired", { what });
-    const news = left.filter((what) => !this.#unmended.has(what));
-    this.#unmended = new Set(left);
-    if (news.length > 0) throw new Error(`Cannot mend pods' paths: ${news.join("; ")}`);
+    if (left.length > 0) throw new Error(`Cannot mend pods' paths: ${left.join("; ")}`);
   }
 
   /**
@@ -287,9 +283,9 @@ export class NodeReconciler {
     const blackholes = [...config.cidr6, ...config.cidr4];
     const families = [...new Set(blackholes.map(({ family }) => family))];
     this.#hostState = { blackholes, families };
-    for (const what of await this.deps.host.apply(this.#hostState, network)) {
-      this.deps.logger.info("node changed", { what });
-    }
+    const { changed, left } = await this.deps.host.apply(this.#hostState, network);
+    for (const what of changed) this.deps.logger.info("node changed", { what });
+    if (left.length > 0) throw new Error(`Cannot make the node what it should be: ${left.join("; ")}`);
   }
 
   /** The whole table only when the cluster's prefixes changed. */

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import type { HostDriver } from "../host/host_driver.ts";
+import type { HostChange, HostDriver } from "../host/host_driver.ts";
 import type { Watched } from "../kube/kube_client.ts";
 import type { NodeConfig } from "../nodeconfig/node_config.ts";
 import { type Fixture, logger, openFixture } from "./_agent_fixture.ts";
@@ -39,7 +39,7 @@ async function openReconciler(remembered?: NodeConfig, { synced = true } = {}): 
   };
   const host: HostDriver = {
     read: () => Promise.resolve({ addresses: [], defaultRoutes: [], mtus: new Map() }),
-    apply: () => Promise.resolve([]),
+    apply: () => Promise.resolve({ changed: [], left: [] }),
   };
   const announcer = {
     announce: ({ config }: { config: NodeConfig }) =>
@@ -180,6 +180,21 @@ Deno.test("NodeReconciler mends guard and links, and serves, though the node's o
   assertEquals([fixture.guard.grants, guarded.length], [new Set(), 2]);
 });
 
+Deno.test("NodeReconciler tells what of the node and of pods' paths could not be mended as long as it is so, and what could", async () => {
+  const { fixture, host, know, reconciler } = await openReconciler();
+  await using _ = fixture;
+  know(raw("node-a", "203.0.113.0/26"));
+  host.apply = () => Promise.resolve({ changed: [], left: ["sysctl refused"] });
+  fixture.kernel.repair = () => Promise.resolve({ mended: [], left: ["link refused"] });
+  for (let pass = 0; pass < 3; pass++) {
+    const { errors } = await assertRejects(() => reconciler.pass({ full: true }), AggregateError);
+    assertEquals(errors.map(String), [
+      "Error: Cannot make the node what it should be: sysctl refused",
+      "Error: Cannot mend pods' paths: link refused",
+    ]);
+  }
+});
+
 Deno.test("NodeReconciler serves no pod before the guard is in force", async () => {
   const { fixture, know, reconciler } = await openReconciler();
   await using _ = fixture;
@@ -196,14 +211,14 @@ Deno.test("NodeReconciler serves no pod before the guard is in force", async () 
 Deno.test("what is told of a NodeConfig is told once it is in the node, and never of a newer one that was only heard of", async () => {
   const { fixture, host, know, reconciler } = await openReconciler();
   await using _fixture = fixture;
-  const applied = Promise.withResolvers<string[]>();
+  const applied = Promise.withResolvers<HostChange>();
   host.apply = () => applied.promise;
   know(raw("node-a", "203.0.113.0/26"));
   const pass = reconciler.pass({ full: false });
   await new Promise((resolve) => setTimeout(resolve));
   assertEquals([reconciler.resolution?.verdict.reason, reconciler.judged], ["Accepted", undefined]);
   know({ ...raw("node-a", "203.0.113.64/26"), metadata: { name: "node-a", uid: "node-a", generation: 2 } });
-  applied.resolve([]);
+  applied.resolve({ changed: [], left: [] });
   await pass;
   assertEquals(reconciler.judged?.reading?.generation, 1);
 });

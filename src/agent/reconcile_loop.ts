@@ -4,18 +4,36 @@ import type { Logger } from "../log/logger.ts";
 /** Why a pass runs: start-up, a watch, a timer, a NodeConfig change. The log says which. */
 export type Tick = string;
 
+/** The loop's own: what failed is to be tried again. */
+export const RETRY: Tick = "retry";
+
+/** Longest wait for a retry, in milliseconds. */
+const LONGEST_RETRY_MS = 60_000;
+
+/** What failed at the last tries, and after how long the next one comes. */
+interface Failure {
+  readonly messages: ReadonlySet<string>;
+  readonly waitMs: number;
+}
+
 /**
  * One coalescing loop: ticks that arrive while a pass runs make one more pass together, and none is lost. A pass computes from
- * current state only; a failing one is logged and tried again by the next tick.
+ * current state only. One that fails is tried again, at ever longer intervals while it fails in the same way, and logged when it
+ * fails in another: what fails for good must neither fill the log nor keep the node busy.
  */
 export class ReconcileLoop {
   readonly #pending = new Set<Tick>();
   #running: Promise<void> | undefined;
+  /** Undefined again once a retry went well. */
+  #failure: Failure | undefined;
+  /** Ends the wait for the next retry; there is never more than one. */
+  #wait: AbortController | undefined;
   #stopped = false;
 
   /**
    * @param pass one level-triggered pass; gets the ticks that led to it
-   * @param options `name` appears in the log; after a failed pass the loop rings itself again in `retryMs`
+   * @param options `name` appears in the log; after a failed pass the loop rings itself again in `retryMs`, then in twice that, and
+   *   so on up to a minute
    */
   constructor(
     private readonly pass: (ticks: readonly Tick[]) => Promise<void>,
@@ -43,6 +61,7 @@ export class ReconcileLoop {
   /** No pass starts any more. */
   async stop(): Promise<void> {
     this.#stopped = true;
+    this.#wait?.abort();
     this.#pending.clear();
     await this.settled();
   }
@@ -61,14 +80,47 @@ export class ReconcileLoop {
     this.#pending.clear();
     try {
       await this.pass(ticks);
+      if (ticks.includes(RETRY)) this.#recovered();
     } catch (error) {
       this.#failed(error, ticks);
     }
   }
 
-  #failed(error: unknown, ticks: readonly Tick[]): void {
-    const { name, retryMs, clock, logger } = this.options;
-    if (!this.#stopped) void clock.sleep(retryMs).then(() => this.ring("retry")); // first: whatever becomes of the log line
-    logger.error("reconcile failed", { loop: name, ticks, error: String(error) });
+  #recovered(): void {
+    if (this.#failure === undefined) return;
+    this.#failure = undefined;
+    this.options.logger.info("reconciled again", { loop: this.options.name });
   }
+
+  /** Passes are of different parts: what one of them tells is news only if it was not told before the last retry. */
+  #failed(error: unknown, ticks: readonly Tick[]): void {
+    const { name, retryMs, logger } = this.options;
+    const [known, messages] = [this.#failure?.messages ?? new Set<string>(), messagesOf(error)];
+    const isRetry = ticks.includes(RETRY);
+    const isNews = !messages.isSubsetOf(known);
+    const waitMs = isNews ? retryMs : this.#failure?.waitMs ?? retryMs;
+    this.#failure = { messages: isRetry ? messages : messages.union(known), waitMs };
+    if (isNews || isRetry) this.#retryIn(waitMs); // first: whatever becomes of the log line
+    if (isNews) logger.error("reconcile failed", { loop: name, ticks, error: String(error) });
+  }
+
+  #retryIn(ms: number): void {
+    if (this.#stopped) return;
+    this.#wait?.abort();
+    this.#wait = new AbortController();
+    this.options.clock.sleep(ms, this.#wait.signal).then(() => this.#retry(ms), () => {});
+  }
+
+  #retry(waited: number): void {
+    if (this.#failure !== undefined) {
+      this.#failure = { ...this.#failure, waitMs: Math.min(2 * waited, LONGEST_RETRY_MS) };
+    }
+    this.ring(RETRY);
+  }
+}
+
+/** What failed, one message each. */
+function messagesOf(error: unknown): Set<string> {
+  if (!(error instanceof AggregateError)) return new Set([String(error)]);
+  return new Set(error.errors.flatMap((each) => [...messagesOf(each)]));
 }

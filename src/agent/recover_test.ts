@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertObjectMatch, assertRejects } from "@std/assert";
 import { CniError } from "../cnispec/cni_error.ts";
 import { openFixture, request, restart } from "./_agent_fixture.ts";
-import { CONFIRM_MS, GRACE_MS } from "./garbage_collector.ts";
+import { PATIENCE } from "./garbage_collector.ts";
 
 Deno.test("recover() takes committed allocations back and grants their sources", async () => {
   await using fixture = await openFixture();
@@ -160,11 +160,11 @@ Deno.test("sweep() frees an allocation whose netns and veth are gone, seen twice
     return fixture.ledger.all().map(({ containerId }) => containerId);
   };
   assertEquals((await ids()).length, 4);
-  fixture.clock.now += CONFIRM_MS;
+  fixture.clock.now += PATIENCE.confirmMs;
   assertEquals((await ids()).length, 4, "younger than the grace period");
-  fixture.clock.now += GRACE_MS;
+  fixture.clock.now += PATIENCE.graceMs;
   assertEquals((await ids()).length, 4, "seen once");
-  fixture.clock.now += CONFIRM_MS - 1;
+  fixture.clock.now += PATIENCE.confirmMs - 1;
   assertEquals((await ids()).length, 4, "seen twice, too close together");
   fixture.clock.now += 1;
   assertEquals(await ids(), ["linked", "named", "alive"]);

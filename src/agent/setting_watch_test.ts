@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { HandClock } from "../../tests/fakes/hand_clock.ts";
 import { hostLinkName } from "../hash/container_hash.ts";
 import type { Allocation } from "../ipam/allocation.ts";
@@ -10,101 +10,152 @@ const PODS = Array.from({ length: 60 }, (_, index): Allocation => ({
   ...{ containerId: `c${index}`, ifname: "eth0", netns: `/run/netns/c${index}`, hostLink: hostLinkName(`c${index}`) },
   ...{ podMac: "02:00:00:00:00:01", mtu: 1500, ipv4: `10.0.0.${index}`, state: "committed", createdAt: 0 },
 }));
-
-/** A node of these pods whose sysctls are as they should be; the clock is the test's. */
-function openWatch(): { watch: SettingWatch; settings: Map<string, string>; clock: HandClock } {
-  const settings = new Map<string, string>([["ipv4/ip_forward", "1"], ["ipv4/fib_multipath_hash_policy", "1"]]);
-  for (const pod of PODS) {
-    settings.set(`ipv4/conf/${pod.hostLink}/forwarding`, "1");
-    for (const [name, value] of planSysctls(attachmentOf(pod))) settings.set(name, value);
-  }
-  const clock = new HandClock();
-  const network = { addresses: [], defaultRoutes: [], mtus: new Map() };
-  const node = { hostState: { blackholes: [], families: [4] as const }, network };
-  const watch = new SettingWatch({ ledger: { all: () => PODS }, node, read: (name) => settings.get(name), clock });
-  return { watch, settings, clock };
+const RIGHT = new Map([["ipv4/ip_forward", "1"], ["ipv4/fib_multipath_hash_policy", "1"]]);
+for (const pod of PODS) {
+  RIGHT.set(`ipv4/conf/${pod.hostLink}/forwarding`, "1");
+  for (const [name, value] of planSysctls(attachmentOf(pod))) RIGHT.set(name, value);
 }
 
-Deno.test("SettingWatch names what differs of node and pods, and links that are gone", async () => {
-  const { watch, settings, clock } = openWatch();
-  const differences = async (): Promise<readonly string[]> => {
-    const found = watch.differences();
-    await clock.pass(0);
-    return await found;
+interface Opened extends AsyncDisposable {
+  readonly settings: Map<string, string>;
+  readonly clock: HandClock;
+  /** When it told that something had changed, in milliseconds. */
+  readonly told: number[];
+  /** Most sysctls that were read without a break. */
+  readonly longest: number;
+  /** How often it said that it needs nothing else any more. */
+  readonly rounds: number;
+  /** Whether those who are told put everything right. */
+  mends: boolean;
+}
+
+/** A watch that runs, on a node whose sysctls are as they should be; the clock is the test's. */
+function openWatch(pods: () => readonly Allocation[] = () => PODS): Opened {
+  const settings = new Map(RIGHT);
+  const clock = new HandClock();
+  const stop = new AbortController();
+  let [inOneGo, at, longest, rounds] = [0, 0, 0, 0];
+  const watch = new SettingWatch({
+    ledger: { all: () => [...pods()] },
+    node: {
+      hostState: { blackholes: [], families: [4] },
+      network: { addresses: [], defaultRoutes: [], mtus: new Map() },
+    },
+    read: (name) => {
+      inOneGo = at === clock.monotonic() ? inOneGo + 1 : 1;
+      at = clock.monotonic();
+      longest = Math.max(longest, inOneGo);
+      return settings.get(name);
+    },
+    letGo: () => void rounds++,
+    clock,
+  });
+  const opened = {
+    ...{ settings, clock, told: [] as number[], mends: false },
+    get longest() {
+      return longest;
+    },
+    get rounds() {
+      return rounds;
+    },
+    [Symbol.asyncDispose]: async (): Promise<void> => {
+      stop.abort();
+      await ran;
+    },
   };
-  assertEquals(await differences(), []);
+  const changed = (): Promise<void> => {
+    opened.told.push(clock.monotonic());
+    if (opened.mends) { for (const [name, value] of RIGHT) settings.set(name, value); }
+    return Promise.resolve();
+  };
+  const ran = watch.run({ changed, signal: stop.signal });
+  return opened;
+}
+
+Deno.test("SettingWatch tells within a second of whatever differs of node and pods, and of links that are gone", async () => {
   const [first, last] = [hostLinkName("c0"), hostLinkName("c59")];
-  settings.set("ipv4/ip_forward", "0").set(`ipv4/conf/${last}/rp_filter`, "2").delete(`ipv4/conf/${first}/forwarding`);
-  assertEquals(await differences(), [
-    "ipv4/ip_forward",
-    `host link ${first} is missing`,
-    `sysctl ipv4/conf/${last}/rp_filter is 2 instead of 0`,
-  ]);
+  const alterations: ((settings: Map<string, string>) => void)[] = [
+    (settings) => settings.set("ipv4/ip_forward", "0"),
+    (settings) => settings.set(`ipv4/conf/${last}/rp_filter`, "2"),
+    (settings) => settings.delete(`ipv4/conf/${first}/forwarding`),
+  ];
+  await using watch = openWatch();
+  watch.mends = true;
+  for (const alter of alterations) {
+    await watch.clock.pass(3_000);
+    assertEquals(watch.told.splice(0), []);
+    const at = watch.clock.monotonic();
+    alter(watch.settings);
+    await watch.clock.pass(1_000);
+    const [told = Infinity, ...more] = watch.told.splice(0);
+    assert(told - at <= 1_000, `after ${told - at} ms`);
+    assertEquals(more, []);
+  }
 });
 
-Deno.test("SettingWatch tells of a change at once, and of what stays so ever less often", async () => {
-  const { watch, settings, clock } = openWatch();
-  const stop = new AbortController();
-  const told: number[] = [];
-  let ticks = 0;
-  const ran = watch.run({ changed: () => Promise.resolve(void told.push(ticks)), signal: stop.signal });
-  const advance = async (times: number): Promise<void> => {
-    for (let time = 0; time < times; time++) {
-      ticks++;
-      await clock.pass(1000);
-    }
-  };
-  await advance(3);
-  assertEquals(told, []);
-  settings.set("ipv4/ip_forward", "0");
-  await advance(10);
-  assertEquals(told, [4, 5, 7, 11]);
-  settings.set("ipv4/fib_multipath_hash_policy", "0");
-  await advance(1);
-  assertEquals(told.at(-1), 14);
-  settings.set("ipv4/ip_forward", "1").set("ipv4/fib_multipath_hash_policy", "1");
-  await advance(1);
-  settings.set("ipv4/ip_forward", "0");
-  await advance(1);
-  assertEquals(told.at(-1), 16);
-  stop.abort();
-  await ran;
+Deno.test("SettingWatch spreads what it reads over the second, each once", async () => {
+  await using watch = openWatch();
+  const reads = PODS.length * (planSysctls(attachmentOf(PODS[0] ?? fail())).length + 1) + 2;
+  await watch.clock.pass(10_000);
+  assertEquals(watch.rounds, 10);
+  assert(watch.longest < 0.45 * reads, `${watch.longest} of ${reads} in one go`);
+});
+
+Deno.test("SettingWatch tells of what stays wrong ever less often, up to once a minute, and of news at once", async () => {
+  await using watch = openWatch(() => PODS.slice(0, 5));
+  watch.settings.set("ipv4/ip_forward", "0");
+  await watch.clock.pass(250_000);
+  const seconds = (): number[] => watch.told.splice(0).map((ms) => ms / 1000);
+  assertEquals(seconds(), [1, 2, 4, 8, 16, 32, 64, 124, 184, 244]);
+  watch.settings.set("ipv4/fib_multipath_hash_policy", "0");
+  await watch.clock.pass(2_000);
+  assertEquals(seconds(), [251, 252]);
+  watch.settings.set("ipv4/ip_forward", "1").set("ipv4/fib_multipath_hash_policy", "1");
+  await watch.clock.pass(100_000);
+  assertEquals(seconds(), []);
+  watch.settings.set("ipv4/ip_forward", "0");
+  await watch.clock.pass(1_000);
+  assertEquals(seconds(), [353]);
 });
 
 Deno.test("SettingWatch tells every second of what was mended and is changed again, beside what nobody can mend", async () => {
-  const { watch, settings, clock } = openWatch();
-  const stop = new AbortController();
-  let told = 0;
-  const mend = (): Promise<void> => {
-    told++;
-    settings.set("ipv4/ip_forward", "1");
-    return Promise.resolve();
-  };
-  const ran = watch.run({ changed: mend, signal: stop.signal });
+  await using watch = openWatch();
+  watch.mends = true;
+  const link = hostLinkName("c59");
   for (let second = 1; second <= 12; second++) {
-    settings.set("ipv4/ip_forward", "0");
-    if (second > 6) settings.set("ipv4/fib_multipath_hash_policy", "0");
-    await clock.pass(1000);
-    assertEquals(told, second);
+    watch.settings.set("ipv4/ip_forward", "0");
+    if (second > 6) RIGHT.set(`ipv4/conf/${link}/rp_filter`, "2");
+    await watch.clock.pass(1_000);
   }
-  stop.abort();
-  await ran;
+  RIGHT.set(`ipv4/conf/${link}/rp_filter`, "0");
+  assert(watch.told.length >= 12, String(watch.told));
+});
+
+Deno.test("SettingWatch does not miss the link of a pod that went during the round", async () => {
+  const pods = new Set(PODS);
+  await using watch = openWatch(() => [...pods]);
+  await watch.clock.pass(1_100);
+  const [last = fail()] = PODS.slice(-1);
+  pods.delete(last);
+  watch.settings.delete(`ipv4/conf/${last.hostLink}/forwarding`);
+  await watch.clock.pass(3_000);
+  assertEquals(watch.told, []);
 });
 
 Deno.test("SettingWatch goes on after a reading that failed", async () => {
-  const { watch, settings, clock } = openWatch();
-  const stop = new AbortController();
-  let told = 0;
-  const ran = watch.run({ changed: () => Promise.resolve(void told++), signal: stop.signal });
+  await using watch = openWatch();
+  const { settings } = watch;
   const get = settings.get.bind(settings);
   settings.get = (): never => {
     throw new Error("No such device");
   };
-  await clock.pass(2000);
+  await watch.clock.pass(2_000);
   settings.get = get;
   settings.set("ipv4/ip_forward", "0");
-  await clock.pass(1000);
-  assertEquals(told, 1);
-  stop.abort();
-  await ran;
+  await watch.clock.pass(1_000);
+  assertEquals(watch.told.length, 1);
 });
+
+function fail(): never {
+  throw new Error("Cannot test: there are no pods");
+}

@@ -6,6 +6,7 @@ import { createSystemRunner } from "../exec/system_runner.ts";
 import { type Address, parseAddress, parsePrefix, type Prefix } from "../ip/address.ts";
 import { IP, SYSCTL_DIR } from "../paths/paths.ts";
 import { createSysctlTree } from "../sysctl/sysctl_tree.ts";
+import type { HostChange } from "./host_driver.ts";
 import { createHostDriver } from "./system_host_driver.ts";
 import { expectOwnNamespace } from "../../tests/lab/in_namespace.ts";
 
@@ -13,6 +14,7 @@ expectOwnNamespace();
 
 const runner = createSystemRunner();
 const sysctls = createSysctlTree(SYSCTL_DIR);
+const NOTHING: HostChange = { changed: [], left: [] };
 const spawned: Argv[] = [];
 const written: string[] = [];
 const driver = createHostDriver({
@@ -145,7 +147,7 @@ Deno.test("a second apply() over unchanged state writes nothing and spawns only 
   const network = await driver.read();
   await driver.apply(state, network);
   [spawned.length, written.length] = [0, 0];
-  assertEquals(await driver.apply(state, network), []);
+  assertEquals(await driver.apply(state, network), NOTHING);
   assertEquals(written, []);
   assert(spawned.length > 0 && spawned.every((argv) => argv.includes("show")), JSON.stringify(spawned));
 });
@@ -157,9 +159,9 @@ Deno.test("apply() puts back what others took away, and says so (T-REL-28)", asy
   await sh(
     "ip route del blackhole 203.0.113.0/24 proto 70; ip address del 169.254.1.1/32 dev lo; echo 0 >/run/flock/sys/ipv4/ip_forward",
   );
-  const told = (await driver.apply(state, network)).join("\n");
+  const told = (await driver.apply(state, network)).changed.join("\n");
   for (const word of ["203.0.113.0/24", "169.254.1.1", "ipv4/ip_forward"]) assertStringIncludes(told, word);
-  assertEquals(await driver.apply(state, network), []);
+  assertEquals(await driver.apply(state, network), NOTHING);
 });
 
 Deno.test("apply() makes a blackhole before another's route of its prefix and metric, leaves that one, and takes only its own away", async () => {
@@ -176,12 +178,13 @@ Deno.test("apply() makes a blackhole before another's route of its prefix and me
   };
   const theirs = (await routes()).toSorted();
   assertEquals(theirs.filter((line) => line.includes("proto 70")), []);
-  assertEquals(await driver.apply({ blackholes: wanted, families: [4, 6] }, network), [
+  const { changed } = await driver.apply({ blackholes: wanted, families: [4, 6] }, network);
+  assertEquals(changed, [
     "route add blackhole 203.0.113.0/24 proto 70 metric 18",
     "route add blackhole 2001:db8:f::/64 proto 70 metric 19",
   ]);
   assertStringIncludes((await routes())[0] ?? "", "blackhole 203.0.113.0/24 proto 70 metric 18");
-  assertEquals(await driver.apply({ blackholes: wanted, families: [4, 6] }, network), []);
+  assertEquals(await driver.apply({ blackholes: wanted, families: [4, 6] }, network), NOTHING);
   await driver.apply({ blackholes: [], families: [4, 6] }, network);
   assertEquals((await routes()).toSorted(), theirs);
 });

@@ -36,15 +36,22 @@ export interface HostState {
   readonly families: readonly (4 | 6)[];
 }
 
+/** What an `apply` came to, one phrase each. */
+export interface HostChange {
+  /** What was not as it should be, and is now. */
+  readonly changed: readonly string[];
+  /** What could not be made so, and why. */
+  readonly left: readonly string[];
+}
+
 /** Reads the node's network and programs what belongs to the node, not to one pod. */
 export interface HostDriver {
   read(): Promise<HostNetwork>;
   /**
    * Makes the state so: forwarding on (after `accept_ra=2` on links with a default route from RA), multipath hashing over
    * layer 4, 169.254.1.1/32 on `lo` with scope host, blackhole routes of our protocol exactly as listed. Writes only what differs.
-   * Another's route in the place of a blackhole stays; ours goes before it.
-   *
-   * @returns a phrase for each thing changed
+   * Another's route in the place of a blackhole stays; ours goes before it. What cannot be made so keeps nothing else from
+   * being made, save that no node forwards IPv6 as long as one of its links would stop listening to its router for that.
    */
-  apply(state: HostState, network: HostNetwork): Promise<readonly string[]>;
+  apply(state: HostState, network: HostNetwork): Promise<HostChange>;
 }

@@ -1,6 +1,9 @@
 /** The sysctls that a node needs for its pods. Pure. */
 import type { HostNetwork, HostState } from "./host_driver.ts";
 
+/** To be set only where every link that must go on listening was told to. */
+export const FORWARDING6 = "ipv6/conf/all/forwarding";
+
 /** A sysctl below net/, with slashes, and its value. */
 export type Setting = readonly [name: string, value: string];
 
@@ -18,7 +21,7 @@ export function planSettings(state: HostState, { network, read }: {
   const { families } = state;
   const ipv6: Setting[] = [
     ...listeners(network, read).map((link): Setting => [acceptRa(link), "2"]),
-    ["ipv6/conf/all/forwarding", "1"],
+    [FORWARDING6, "1"],
     ["ipv6/fib_multipath_hash_policy", "1"],
   ];
   const ipv4: Setting[] = [["ipv4/ip_forward", "1"], ["ipv4/fib_multipath_hash_policy", "1"]];
@@ -35,7 +38,7 @@ export function planSettings(state: HostState, { network, read }: {
  */
 function listeners({ defaultRoutes, mtus }: HostNetwork, read: ReadSetting): string[] {
   const advertised = defaultRoutes.filter((route) => route.fromRouterAdvertisement).map(({ link }) => link);
-  const forwards = read("ipv6/conf/all/forwarding") === "1";
+  const forwards = read(FORWARDING6) === "1";
   const listening = forwards ? [] : [...mtus.keys()].filter((link) => read(`ipv6/conf/${link}/forwarding`) === "0");
   return [...new Set([...advertised, ...listening])].filter((link) => read(acceptRa(link)) === "1");
 }

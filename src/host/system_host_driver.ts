@@ -2,13 +2,13 @@
  * What belongs to the node as a whole, by way of iproute2 and sysctls. Ours after amnesia: blackhole routes of our own protocol
  * number, and 169.254.1.1/32 on `lo`. Sysctls have no owner: they are set, and never set back.
  */
-import { type Argv, type CommandRunner, expectSuccess } from "../exec/command_runner.ts";
+import type { Argv, CommandRunner } from "../exec/command_runner.ts";
 import { type IpObject, readIpJson } from "../exec/read_ip_json.ts";
 import type { Prefix } from "../ip/address.ts";
 import { POD_ROUTE_METRIC, ROUTE_PROTOCOL } from "../route_protocol/route_protocol.ts";
 import { NEXT_HOP } from "../next_hop/next_hop.ts";
-import type { HostDriver, HostNetwork, HostState } from "./host_driver.ts";
-import { planSettings, type Setting } from "./plan_settings.ts";
+import type { HostChange, HostDriver, HostNetwork, HostState } from "./host_driver.ts";
+import { FORWARDING6, planSettings } from "./plan_settings.ts";
 import { canonicalDestination, listOf, parseNetwork } from "./read_network.ts";
 
 export interface HostDriverOptions {
@@ -36,18 +36,32 @@ class SystemHostDriver implements HostDriver {
     return parseNetwork(links, { 4: default4, 6: default6 });
   }
 
-  async apply(state: HostState, network: HostNetwork): Promise<readonly string[]> {
-    const settings = this.#setAll(state, network);
-    const lines = [...await this.#planNextHop(state), ...await this.#planBlackholes(state)];
-    if (lines.length > 0) await this.#batch(lines);
-    return [...settings.map(([name, value]) => `sysctl ${name} = ${value}`), ...lines];
+  async apply(state: HostState, network: HostNetwork): Promise<HostChange> {
+    const settings = this.#applySettings(state, network);
+    const plans = [await planned(() => this.#planNextHop(state)), await planned(() => this.#planBlackholes(state))];
+    const batch = await this.#batch(plans.flatMap(({ lines }) => lines));
+    return {
+      changed: [...settings.changed, ...batch.changed],
+      left: [...settings.left, ...plans.flatMap(({ left }) => left), ...batch.left],
+    };
   }
 
-  #setAll(state: HostState, network: HostNetwork): readonly Setting[] {
+  #applySettings(state: HostState, network: HostNetwork): HostChange {
     const { sysctls } = this.options;
-    const settings = planSettings(state, { network, read: (name) => sysctls.read(name) });
-    for (const [name, value] of settings) sysctls.write(name, value);
-    return settings;
+    const [changed, left]: [string[], string[]] = [[], []];
+    let deaf = false;
+    for (const [name, value] of planSettings(state, { network, read: (name) => sysctls.read(name) })) {
+      // A link that was not told to go on listening would cost the node its default route.
+      if (name === FORWARDING6 && deaf) continue;
+      try {
+        sysctls.write(name, value);
+        changed.push(`sysctl ${name} = ${value}`);
+      } catch (error) {
+        left.push(String(error));
+        deaf ||= name.endsWith("/accept_ra");
+      }
+    }
+    return { changed, left };
   }
 
   async #planNextHop({ families }: HostState): Promise<string[]> {
@@ -92,8 +106,28 @@ class SystemHostDriver implements HostDriver {
     return await readIpJson(this.options.runner, [this.options.ip, "-j", ...words]) ?? [];
   }
 
-  async #batch(lines: readonly string[]): Promise<void> {
+  /** Goes on after a line that fails. */
+  async #batch(lines: readonly string[]): Promise<HostChange> {
+    if (lines.length === 0) return { changed: [], left: [] };
     const argv: Argv = [this.options.ip, "-force", "-batch", "-"];
-    expectSuccess(argv, await this.options.runner.run(argv, { stdin: `${lines.join("\n")}\n` }));
+    try {
+      const { code, stderr } = await this.options.runner.run(argv, { stdin: `${lines.join("\n")}\n` });
+      if (code === 0) return { changed: lines, left: [] };
+      const failed = new Set([...stderr.matchAll(/^Command failed -:(\d+)$/gm)].map(([, line]) => Number(line) - 1));
+      const left = lines.filter((_, index) => failed.has(index)).map((line) => `Cannot ${line}`);
+      const changed = failed.size === 0 ? [] : lines.filter((_, index) => !failed.has(index));
+      return { changed, left: [...left, `ip said: ${stderr.trim().replaceAll("\n", "; ")}`] };
+    } catch (error) {
+      return { changed: [], left: [String(error)] };
+    }
+  }
+}
+
+/** @returns the lines that are planned, or why none could be */
+async function planned(plan: () => Promise<string[]>): Promise<{ lines: readonly string[]; left: readonly string[] }> {
+  try {
+    return { lines: await plan(), left: [] };
+  } catch (error) {
+    return { lines: [], left: [String(error)] };
   }
 }

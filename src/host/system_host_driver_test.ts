@@ -1,7 +1,7 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import type { Argv, CommandResult } from "../exec/command_runner.ts";
 import { parsePrefix } from "../ip/address.ts";
-import type { DefaultRoute, HostNetwork, HostState } from "./host_driver.ts";
+import type { DefaultRoute, HostChange, HostNetwork, HostState } from "./host_driver.ts";
 import { planSettings } from "./plan_settings.ts";
 import { createHostDriver } from "./system_host_driver.ts";
 
@@ -10,9 +10,15 @@ const FORWARDING6 = "ipv6/conf/all/forwarding";
 const HASHES = { "ipv4/fib_multipath_hash_policy": "0", "ipv6/fib_multipath_hash_policy": "0" };
 const STOCK = { ...HASHES, [FORWARDING4]: "0", [FORWARDING6]: "0" };
 
+/** What fails of a node: the writing of a sysctl, and a batch that says so. */
+interface Faults {
+  readonly refused?: string;
+  readonly stderr?: string;
+}
+
 /** A node with these sysctls and nothing in its tables; keeps what was written, and the lines of the batches. */
-function nodeWith(sysctls: Record<string, string>): {
-  apply(families: HostState["families"], routes?: readonly DefaultRoute[]): Promise<readonly string[]>;
+function nodeWith(sysctls: Record<string, string>, faults: Faults = {}): {
+  apply(families: HostState["families"], routes?: readonly DefaultRoute[]): Promise<HostChange>;
   written: string[];
   lines: string[];
 } {
@@ -22,13 +28,16 @@ function nodeWith(sysctls: Record<string, string>): {
     ip: "/usr/sbin/ip",
     runner: {
       run: (argv: Argv, options): Promise<CommandResult> => {
-        if (argv.includes("-batch")) lines.push(...(options?.stdin ?? "").trim().split("\n"));
-        return Promise.resolve({ code: 0, stdout: "[]", stderr: "" });
+        if (!argv.includes("-batch")) return Promise.resolve({ code: 0, stdout: "[]", stderr: "" });
+        lines.push(...(options?.stdin ?? "").trim().split("\n"));
+        const { stderr } = faults;
+        return Promise.resolve({ code: stderr === undefined ? 0 : 1, stdout: "", stderr: stderr ?? "" });
       },
     },
     sysctls: {
       read: (name) => present.get(name),
       write: (name, value) => {
+        if (name === faults.refused) throw new Error(`Cannot set sysctl ${name}: the kernel refuses`);
         if (!present.has(name)) throw new Error(`Cannot set sysctl ${name}: there is no such sysctl`);
         present.set(name, value);
         written.push(`${name}=${value}`);
@@ -72,13 +81,41 @@ Deno.test("apply() leaves alone a family that the node has no prefix of", async 
   }
 });
 
-Deno.test("apply() tells of a kernel that cannot forward a family", async () => {
+Deno.test("apply() tells of a kernel that cannot forward a family, and does the rest all the same", async () => {
   const node = nodeWith({ ...HASHES, [FORWARDING4]: "0" });
-  await assertRejects(() => node.apply([4, 6]), Error, `Cannot set sysctl ${FORWARDING6}: there is no such sysctl`);
+  const { changed, left } = await node.apply([4, 6]);
+  assertEquals(left, [`Error: Cannot set sysctl ${FORWARDING6}: there is no such sysctl`]);
+  assertEquals(node.written, [
+    ...["ipv6/fib_multipath_hash_policy=1", `${FORWARDING4}=1`, "ipv4/fib_multipath_hash_policy=1"],
+  ]);
+  assertEquals(changed.slice(-2), node.lines.slice(-2));
+  assertEquals(node.lines.filter((line) => line.includes("blackhole")).length, 2);
+});
+
+Deno.test("apply() forwards no IPv6 where a link could not be told to go on listening, and does the rest", async () => {
+  const node = nodeWith({ ...STOCK, "ipv6/conf/eth0/accept_ra": "1" }, { refused: "ipv6/conf/eth0/accept_ra" });
+  const { left } = await node.apply([6], [advertised("eth0")]);
+  assertEquals(left.length, 1);
+  assertEquals(node.written, ["ipv6/fib_multipath_hash_policy=1"]);
+  assertEquals(node.lines.filter((line) => line.includes("blackhole")).length, 1);
+});
+
+Deno.test("apply() tells apart the lines of a batch that failed", async () => {
+  const node = nodeWith({ ...STOCK, [FORWARDING4]: "1" }, {
+    stderr: "RTNETLINK answers: File exists\nCommand failed -:3",
+  });
+  const { changed, left } = await node.apply([4]);
+  assertEquals(changed.slice(-2), ["address add 169.254.1.1/32 dev lo scope host", "link set dev lo up"]);
+  assertEquals(left, [
+    "Cannot route add blackhole 203.0.113.0/24 proto 70 metric 20",
+    "ip said: RTNETLINK answers: File exists; Command failed -:3",
+  ]);
 });
 
 Deno.test("apply() returns what it changed, in words", async () => {
-  assertEquals(await nodeWith({ ...STOCK, [FORWARDING4]: "1" }).apply([4]), [
+  const { changed, left } = await nodeWith({ ...STOCK, [FORWARDING4]: "1" }).apply([4]);
+  assertEquals(left, []);
+  assertEquals(changed, [
     "sysctl ipv4/fib_multipath_hash_policy = 1",
     "address add 169.254.1.1/32 dev lo scope host",
     "link set dev lo up",

@@ -23,7 +23,8 @@ export function createSysctlTree(root: string): SysctlTree {
   };
 }
 
-function checkName(name: string): string {
+/** @returns the name. @throws when it is none below net/ */
+export function checkName(name: string): string {
   const climbs = name.split("/").some((part) => part === "." || part === "..");
   if (climbs || !NAME.test(name)) throw new Error(`Cannot use sysctl ${quote(name)}: not a name below net/`);
   return name;

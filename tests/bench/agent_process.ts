@@ -28,6 +28,18 @@ export async function zombies({ pid }: Daemon): Promise<number> {
   return stats.filter((stat) => /\) Z /.test(stat)).length;
 }
 
+/** Of utime and stime in /proc/PID/stat: USER_HZ, which is 100 on every Linux that Deno runs on (time(7)). */
+const MS_PER_TICK = 10;
+
+/** @returns processor time that it has used since its start, in milliseconds; its children's is not part of it */
+export async function usedCpuMs({ pid }: Daemon): Promise<number> {
+  const stat = await Deno.readTextFile(`/proc/${pid}/stat`);
+  const [, , , , , , , , , , , utime, stime] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const ticks = Number(utime) + Number(stime);
+  if (!Number.isInteger(ticks)) throw new Error(`Cannot read the agent's processor time: ${stat}`);
+  return ticks * MS_PER_TICK;
+}
+
 async function readMiB({ pid }: Daemon, field: "VmRSS" | "VmHWM"): Promise<number> {
   const status = await Deno.readTextFile(`/proc/${pid}/status`);
   const kib = Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, "m").exec(status)?.[1]);

@@ -11,7 +11,7 @@ import { type BenchNode, startBenchNode } from "./bench_node.ts";
 import { residentMiB } from "./agent_process.ts";
 import { buildEmptyModule } from "./empty_module.ts";
 import { CALICO_ADD_MS, type Figure, FIGURES, resolveFigures } from "./figures.ts";
-import { measureBursts, measurePairs, measureStarts } from "./loads.ts";
+import { measureBursts, measureIdle, measurePairs, measureStarts } from "./loads.ts";
 import { SampleBook, shuffled } from "./statistics.ts";
 import { renderTable } from "./table.ts";
 
@@ -98,6 +98,10 @@ async function measure(directory: string, screen: Screen): Promise<Figure[]> {
     const nodes = await startNodes(lab, { screen, book, directory, executables: { flock, empty } });
     await screen.step(`${ROUNDS} rounds, each of all in a new order`, () => runRounds(nodes, book));
     book.add("memory-250", await residentMiB(nodes.full.agent));
+    await screen.step("agents at rest", async () => {
+      await measureIdle(nodes.empty, { book, name: "idle" });
+      await measureIdle(nodes.full, { book, name: "idle-250" });
+    });
     await measureLoads(nodes, { book, screen });
     return resolveFigures(FIGURES, book);
   } finally {

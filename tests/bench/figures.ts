@@ -7,7 +7,7 @@ export interface Figure {
   readonly what: string;
   /** Median, in `unit`. */
   readonly value: number;
-  readonly unit: "ms" | "MiB" | "/s" | "";
+  readonly unit: "ms" | "MiB" | "/s" | "%" | "";
   /** What cannot be had for less, or what it is compared with, in `unit`; null where there is no such thing. */
   readonly floor: number | null;
   /** Most that the value may be, in `unit`; null for figures that only stand beside the others. */
@@ -79,6 +79,9 @@ export const FIGURES: readonly FigureSpec[] = [
   { id: "agent-add-250", what: "agent's side of ADD with 250 pods", samples: "full.agent-add", floor: "agent-add" },
   { id: "agent-del-250", what: "agent's side of DEL with 250 pods", samples: "full.agent-del", floor: "agent-del" },
   { id: "memory", what: "agent's resident memory after its first pods", unit: "MiB" },
+  { id: "idle", what: "agent's CPU at rest, empty node, of one core", unit: "%" },
+  // What a node spends for nothing; every sysctl of every pod is read once a second.
+  { id: "idle-250", what: "agent's CPU at rest with 250 pods, of one core", unit: "%", floor: "idle", atMost: 3 },
   { id: "burst-agent-add", what: "agent's side of one ADD of 110 at once" },
   { id: "pair", what: "agent's side of ADD and DEL, 50 pods at a time" },
   { id: "state-write", what: "durable write of the state of 250 pods" },

@@ -35,7 +35,7 @@ Deno.test("FIGURES have one id each, and every target that is a multiple has a f
   assert(FIGURES.every(({ times, floor }) => times === undefined || floor !== undefined));
 });
 
-// What the issues name, word by word.
+// What the issues name, word by word; the last one is flock's own.
 Deno.test("FIGURES hold the issue's targets", () => {
   const targets = FIGURES.flatMap(({ id, samples = id, floor, times, atMost }) =>
     atMost !== undefined ? [[samples, atMost]] : times !== undefined ? [[samples, floor, times]] : []
@@ -58,5 +58,6 @@ Deno.test("FIGURES hold the issue's targets", () => {
     ["pairs-memory", "pairs-memory.warm", 1.1],
     ["start", 1000],
     ["start-250", 1500],
+    ["idle-250", 3],
   ]);
 });

@@ -1,5 +1,5 @@
 /** What is measured after the rounds, because it leaves the node other than it was: bursts, thousands of pods, new agents. */
-import { forgetPeak, openFiles, peakMiB, residentMiB, zombies } from "./agent_process.ts";
+import { forgetPeak, openFiles, peakMiB, residentMiB, usedCpuMs, zombies } from "./agent_process.ts";
 import type { BenchNode } from "./bench_node.ts";
 import { PAIRS_PER_RUN } from "./bursts.ts";
 import type { SampleBook } from "./statistics.ts";
@@ -21,6 +21,24 @@ const LOOKS = 20;
 const LOOK_MS = 50;
 /** Between two measurements, in milliseconds. */
 const REST_MS = 1_000;
+/** By then it has closed what it held of pods that went. */
+const RESTS_UNTIL_CLOSED = 3;
+/** So long nobody asks the agent for anything, and as often, in milliseconds. */
+const IDLE_MS = 20_000;
+const IDLES = 3;
+
+/** In percent of one core. A look at everything every ten minutes may fall into one of the samples, not into their median. */
+export async function measureIdle(
+  { agent }: BenchNode,
+  { book, name }: { book: SampleBook; name: string },
+): Promise<void> {
+  for (let idle = 0; idle < IDLES; idle++) {
+    await rest();
+    const [before, startedAt] = [await usedCpuMs(agent), performance.now()];
+    await new Promise((resolve) => setTimeout(resolve, IDLE_MS));
+    book.add(name, 100 * (await usedCpuMs(agent) - before) / (performance.now() - startedAt));
+  }
+}
 
 /** The first burst only warms up. */
 export async function measureBursts(node: BenchNode, book: SampleBook): Promise<void> {
@@ -51,7 +69,7 @@ async function takeStock(
   { agent }: BenchNode,
   { book, suffix }: { book: SampleBook; suffix: string },
 ): Promise<void> {
-  await rest();
+  for (let rests = 0; rests < RESTS_UNTIL_CLOSED; rests++) await rest();
   book.add(`pairs-files${suffix}`, await fewestOpenFiles(agent));
   book.add(`pairs-memory${suffix}`, await residentMiB(agent));
   book.add(`pairs-zombies${suffix}`, await zombies(agent));

@@ -6,9 +6,7 @@ import {
   type FoundAttachment,
   type Repair,
 } from "../../src/link/attachment_driver.ts";
-import type { GuardState, PacketGuard, SourceGrant } from "../../src/nft/packet_guard.ts";
-
-const name = ({ link, address }: SourceGrant): string => `${link} ${address.text}`;
+import { type Alteration, MemoryDamage } from "./memory_damage.ts";
 
 /** Paths of network namespaces; each one that comes is another one, also at the path of one that went. */
 class MemoryNamespaces extends Set<string> {
@@ -41,8 +39,7 @@ export class MemoryKernel implements AttachmentDriver {
   /** Makes detach fail. */
   keeps = false;
   attaches = 0;
-  // hostLink -> what check finds and repair puts back, once
-  readonly damage = new Map<string, readonly string[]>();
+  readonly #damage = new MemoryDamage();
 
   /** @param halfway passes while the link is there and nobody's yet; what it throws fails the attach */
   async attach(attachment: Attachment, halfway?: () => Promise<void>): Promise<void> {
@@ -55,7 +52,7 @@ export class MemoryKernel implements AttachmentDriver {
     this.bare.set(hostLink, netns);
     try {
       await halfway?.();
-      if (!this.bare.has(hostLink)) throw new Error("the namespace went away");
+      if (!this.bare.has(hostLink) || this.netnsGone(attachment)) throw new Error("the namespace went away");
     } catch (error) {
       this.#remove(hostLink);
       throw new AttachFailed("failed", `Cannot attach ${hostLink}: ${String(error)}`);
@@ -77,13 +74,7 @@ export class MemoryKernel implements AttachmentDriver {
     if (found === undefined) {
       return Promise.resolve([`host link ${hostLink} is missing`, `interface ${ifname} in ${netns} is missing`]);
     }
-    const missing = attachment.addresses.filter(({ text }) => this.#routes.get(text) !== hostLink);
-    return Promise.resolve([
-      ...missing.map(({ text }) => `host route ${text} is missing`),
-      ...(attachment.anycast ?? []).filter(({ text }) => !found.anycast?.some((other) => other.text === text))
-        .map(({ text }) => `address ${text} on lo is missing`),
-      ...this.damage.get(hostLink) ?? [],
-    ]);
+    return Promise.resolve([...this.#hostDifferences(attachment), ...this.#podDifferences(attachment)]);
   }
 
   list(): Promise<readonly FoundAttachment[]> {
@@ -102,8 +93,10 @@ export class MemoryKernel implements AttachmentDriver {
 
   mend(attachment: Attachment): Promise<boolean> {
     if (this.links.get(attachment.hostLink)?.netns !== attachment.netns) return Promise.resolve(false);
+    if (this.netnsGone(attachment)) return Promise.resolve(false);
     this.#repairOne(attachment);
     this.links.set(attachment.hostLink, attachment);
+    this.#damage.mendPod(attachment);
     return Promise.resolve(true);
   }
 
@@ -138,12 +131,65 @@ export class MemoryKernel implements AttachmentDriver {
     for (const link of [...this.links.keys(), ...this.bare.keys()]) this.#remove(link);
   }
 
-  #repairOne({ hostLink, addresses }: Attachment): string[] {
+  /** Somebody takes something away, or alters it. @returns what it was done to; undefined when there is no such thing */
+  alter(hostLink: string, what: Alteration): Attachment | undefined {
+    const attachment = this.links.get(hostLink);
+    if (attachment === undefined) return undefined;
+    if (what === "address" && !attachment.addresses.some(({ family }) => family === 6)) return undefined;
+    if (what === "link") this.#remove(hostLink);
+    else if (what === "route") this.#removeRoute(attachment);
+    else this.#damage.add(attachment, what);
+    return attachment;
+  }
+
+  /** @returns a sysctl below net/ of a pod's host end; undefined when that is not there */
+  readSetting(name: string): string | undefined {
+    const attachment = this.links.get(name.split("/")[2] ?? "");
+    return attachment === undefined ? undefined : this.#damage.read(attachment, name);
+  }
+
+  /** @returns host links, of those that are there, whose host's or pod's end is not as it should be, routes apart */
+  damaged(): { readonly host: ReadonlySet<string>; readonly pod: ReadonlySet<string> } {
+    const [host, pod] = [new Set<string>(), new Set<string>()];
+    for (const attachment of this.links.values()) {
+      if (this.#damage.ofHost(attachment).length > 0) host.add(attachment.hostLink);
+      if (this.#podDifferences(attachment).length > 0) pod.add(attachment.hostLink);
+    }
+    return { host, pod };
+  }
+
+  /** The path of a namespace goes, and it lives on, with its links: a process holds it. */
+  unname(netns: string): void {
+    this.namespaces.delete(netns);
+  }
+
+  #removeRoute({ hostLink, addresses: [first] }: Attachment): void {
+    if (first !== undefined && this.#routes.get(first.text) === hostLink) this.#routes.delete(first.text);
+  }
+
+  #hostDifferences(attachment: Attachment): string[] {
+    const { hostLink, addresses } = attachment;
     const missing = addresses.filter(({ text }) => this.#routes.get(text) !== hostLink);
-    for (const { text } of missing) this.#routes.set(text, hostLink);
-    const damage = this.damage.get(hostLink) ?? [];
-    this.damage.delete(hostLink);
-    return [...missing.map(({ text }) => `host route ${text} is missing`), ...damage];
+    const routes = missing.map(({ text }) => `host route ${text} dev ${hostLink} is missing`);
+    return [...routes, ...this.#damage.ofHost(attachment)];
+  }
+
+  #podDifferences(attachment: Attachment): string[] {
+    const { hostLink, ifname, netns, anycast = [] } = attachment;
+    if (this.netnsGone(attachment)) return [`interface ${ifname} in ${netns} is missing`];
+    const present = this.links.get(hostLink)?.anycast ?? [];
+    const lacking = anycast.filter(({ text }) => !present.some((other) => other.text === text));
+    return [
+      ...lacking.map(({ text }) => `address ${text} on lo is missing`),
+      ...this.#damage.ofPod(attachment),
+    ];
+  }
+
+  #repairOne(attachment: Attachment): string[] {
+    const differences = this.#hostDifferences(attachment);
+    for (const { text } of attachment.addresses) this.#routes.set(text, attachment.hostLink);
+    this.#damage.mendHost(attachment);
+    return differences;
   }
 
   /** As the real `netnsGone`. */
@@ -168,66 +214,7 @@ export class MemoryKernel implements AttachmentDriver {
   #remove(hostLink: string): void {
     this.links.delete(hostLink);
     this.bare.delete(hostLink);
+    this.#damage.forget(hostLink);
     for (const [address, link] of this.#routes) if (link === hostLink) this.#routes.delete(address);
-  }
-}
-
-/** What the kernel holds of flock's tables; it outlives the process that wrote them. */
-export interface MemoryTables {
-  /** `link address`; undefined while there is no table. */
-  grants: Set<string> | undefined;
-}
-
-/** A PacketGuard without nft: one process's. */
-export class MemoryGuard implements PacketGuard {
-  /** Whether the tables are what this process wrote. */
-  #own = false;
-
-  constructor(private readonly tables: MemoryTables = { grants: undefined }) {}
-
-  get grants(): Set<string> | undefined {
-    return this.tables.grants;
-  }
-
-  set grants(grants: Set<string> | undefined) {
-    this.tables.grants = grants;
-  }
-
-  replace(state: GuardState): Promise<void> {
-    this.tables.grants = new Set(state.grants.map(name));
-    this.#own = true;
-    return Promise.resolve();
-  }
-
-  grant(grants: readonly SourceGrant[]): Promise<void> {
-    if (this.grants === undefined) return Promise.reject(new Error("Cannot change the tables flock: one is missing"));
-    for (const grant of grants) this.grants.add(name(grant));
-    return Promise.resolve();
-  }
-
-  revoke(grants: readonly SourceGrant[]): Promise<void> {
-    for (const grant of grants) this.grants?.delete(name(grant));
-    return Promise.resolve();
-  }
-
-  drift(state: GuardState): Promise<readonly string[] | undefined> {
-    const { grants } = this;
-    if (grants === undefined) return Promise.resolve(undefined);
-    if (!this.#own) return Promise.resolve(["the tables flock are not what this process wrote"]);
-    const wanted = new Set(state.grants.map(name));
-    return Promise.resolve([
-      ...[...wanted].filter((grant) => !grants.has(grant)).map((grant) => `set own lacks ${grant}`),
-      ...[...grants].filter((grant) => !wanted.has(grant)).map((grant) => `set own holds ${grant}, not ours`),
-    ]);
-  }
-
-  check(grants: readonly SourceGrant[]): Promise<readonly string[]> {
-    const have = this.grants;
-    if (have === undefined) return Promise.resolve(["table inet flock or table arp flock is missing"]);
-    return Promise.resolve(grants.map(name).filter((each) => !have.has(each)).map((each) => `set own lacks ${each}`));
-  }
-
-  close(): Promise<void> {
-    return Promise.resolve();
   }
 }

@@ -1,5 +1,6 @@
 import { DRIVER_CONTRACT, GUARD_CONTRACT } from "./_driver_contract.ts";
-import { MemoryGuard, MemoryKernel, type MemoryTables } from "./memory_kernel.ts";
+import { MemoryGuard, type MemoryTables } from "./memory_guard.ts";
+import { MemoryKernel } from "./memory_kernel.ts";
 
 const driver = new MemoryKernel();
 const tables: MemoryTables = { grants: undefined };

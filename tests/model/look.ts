@@ -14,6 +14,10 @@ export interface Look {
   readonly links: ReadonlyMap<string, SeenLink>;
   /** `link address`; undefined while there is no table. */
   readonly grants: ReadonlySet<string> | undefined;
+  /** Host links whose host's end, or pod's end, is not as it should be, routes apart. */
+  readonly damaged: { readonly host: ReadonlySet<string>; readonly pod: ReadonlySet<string> };
+  /** What of the node as a whole somebody altered. */
+  readonly node: readonly string[];
   /** The agent itself: another one after a restart. */
   readonly life: unknown;
   /** What the agent has in mind; undefined while there is none, or it has not read its state. */

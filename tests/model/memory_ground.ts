@@ -1,10 +1,12 @@
 import { assert } from "@std/assert";
-import { AttachFailed } from "../../src/link/attachment_driver.ts";
-import { MemoryGuard, MemoryKernel, type MemoryTables } from "../fakes/memory_kernel.ts";
+import { AttachFailed, type Attachment } from "../../src/link/attachment_driver.ts";
+import { MemoryGuard, type MemoryTables } from "../fakes/memory_guard.ts";
+import { MemoryKernel } from "../fakes/memory_kernel.ts";
+import type { Alteration } from "../fakes/memory_damage.ts";
 import type { Gates } from "./gates.ts";
 import type { Look, SeenLink } from "./look.ts";
 import type { VisibleGround } from "./rig.ts";
-import type { GroundDrivers } from "./world.ts";
+import type { GroundDrivers, GuardDrift } from "./world.ts";
 
 /** A link of flock's name that is somebody else's: its alias says nothing. */
 const FOREIGN = "flockdeadbeef";
@@ -63,6 +65,27 @@ export class MemoryGround implements VisibleGround {
     return Promise.resolve();
   }
 
+  unname(path: string): Promise<void> {
+    return Promise.resolve(this.kernel.unname(path));
+  }
+
+  alterPath(hostLink: string, what: Alteration): Promise<Attachment | undefined> {
+    return Promise.resolve(this.kernel.alter(hostLink, what));
+  }
+
+  alterGuard(hostLink: string, what: GuardDrift): Promise<boolean> {
+    const { grants } = this.tables;
+    if (grants === undefined) return Promise.resolve(false);
+    if (what === "tables") this.tables.grants = undefined;
+    if (what === "foreign grant") grants.add(`${hostLink} 192.0.2.99`);
+    const own = [...grants].find((grant) => grant.startsWith(`${hostLink} `));
+    return Promise.resolve(what === "grant" ? own !== undefined && grants.delete(own) : true);
+  }
+
+  readSetting(name: string): string | undefined {
+    return this.kernel.readSetting(name);
+  }
+
   netnsAt(path: string): { readonly id: string } | undefined {
     return this.kernel.namespaces.at(path);
   }
@@ -71,14 +94,14 @@ export class MemoryGround implements VisibleGround {
     return this.kernel.netnsGone(of);
   }
 
-  async look(): Promise<Pick<Look, "links" | "grants">> {
+  async look(): Promise<Pick<Look, "links" | "grants" | "damaged">> {
     assert(this.kernel.bare.has(FOREIGN), `${FOREIGN} was somebody else's, and is gone`);
     const links = new Map<string, SeenLink>();
     for (const { hostLink, containerId, addresses } of await this.kernel.list()) {
       if (hostLink === FOREIGN) continue;
       links.set(hostLink, { containerId, addresses: addresses.map(({ text }) => text).sort() });
     }
-    return { links, grants: this.tables.grants };
+    return { links, grants: this.tables.grants, damaged: this.kernel.damaged() };
   }
 
   reboot(): Promise<void> {

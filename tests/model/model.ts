@@ -5,11 +5,15 @@ import { addressOf, CONFIGS, isUsable } from "./node_configs.ts";
 import type { Look } from "./look.ts";
 import { RestWatch } from "./rest_watch.ts";
 import type { Answer, Call } from "./runtime.ts";
+import type { Drift } from "./step.ts";
 
 /** What one container is to its runtime. */
 interface Container {
   readonly id: string;
+  /** Whether there is a namespace at its path. */
   netns: boolean;
+  /** Whether its namespace lives on without a path. */
+  held: boolean;
   /** Calls that have not been answered. */
   readonly open: Set<Call>;
   /** ADDs that the runtime has given up: a DEL followed, or their sandbox died. */
@@ -22,6 +26,8 @@ interface Container {
   deletedAt: number;
   /** Whether that one is sure to be on the disk. */
   deletionKept: boolean;
+  /** Whether somebody has altered its path or its grants, and the agent has not made them good since. */
+  altered: boolean;
 }
 
 /** What the state on the disk says, for a call that was answered just now. */
@@ -39,6 +45,8 @@ interface Sent {
   readonly faults: number;
   readonly steps: number;
   readonly live: readonly string[] | undefined;
+  /** Whether its path and grants were whole, at each look since. */
+  readonly whole: Set<boolean>;
 }
 
 /** An answer, and which of all calls it answers. */
@@ -66,7 +74,8 @@ export class Model {
     const known = this.#containers.get(id);
     if (known !== undefined) return known;
     const container: Container = {
-      ...{ id, netns: false, live: undefined, gone: false, deletedAt: -Infinity, deletionKept: true },
+      ...{ id, netns: false, held: false, live: undefined, gone: false, deletedAt: -Infinity, deletionKept: true },
+      altered: false,
       ...{ open: new Set<Call>(), abandoned: new Set<Call>() },
     };
     this.#containers.set(id, container);
@@ -79,11 +88,12 @@ export class Model {
 
   sent(call: Call): void {
     const live = this.#containers.get(call.id)?.live;
-    this.#sent.set(call, { order: this.#calls++, faults: this.faults, steps: this.steps, live });
+    const whole = new Set<boolean>();
+    this.#sent.set(call, { order: this.#calls++, faults: this.faults, steps: this.steps, live, whole });
     if (call.verb === "GC") return;
     const container = this.container(call.id);
     container.open.add(call);
-    if (call.verb === "ADD") container.gone = false;
+    if (call.verb === "ADD") this.#adding(container);
     if (call.verb !== "DEL") return;
     container.live = undefined;
     for (const open of container.open) if (open.verb === "ADD") container.abandoned.add(open);
@@ -91,36 +101,49 @@ export class Model {
 
   /** @throws AssertionError */
   answered(call: Call, answer: Answer, durable: Durable): void {
-    const sent = this.#sent.get(call) ?? { order: -1, faults: -1, steps: -1, live: undefined };
+    const sent = this.#sent.get(call) ?? { order: -1, faults: -1, steps: -1, live: undefined, whole: new Set() };
     this.#sent.delete(call);
     const undisturbed = sent.faults === this.faults;
     if (!answer.ok) assert(answer.code !== 999 || !undisturbed, `${call.verb} ${call.id}: ${answer.message}`);
-    if (call.verb === "GC") return;
+    if (call.verb === "GC") return assert(!answer.ok || call.id !== "absent", "GC without a list was not refused");
     const container = this.container(call.id);
     container.open.delete(call);
     if (call.verb === "ADD") {
       this.#added(container, { call, answer, durable, order: sent.order, stepped: sent.steps !== this.steps });
     }
     if (call.verb === "DEL") this.#deleted(container, { call, answer, durable, order: sent.order, undisturbed });
-    if (call.verb === "CHECK" && undisturbed && sent.live !== undefined && sent.live === container.live) {
-      assert(
-        answer.ok || answer.code === 11 || container.open.size > 0,
-        `CHECK ${call.id} of what is so: it was refused`,
-      );
-    }
+    const isOfTheSame = sent.live !== undefined && sent.live === container.live && container.open.size === 0;
+    if (call.verb === "CHECK" && isOfTheSame) this.#checked(answer, { ...sent, id: call.id, undisturbed });
   }
 
   /** What the sandbox had is gone, and the runtime knows nothing of it. */
   vanished(id: string): void {
     const container = this.container(id);
-    container.netns = false;
+    container.netns = container.held = false;
     container.live = undefined;
     for (const open of container.open) if (open.verb === "ADD") container.abandoned.add(open);
+  }
+
+  /** The path of its namespace is gone, and nothing else; an ADD that is under way takes the sandbox for dead. */
+  unnamed(id: string): void {
+    const container = this.container(id);
+    [container.netns, container.held] = [false, true];
+    if (isBeingAdded(container)) container.live = undefined;
   }
 
   /** The runtime has forgotten the container, and says so by leaving it out of a GC's list. */
   forgotten(id: string): void {
     this.container(id).live = undefined;
+  }
+
+  /** Somebody has removed or altered something of the container's; the guard's tables are everybody's. */
+  altered(id: string, what: Drift): void {
+    if (what === "blackhole" || what === "forwarding" || what === "foreign grant" || what === "pod end") return;
+    for (const container of what === "tables" ? this.containers : [this.container(id)]) {
+      container.altered = true;
+      // An ADD that finds no link makes another one, with other addresses, and may fail at it.
+      if (isBeingAdded(container)) container.live = undefined;
+    }
   }
 
   died(): void {
@@ -142,8 +165,21 @@ export class Model {
       }
     }
     const recorded = new Map(look.ledger?.map((allocation) => [allocation.containerId, allocation]));
-    for (const container of this.#containers.values()) this.#verifyLive(container, look, recorded);
+    for (const container of this.#containers.values()) {
+      const isSettled = isMended(container, look) && !isBeingAdded(container);
+      container.altered &&= !isSettled;
+      if (!container.altered) this.#verifyLive(container, look, recorded);
+    }
+    for (const [{ verb, id }, { whole }] of this.#sent) {
+      if (verb === "CHECK") whole.add(isWhole(this.container(id), look));
+    }
     this.#rests.verify(look);
+  }
+
+  /** When whatever was altered should be good again. @throws AssertionError */
+  verifyMended(look: Look): void {
+    const altered = this.containers.filter((container) => !isMended(container, look)).map(({ id }) => id);
+    assertEquals([altered, look.node], [[], []], "whatever somebody altered is as it was");
   }
 
   /** When nothing is under way, nothing is refused, and a full pass has been made. @throws AssertionError */
@@ -181,6 +217,19 @@ export class Model {
   verifyNoGrantTooMany({ ledger = [], grants }: Look): void {
     const owed = new Set(ledger.flatMap(grantsOf));
     for (const grant of grants ?? []) assert(owed.has(grant), `${grant} is granted, and nobody's`);
+  }
+
+  #adding(container: Container): void {
+    container.gone = false;
+    if (container.altered) container.live = undefined; // as in `altered`
+  }
+
+  #checked(
+    answer: Answer,
+    { id, whole, undisturbed }: Pick<Sent, "whole"> & { id: string; undisturbed: boolean },
+  ): void {
+    if (answer.ok) return assert(whole.has(true) || whole.size === 0, `CHECK ${id} of what is damaged: it was passed`);
+    assert(!undisturbed || whole.has(false) || answer.code === 11, `CHECK ${id} of what is so: it was refused`);
   }
 
   #added(
@@ -250,6 +299,23 @@ export class Model {
     assert(record?.state === "committed", `${id} was answered, and is not recorded`);
     assertEquals(textsOf(record), live.join(","), `what is recorded of ${id}`);
   }
+}
+
+function isBeingAdded({ open }: Container): boolean {
+  return [...open].some(({ verb }) => verb === "ADD");
+}
+
+/** @returns whether a container has all of what it was answered that a pass makes good */
+function isMended({ id, live }: Container, { links, grants, damaged }: Look): boolean {
+  if (live === undefined) return true;
+  const link = hostLinkName(id);
+  const isRouted = links.get(link)?.addresses.join(",") === live.join(",");
+  return isRouted && !damaged.host.has(link) && live.every((text) => grants?.has(`${link} ${text}`));
+}
+
+/** @returns whether CHECK should find nothing wrong with a container */
+function isWhole(container: Container, look: Look): boolean {
+  return isMended(container, look) && !look.damaged.pod.has(hostLinkName(container.id));
 }
 
 /** What a container's pod asks for by annotation. */

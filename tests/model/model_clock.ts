@@ -10,6 +10,8 @@ export class ModelClock implements Clock {
   #monotonic = 1_000;
   #wall = 1_790_000_000_000;
   readonly #sleepers = new Set<Sleeper>();
+  /** Nobody wakes before. */
+  #first = Infinity;
   /** How often somebody set the wall clock. */
   steps = 0;
 
@@ -18,8 +20,10 @@ export class ModelClock implements Clock {
 
   sleep = (ms: number, signal?: AbortSignal): Promise<void> =>
     new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason);
       const sleeper = { until: this.#monotonic + ms, wake: resolve };
       this.#sleepers.add(sleeper);
+      this.#first = Math.min(this.#first, sleeper.until);
       signal?.addEventListener("abort", () => {
         this.#sleepers.delete(sleeper);
         reject(signal.reason);
@@ -30,11 +34,13 @@ export class ModelClock implements Clock {
   pass(ms: number): void {
     this.#monotonic += ms;
     this.#wall += ms;
+    if (this.#monotonic < this.#first) return;
     for (const sleeper of [...this.#sleepers].sort((a, b) => a.until - b.until)) {
       if (sleeper.until > this.#monotonic) break;
       this.#sleepers.delete(sleeper);
       sleeper.wake();
     }
+    this.#first = Math.min(Infinity, ...Array.from(this.#sleepers, ({ until }) => until));
   }
 
   /** Somebody sets the wall clock. */

@@ -1,5 +1,7 @@
 /** Agents with one thing wrong with them: the model finds each within a tenth of its schedules. Not of Linux alone, but too long for the gate. */
 import { assert } from "@std/assert";
+import type { NodeParts } from "../../src/agent/assemble_node.ts";
+import { PATIENCE } from "../../src/agent/garbage_collector.ts";
 import { type Ipam, PoolExhausted } from "../../src/ipam/ipam.ts";
 import { parsePrefix, type Prefix } from "../../src/ip/address.ts";
 import type { StateStore } from "../../src/store/state.ts";
@@ -43,6 +45,19 @@ function oneFamilyAtLeast(ipam: Ipam): Ipam["allocate"] {
       return ipam.allocate(requests.slice(0, 1));
     }
   };
+}
+
+const GC_LIST = "cni.dev/valid-attachments";
+
+/** One verb is answered in another way. */
+function answering(
+  node: NodeParts,
+  verb: string,
+  answer: (raw: unknown, handle: (raw: unknown) => Promise<unknown>) => Promise<unknown>,
+): NodeParts {
+  const handle = node.service.handle.bind(node.service);
+  node.service.handle = (raw, ...more) => Object(raw).verb === verb ? answer(raw, handle) : handle(raw, ...more);
+  return node;
 }
 
 const MUTATIONS: Readonly<Record<string, Partial<Parts>>> = {
@@ -112,6 +127,31 @@ const MUTATIONS: Readonly<Record<string, Partial<Parts>>> = {
       return node;
     },
   },
+  "links that are gone stay gone": {
+    node: (node) => {
+      node.restorer.restore = () => Promise.resolve();
+      return node;
+    },
+  },
+  "nobody watches what others do": { bell: () => () => Promise.resolve() },
+  "CHECK passes whatever it finds": { node: (node) => answering(node, "CHECK", () => Promise.resolve()) },
+  "the verb GC does nothing": {
+    node: (node) => {
+      node.collector.collectAllBut = () => Promise.resolve();
+      return node;
+    },
+  },
+  "GC without a list frees everything": {
+    node: (node) =>
+      answering(node, "GC", (raw, handle) => {
+        const config = Object(Object(raw).config);
+        if (GC_LIST in config) return handle(raw);
+        const nobody = [{ containerID: "nobody", ifname: "eth0" }];
+        return handle({ ...Object(raw), config: { ...config, [GC_LIST]: nobody } });
+      }),
+  },
+  "the collector takes the young": { patience: { ...PATIENCE, graceMs: 0 } },
+  "the collector believes what it sees once": { patience: { ...PATIENCE, confirmMs: 0 } },
   "whatever has no record is removed": {
     node: (node, { driver }) => ({
       ...node,

@@ -1,41 +1,40 @@
 import type { Allocation } from "../../src/ipam/allocation.ts";
+import { hostLinkName } from "../../src/hash/container_hash.ts";
 import { parseStateDocument, type StateDocument } from "../../src/store/state_document.ts";
 import { settled, type Waiting } from "./gates.ts";
 import type { Look } from "./look.ts";
 import { annotationsOf, type Durable, Model } from "./model.ts";
 import { READINGS } from "./node_configs.ts";
 import { netnsOf, Runtime, type Verb } from "./runtime.ts";
-import type { Beginning, Step } from "./step.ts";
+import type { Beginning, Drift, GcList, Step } from "./step.ts";
 import { type Ground, type Parts, STATE_PATH, World } from "./world.ts";
 
 /** A ground that can be looked at from outside. */
 export interface VisibleGround extends Ground {
   /** Every link of flock's and every grant; foreign ones are compared with what they were. @throws AssertionError */
-  look(): Promise<Pick<Look, "links" | "grants">>;
+  look(): Promise<Pick<Look, "links" | "grants" | "damaged">>;
 }
 
 /** More effects than a schedule can leave waiting; beyond that somebody goes round in circles. */
 const MAX_EFFECTS = 5_000;
-/** After a failed pass there is another one by then. */
-const RETRY_MS = 2_001;
-const GRACE_MS = 61_000;
-const CONFIRM_MS = 10_000;
 
 // The same bytes are read for one answer after the other.
 const documents = new WeakMap<Uint8Array, StateDocument>();
+
+const GC_LIST = "cni.dev/valid-attachments";
 
 /** Plays steps in the world, and tells the model. */
 export class Rig {
   readonly model = new Model();
   readonly world: World;
   readonly runtime: Runtime;
-  readonly #beginning: Beginning;
+  readonly beginning: Beginning;
   readonly #ground: VisibleGround;
   /** What the model found wrong with an answer. */
   #wrong: unknown;
 
   constructor(beginning: Beginning, { ground, parts = {} }: { ground: VisibleGround; parts?: Partial<Parts> }) {
-    this.#beginning = beginning;
+    this.beginning = beginning;
     this.#ground = ground;
     this.world = new World(ground, {
       ...{ seed: beginning.seed, parts },
@@ -43,7 +42,7 @@ export class Rig {
     });
     this.runtime = new Runtime(this.world, (call, answer) => {
       try {
-        this.model.answered(call, answer, this.#durable());
+        this.model.answered(call, answer, this.durable());
       } catch (error) {
         this.#wrong ??= error;
       }
@@ -52,39 +51,21 @@ export class Rig {
 
   /** A node with an agent that serves. */
   async begin(): Promise<void> {
-    this.world.configure(this.#beginning.config);
-    this.#start();
+    this.world.configure(this.beginning.config);
+    this.start();
     await this.drain();
   }
 
   /** Does the step, and looks whether all that must hold does. @throws AssertionError */
   async play(step: Step): Promise<void> {
     await this.#do(step);
-    await this.#verify();
+    await this.verify();
   }
 
-  async #verify(): Promise<void> {
+  async verify(): Promise<void> {
     await this.#settle();
     if (this.#wrong !== undefined) throw this.#wrong;
-    this.model.verify(await this.#look());
-  }
-
-  /** Ends whatever is under way, with nothing failing any more. @throws AssertionError */
-  async finish(): Promise<void> {
-    this.world.disk.refuse(undefined);
-    if (this.world.life?.failure !== undefined) await this.play({ do: "kill", happened: 0 });
-    if (this.world.life === undefined) this.#start();
-    await this.drain();
-    if (this.world.life?.node?.reconciler.ready !== true) await this.play({ do: "configure", which: 1 });
-    this.#deleteFailed();
-    await this.drain();
-    await this.play({ do: "wait", ms: RETRY_MS });
-    await this.drain();
-    this.model.verifyNoGrantTooMany(await this.#look()); // without a look for drift: nobody else was here
-    await this.#verifyQuiet();
-    await this.#verifyRestart();
-    await this.#verifyCollection();
-    await this.#verifyService();
+    this.model.verify(await this.look());
   }
 
   /** Lets everything that waits happen, in order. */
@@ -100,11 +81,11 @@ export class Rig {
     const { world, model } = this;
     switch (step.do) {
       case "add":
-        return await this.#add(this.#idOf(step.pod));
+        return await this.add(this.#idOf(step.pod));
       case "del":
-        return this.#del(this.#idOf(step.pod));
+        return this.del(this.#idOf(step.pod));
       case "check":
-        return this.#check(this.#idOf(step.pod));
+        return this.check(this.#idOf(step.pod));
       case "gc":
         return this.#collect(step.list, this.#idOf(step.pod));
       case "go":
@@ -114,14 +95,17 @@ export class Rig {
       case "kill":
         return await this.#kill(step.happened);
       case "start":
-        return this.#start();
+        return this.start();
       case "reboot":
         await this.#kill(0);
         await world.reboot(step);
         return model.rebooted();
       case "vanish":
-        await world.ground.removeNamespace(netnsOf(this.#idOf(step.pod)));
-        return model.vanished(this.#idOf(step.pod));
+        return await this.vanish(this.#idOf(step.pod));
+      case "unname":
+        return await this.#unname(this.#idOf(step.pod));
+      case "drift":
+        return await this.alter(this.#idOf(step.pod), step.what);
       case "disk":
         return world.disk.refuse(step.state === "room" ? undefined : step.state);
       case "tick":
@@ -136,21 +120,41 @@ export class Rig {
     }
   }
 
-  async #add(id: string): Promise<void> {
+  /** The runtime adds a container; what an earlier sandbox of it left it takes away before. */
+  async add(id: string): Promise<void> {
     const container = this.model.container(id);
     if ([...container.open].some(({ verb }) => verb === "DEL")) return;
+    if (container.held) await this.vanish(id);
     if (!container.netns) await this.world.ground.addNamespace(netnsOf(id));
     container.netns = true;
     this.world.createPod(id, annotationsOf(id));
     this.#send("ADD", id);
   }
 
-  #del(id: string): void {
+  async vanish(id: string): Promise<void> {
+    await this.world.vanish(netnsOf(id), hostLinkName(id));
+    this.model.vanished(id);
+  }
+
+  async #unname(id: string): Promise<void> {
+    if (!this.model.container(id).netns) return;
+    await this.world.ground.unname(netnsOf(id));
+    this.model.unnamed(id);
+  }
+
+  /** Nobody ever makes a link anew whose sandbox cannot be found any more. */
+  async alter(id: string, what: Drift): Promise<void> {
+    if (!await this.world.alter(what, hostLinkName(id))) return;
+    if (what === "link" && this.model.container(id).held) return this.model.vanished(id);
+    this.model.altered(id, what);
+  }
+
+  del(id: string): void {
     if ([...this.model.container(id).open].some(({ verb }) => verb === "DEL")) return;
     this.#send("DEL", id);
   }
 
-  #check(id: string): void {
+  check(id: string): void {
     const { live, open } = this.model.container(id);
     if (live === undefined || open.size > 0) return;
     const interfaces = [{ name: "eth0", sandbox: netnsOf(id) }];
@@ -159,17 +163,25 @@ export class Rig {
   }
 
   /** The list is what the runtime knows when the agent reads it: it runs no ADD while it makes one up. */
-  #collect(list: "all" | "forget" | "null" | "empty", id: string): void {
+  #collect(list: GcList, id: string): void {
     const forgotten = this.model.container(id);
-    const attachments = (): unknown => {
-      if (list === "null") return null;
-      if (list === "empty") return [];
-      const forget = list === "forget" && forgotten.open.size === 0;
-      if (forget) this.model.forgotten(id);
-      const known = this.model.containers.filter((each) => each.netns && !(forget && each === forgotten));
-      return known.map((each) => ({ containerID: each.id, ifname: "eth0" }));
-    };
-    this.#send("GC", "", () => ({ "cni.dev/valid-attachments": attachments() }));
+    this.#send("GC", list, () => {
+      if (list === "absent") return {};
+      if (list === "null") return { [GC_LIST]: null };
+      if (list === "empty") return { [GC_LIST]: [] };
+      return this.#listAllBut(list === "forget" && forgotten.open.size === 0 ? [id] : []);
+    });
+  }
+
+  /** The runtime has forgotten these, and asks for everything to be freed that it does not know. */
+  collectAllBut(ids: readonly string[]): void {
+    this.#send("GC", "forget", () => this.#listAllBut(ids));
+  }
+
+  #listAllBut(ids: readonly string[]): Record<string, unknown> {
+    for (const id of ids) this.model.forgotten(id);
+    const known = this.model.containers.filter(({ id, netns, held }) => (netns || held) && !ids.includes(id));
+    return { [GC_LIST]: known.map(({ id }) => ({ containerID: id, ifname: "eth0" })) };
   }
 
   #send(verb: Verb, id: string, config: () => Record<string, unknown> = () => ({})): void {
@@ -186,7 +198,7 @@ export class Rig {
       if (next === undefined) return;
       this.world.clock.pass(1); // everything takes its time
       await next.go();
-      await this.#verify();
+      await this.verify();
     }
   }
 
@@ -205,7 +217,7 @@ export class Rig {
     this.runtime.hangUp();
   }
 
-  #start(): void {
+  start(): void {
     if (this.world.life !== undefined) return;
     this.world.start();
     this.model.alive = true;
@@ -217,64 +229,8 @@ export class Rig {
     else loops?.node.ring(what);
   }
 
-  async #verifyQuiet(): Promise<void> {
-    await this.#settleAfter("drift");
-    await this.#settleAfter("collect");
-    this.model.verifyQuiet(await this.#look(), this.#durable());
-  }
-
-  async #settleAfter(what: "drift" | "collect"): Promise<void> {
-    await this.play({ do: "tick", what });
-    await this.drain();
-  }
-
-  /** Runtimes delete what they could not add; every other one here is forgotten, as those do that crash. */
-  #deleteFailed(): void {
-    for (const { id, live, gone, netns } of this.model.containers) {
-      if (live === undefined && !gone && netns && Number(id.slice(1)) % 2 === 0) this.#del(id);
-    }
-  }
-
-  /** What was answered survives a crash at rest. */
-  async #verifyRestart(): Promise<void> {
-    await this.play({ do: "kill", happened: 0 });
-    await this.play({ do: "start" });
-    await this.drain();
-    await this.#verifyQuiet();
-    this.model.verifyNothingPending(await this.#look());
-  }
-
-  /** What nobody ever deletes is found, once its sandbox is gone. */
-  async #verifyCollection(): Promise<void> {
-    for (const { id } of this.model.containers) await this.#do({ do: "vanish", pod: Number(id.slice(1)) });
-    for (const ms of [GRACE_MS, CONFIRM_MS]) {
-      await this.play({ do: "wait", ms });
-      await this.#settleAfter("collect");
-    }
-    await this.#settleAfter("drift");
-    const { ledger = [], links, grants } = await this.#look();
-    const left = [...ledger.map(({ containerId }) => containerId), ...links.keys(), ...grants ?? []];
-    if (left.length > 0) throw new Error(`Cannot find the node empty: ${left.join(", ")} is left`);
-  }
-
-  /** After all that, a pod can be had. */
-  async #verifyService(): Promise<void> {
-    await this.#makeReady(); // what nobody could write down of the NodeConfig, the restart has forgotten
-    const id = "c1001";
-    await this.#add(id);
-    await this.drain();
-    if (this.model.container(id).live === undefined) throw new Error("Cannot add a pod to an empty node");
-    this.#del(id);
-    await this.drain();
-  }
-
-  async #makeReady(): Promise<void> {
-    if (this.world.life?.node?.reconciler.ready !== true) await this.play({ do: "configure", which: 1 });
-    await this.drain();
-  }
-
   #idOf(pod: number): string {
-    return `c${pod % this.#beginning.pods}`;
+    return `c${pod % this.beginning.pods}`;
   }
 
   #waiting(): readonly Waiting[] {
@@ -288,7 +244,7 @@ export class Rig {
     await settled(this.runtime.gates, ...life === undefined ? [] : [life.gates]);
   }
 
-  async #look(): Promise<Look> {
+  async look(): Promise<Look> {
     const { life, clock } = this.world;
     const ledger = life?.node?.ledger.all();
     return {
@@ -296,12 +252,13 @@ export class Rig {
       life,
       ledger,
       serving: life?.serving ?? false,
+      node: [...this.world.alteredNode],
       monotonic: clock.monotonic(),
       steps: clock.steps,
     };
   }
 
-  #durable(): Durable {
+  durable(): Durable {
     const { disk } = this.world;
     return { synced: this.#read(disk.synced(STATE_PATH)), visible: this.#read(disk.visible(STATE_PATH)) };
   }

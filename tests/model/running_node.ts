@@ -1,6 +1,7 @@
 import { IDLE_ROUTES } from "../fakes/idle_routes.ts";
 import { Agent } from "../../src/agent/agent.ts";
 import { assembleNode, type NodeParts } from "../../src/agent/assemble_node.ts";
+import { PATIENCE } from "../../src/agent/garbage_collector.ts";
 import type { NodeConfigReading } from "../../src/agent/resolve_node_config.ts";
 import type { Clock } from "../../src/clock/clock.ts";
 import { createIpam } from "../../src/ipam/create_ipam.ts";
@@ -8,7 +9,8 @@ import type { KubeClient, Watched } from "../../src/kube/kube_client.ts";
 import type { Pod } from "../../src/pod/pod.ts";
 import { MemoryFiles } from "../../src/store/_memory_files.ts";
 import { openStateStore } from "../../src/store/open_state_store.ts";
-import { MemoryGuard, MemoryKernel } from "../fakes/memory_kernel.ts";
+import { MemoryGuard } from "../fakes/memory_guard.ts";
+import { MemoryKernel } from "../fakes/memory_kernel.ts";
 import { FlappingBird } from "./flapping_bird.ts";
 import { ModelClock } from "./model_clock.ts";
 import { NODE } from "./node_configs.ts";
@@ -67,7 +69,7 @@ export async function startNode(access: (clock: Clock) => ApiAccess = () => NO_P
     ipam: createIpam({ clock, random: (bits) => BigInt.asUintN(bits, BigInt(Math.floor(clock.wall() * 7919))) }),
     host: {
       read: () => Promise.resolve({ addresses: [], defaultRoutes: [], mtus: new Map([["up0", 1500]]) }),
-      apply: () => Promise.resolve([]),
+      apply: () => Promise.resolve({ changed: [], left: [] }),
     },
     pods,
     memory: { load: () => undefined, save: () => Promise.resolve() },
@@ -75,6 +77,7 @@ export async function startNode(access: (clock: Clock) => ApiAccess = () => NO_P
     tombstones: { list: () => [], remove: () => {} },
     netnsAt: (path) => kernel.namespaces.at(path),
     netnsGone: (of) => kernel.netnsGone(of),
+    patience: PATIENCE,
     addressesChanged: () => agent?.addressesChanged(),
     drifted: () => agent?.drifted(),
   });

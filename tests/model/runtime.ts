@@ -8,7 +8,7 @@ export type Verb = "ADD" | "DEL" | "CHECK" | "GC";
 /** One call of the plugin, by the runtime. */
 export interface Call {
   readonly verb: Verb;
-  /** The container; empty for GC. */
+  /** The container; for GC what its list is like. */
   readonly id: string;
   /** Wall clock when the plugin started. */
   readonly startedAt: number;

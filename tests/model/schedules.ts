@@ -1,8 +1,9 @@
 /** Schedules as fast-check makes and shrinks them. */
 import fc from "fast-check";
+import { finish } from "./finish.ts";
 import type { Model } from "./model.ts";
 import { Rig, type VisibleGround } from "./rig.ts";
-import type { Beginning, Step } from "./step.ts";
+import { type Beginning, DRIFTS, type GcList, type Step } from "./step.ts";
 import type { Parts } from "./world.ts";
 
 /** Longest schedule. */
@@ -42,7 +43,7 @@ const STEP: fc.Arbitrary<Step> = fc.oneof(
     weight: 2,
     arbitrary: fc.record({
       do: fc.constant("gc" as const),
-      list: fc.constantFrom("all" as const, "forget" as const, "null" as const, "empty" as const),
+      list: fc.constantFrom<GcList[]>("all", "forget", "null", "empty", "absent"),
       pod: POD,
     }),
   },
@@ -55,6 +56,11 @@ const STEP: fc.Arbitrary<Step> = fc.oneof(
   { weight: 12, arbitrary: fc.constant({ do: "start" as const }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("reboot" as const), kept: fc.boolean() }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("vanish" as const), pod: POD }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("unname" as const), pod: POD }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ do: fc.constant("drift" as const), what: fc.constantFrom(...DRIFTS), pod: POD }),
+  },
   {
     weight: 2,
     arbitrary: fc.record({
@@ -112,7 +118,7 @@ export function anySchedule(
     const rig = new Rig(beginning, { ground: ground(), ...parts && { parts } });
     await rig.begin();
     await fc.asyncModelRun(() => ({ model: rig.model, real: rig }), steps);
-    await rig.finish();
+    await finish(rig);
   });
 }
 
@@ -125,5 +131,5 @@ export async function playSchedule(
   const rig = new Rig(beginning, { ground: ground(), ...parts && { parts } });
   await rig.begin();
   for (const step of steps) await rig.play(step);
-  await rig.finish();
+  await finish(rig);
 }

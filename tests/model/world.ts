@@ -1,13 +1,16 @@
 import { IDLE_ROUTES } from "../fakes/idle_routes.ts";
 import { assembleNode, type NodeDependencies, type NodeParts } from "../../src/agent/assemble_node.ts";
+import type { DriftTick } from "../../src/agent/drift_watch.ts";
+import { PATIENCE, type Patience } from "../../src/agent/garbage_collector.ts";
+import { NodeWork } from "../../src/agent/node_work.ts";
 import { ReconcileLoop } from "../../src/agent/reconcile_loop.ts";
 import type { NodeConfigReading } from "../../src/agent/resolve_node_config.ts";
 import type { BirdOutcome } from "../../src/bird/bird_driver.ts";
-import type { HostNetwork } from "../../src/host/host_driver.ts";
+import type { HostChange, HostNetwork } from "../../src/host/host_driver.ts";
 import { createIpam } from "../../src/ipam/create_ipam.ts";
 import type { Ipam } from "../../src/ipam/ipam.ts";
 import { type KubeClient, KubeError, type KubeObject, type Watched } from "../../src/kube/kube_client.ts";
-import type { AttachmentDriver } from "../../src/link/attachment_driver.ts";
+import type { Attachment, AttachmentDriver } from "../../src/link/attachment_driver.ts";
 import type { Logger } from "../../src/log/logger.ts";
 import type { PacketGuard } from "../../src/nft/packet_guard.ts";
 import type { NodeConfig } from "../../src/nodeconfig/node_config.ts";
@@ -15,9 +18,13 @@ import type { LeftTombstone } from "../../src/rpc/tombstone.ts";
 import { openStateStore } from "../../src/store/open_state_store.ts";
 import type { StateStore } from "../../src/store/state.ts";
 import type { StateFiles } from "../../src/store/state_files.ts";
+import type { Alteration } from "../fakes/memory_damage.ts";
 import { Gates } from "./gates.ts";
+import { alterationEvents, goneEvent, heard } from "./kernel_talk.ts";
+import { KernelWatch } from "./kernel_watch.ts";
 import { ModelClock } from "./model_clock.ts";
 import { NODE, READINGS } from "./node_configs.ts";
+import type { Drift } from "./step.ts";
 import { VolatileDisk } from "./volatile_disk.ts";
 
 export const STATE_PATH = "/var/lib/flock/allocations.json";
@@ -28,13 +35,24 @@ export interface Ground {
   /** Makes the drivers of an agent that starts; whatever they do waits at its gates. */
   open(gates: Gates): GroundDrivers;
   addNamespace(path: string): Promise<void>;
-  /** The namespace goes, and every link into it. */
+  /** The namespace goes, whether or not its path has gone before, and every link into it. */
   removeNamespace(path: string): Promise<void>;
+  /** The path goes, and the namespace stays, with its links. */
+  unname(path: string): Promise<void>;
+  /** Somebody alters a pod's path. @returns what it was done to; undefined when there is no such link */
+  alterPath(hostLink: string, what: Alteration): Promise<Attachment | undefined>;
+  /** Somebody alters the packet guard's tables. @returns false when there was nothing to alter */
+  alterGuard(hostLink: string, what: GuardDrift): Promise<boolean>;
+  /** @returns a sysctl below net/ of a pod's host end; undefined when that is not there */
+  readSetting(name: string): string | undefined;
   readonly netnsAt: NodeDependencies["netnsAt"];
   readonly netnsGone: NodeDependencies["netnsGone"];
   /** All is gone, as after a reboot. */
   reboot(): Promise<void>;
 }
+
+export type NodeDrift = "blackhole" | "forwarding";
+export type GuardDrift = "grant" | "foreign grant" | "tables";
 
 export interface GroundDrivers {
   readonly driver: AttachmentDriver;
@@ -49,9 +67,15 @@ export interface Parts {
   readonly store: (store: StateStore) => StateStore;
   readonly ipam: (ipam: Ipam) => Ipam;
   readonly node: (node: NodeParts, world: GroundDrivers & { readonly clock: ModelClock }) => NodeParts;
+  /** Of whoever watches for what others do to the kernel. */
+  readonly bell: (ring: (tick: DriftTick) => Promise<void>) => (tick: DriftTick) => Promise<void>;
+  readonly patience: Patience;
 }
 
-const SOUND: Parts = { files: (files) => files, store: (store) => store, ipam: (ipam) => ipam, node: (node) => node };
+const SOUND: Parts = {
+  ...{ files: (files) => files, store: (store) => store, ipam: (ipam) => ipam, node: (node) => node },
+  ...{ bell: (ring) => ring, patience: PATIENCE },
+};
 const NETWORK: HostNetwork = { addresses: [], defaultRoutes: [], mtus: new Map([["up0", 1500]]) };
 
 /** One life of the agent: from its start to its death. */
@@ -62,7 +86,8 @@ export interface Life {
   node?: NodeParts;
   ipam?: Ipam;
   store?: StateStore;
-  loops?: { readonly node: ReconcileLoop; readonly collect: ReconcileLoop };
+  loops?: { readonly node: ReconcileLoop; readonly routes: ReconcileLoop; readonly collect: ReconcileLoop };
+  watch?: KernelWatch;
   /** Whether its socket is open. */
   listening: boolean;
   /** Whether it takes what arrives there. */
@@ -79,6 +104,8 @@ export class World {
   readonly #readings = new Map<string, NodeConfigReading>();
   readonly #pods = new Map<string, KubeObject>();
   #remembered: NodeConfig | undefined;
+  /** What somebody altered of the node as a whole: a blackhole, a sysctl. */
+  readonly alteredNode = new Set<NodeDrift>();
   #boots = 1;
   #random: bigint;
   /** The text that BIRD runs with. */
@@ -112,6 +139,7 @@ export class World {
     this.life = undefined;
     if (life === undefined) return;
     life.listening = life.serving = false;
+    life.watch?.end();
     life.gates.close(happened);
     this.clock.forgetSleepers();
     await life.drivers.close();
@@ -122,6 +150,7 @@ export class World {
     await this.ground.reboot();
     this.disk.cutPower(options.kept);
     this.tombstones.clear();
+    this.alteredNode.clear();
     this.#boots++;
   }
 
@@ -138,9 +167,40 @@ export class World {
     this.#pods.set(`/api/v1/namespaces/ns/pods/${name}`, { metadata, spec: { containers: [{ image: "img" }] } });
   }
 
+  /** A namespace goes, and its link, of which the kernel tells. */
+  async vanish(path: string, hostLink: string): Promise<void> {
+    await this.ground.removeNamespace(path);
+    this.life?.watch?.hear(goneEvent(hostLink));
+  }
+
+  /** Somebody removes or alters something of flock's. @returns false when there was no such thing */
+  async alter(what: Drift, hostLink: string): Promise<boolean> {
+    const { watch } = this.life ?? {};
+    switch (what) {
+      case "blackhole":
+      case "forwarding":
+        this.alteredNode.add(what);
+        if (what === "blackhole") watch?.tell("network");
+        return true;
+      case "grant":
+      case "foreign grant":
+      case "tables": {
+        const isAltered = await this.ground.alterGuard(hostLink, what);
+        if (isAltered) watch?.tell("guard");
+        return isAltered;
+      }
+      default: {
+        const altered = await this.ground.alterPath(hostLink, what);
+        if (altered !== undefined) alterationEvents(altered, what).forEach((event) => watch?.hear(event));
+        return altered !== undefined;
+      }
+    }
+  }
+
   async #boot(life: Life): Promise<void> {
     const { clock, ground, parts } = this;
-    const { gates, drivers: { driver, guard } } = life;
+    const { gates, drivers: { guard } } = life;
+    const driver = heard(life.drivers.driver, (event) => life.watch?.hear(event));
     const files = parts.files(this.disk.openThrough(gates));
     const { bootId } = this;
     const opened = await openStateStore({ path: STATE_PATH, files, clock, logger: SILENT, bootId, nodeName: NODE });
@@ -151,7 +211,7 @@ export class World {
         ...{ nodeName: NODE, store, ipam, driver, guard, clock, logger: SILENT },
         host: {
           read: () => gates.pass("host: read", () => NETWORK),
-          apply: () => Promise.resolve([]),
+          apply: () => this.#applyHost(gates),
         },
         routes: IDLE_ROUTES,
         bird: {
@@ -174,7 +234,8 @@ export class World {
         },
         netnsAt: (path) => ground.netnsAt(path),
         netnsGone: (of) => ground.netnsGone(of),
-        addressesChanged: () => life.loops?.node.ring("addresses"),
+        patience: parts.patience,
+        addressesChanged: () => life.loops?.routes.ring("addresses"),
         drifted: () => life.loops?.node.ring("drift"),
       }),
       { ...life.drivers, clock },
@@ -188,22 +249,39 @@ export class World {
   /** The loops that matter here, with the bells of the Agent. */
   #serve(life: Life, { reconciler, ledger, tombstones, collector }: NodeParts): void {
     const options = { retryMs: 2_000, clock: this.clock, logger: SILENT };
-    const owed = new Set<string>(); // a pass that failed owes what it was asked for
-    const node = new ReconcileLoop(async (ticks) => {
-      for (const tick of ticks) owed.add(tick);
-      if ([...owed].every((tick) => tick === "addresses")) await reconciler.announce();
-      else await reconciler.pass({ full: owed.has("drift") });
-      owed.clear();
-    }, { ...options, name: "node" });
+    const routes = new ReconcileLoop(() => reconciler.announce(), { ...options, name: "routes" });
+    const work = new NodeWork(reconciler, { pathsChanged: () => routes.ring("links") });
+    const node = new ReconcileLoop((ticks) => work.pass(ticks), { ...options, name: "node" });
     const collect = new ReconcileLoop(async () => {
       await tombstones.catchUp();
       await ledger.flush().catch(() => {});
       await collector.sweep();
     }, { ...options, name: "collect" });
-    life.loops = { node, collect };
+    life.loops = { node, routes, collect };
     life.serving = true;
     node.ring("start");
     collect.ring("start");
+    const ring = this.parts.bell(async (tick) => {
+      node.ring(tick);
+      await node.settled();
+    });
+    const read = (name: string): string | undefined => this.#readSetting(name);
+    life.watch = new KernelWatch({ ledger, reconciler, gates: life.gates, clock: this.clock, read, ring });
+  }
+
+  /** Of the node as a whole all is as it should be, save what was altered. */
+  #readSetting(name: string): string | undefined {
+    if (/\/conf\/flock/.test(name)) return this.ground.readSetting(name);
+    return name === "ipv4/ip_forward" && this.alteredNode.has("forwarding") ? "0" : "1";
+  }
+
+  async #applyHost(gates: Gates): Promise<HostChange> {
+    if (this.alteredNode.size === 0) return { changed: [], left: [] };
+    return await gates.pass("host: apply", () => {
+      const changed = [...this.alteredNode];
+      this.alteredNode.clear();
+      return { changed, left: [] };
+    });
   }
 
   #applyBird(gates: Gates, text: string): Promise<BirdOutcome> {
