@@ -8,8 +8,10 @@ import type { Logger } from "../log/logger.ts";
 import type { SignedPacketGuard } from "../nft/system_packet_guard.ts";
 import type { TransactionMark } from "../nft/transaction_mark.ts";
 import { TransactionTracker } from "../nft/transaction_tracker.ts";
+import type { RouteDriver } from "../route/route_driver.ts";
 import type { AllocationLedger } from "./allocation_ledger.ts";
 import { PathWatch } from "./path_watch.ts";
+import { RouteWatch } from "./route_watch.ts";
 import type { SettingWatch } from "./setting_watch.ts";
 import { Throttle } from "./throttle.ts";
 
@@ -17,7 +19,7 @@ import { Throttle } from "./throttle.ts";
  * What somebody else may have changed: pods' paths (`links`), the packet guard's tables (`guard`), sysctls (`settings`), the node's own
  * network and what flock has in it (`network`); `drift` is any of them.
  */
-export type DriftTick = "links" | "guard" | "settings" | "network" | "drift";
+export type DriftTick = "links" | "guard" | "settings" | "network" | "anycast" | "drift";
 
 /** Changes are looked at this long after the first of a burst, and at most so often, in milliseconds. */
 const BURST = { delayMs: 100, everyMs: 500 };
@@ -41,6 +43,8 @@ export interface DriftWatchDependencies {
   readonly mark: TransactionMark;
   readonly settings: SettingWatch;
   readonly ledger: Pick<AllocationLedger, "all">;
+  /** The anycast routes' driver; absent: they are not watched. */
+  readonly routes?: Pick<RouteDriver, "left">;
   /** The node's network as last read, and what the node should be; undefined until then, and nothing of it matters before. */
   readonly node: { readonly network: HostNetwork | undefined; readonly hostState: HostState | undefined };
   readonly clock: Clock;
@@ -65,11 +69,12 @@ export async function watchDrift(deps: DriftWatchDependencies, listener: DriftLi
 }
 
 async function watchIp(deps: DriftWatchDependencies, { signal, ring }: DriftListener): Promise<void> {
-  const { clock, ledger, ip } = deps;
+  const { clock, ledger, ip, routes = { left: () => new Map() } } = deps;
   const burst = { ...BURST, clock, signal };
   const everything = new Throttle(() => ring("drift"), burst);
   const network = new Throttle(() => ring("network"), burst);
   const paths = new PathWatch({ ...burst, ledger, broken: () => ring("links") });
+  const anycast = new RouteWatch({ ...burst, routes, broken: () => ring("anycast") });
   await keepFollowing({
     ...{ ...deps, signal, maxLines: Infinity },
     argv: [ip, ...IP_MONITOR],
@@ -79,6 +84,7 @@ async function watchIp(deps: DriftWatchDependencies, { signal, ring }: DriftList
       const event = parseIpEvent(line);
       if (event === undefined) return;
       paths.hear(event);
+      anycast.hear(event);
       const { network: known, hostState } = deps.node;
       const blackholes = hostState?.blackholes ?? [];
       if (known !== undefined && isNews(event, { network: known, blackholes })) network.ring();

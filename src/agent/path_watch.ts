@@ -4,10 +4,8 @@ import type { Allocation } from "../ipam/allocation.ts";
 import { PathTracker } from "../link/path_tracker.ts";
 import type { AllocationLedger } from "./allocation_ledger.ts";
 import { attachmentOf } from "./attachment_state.ts";
-import { Throttle, type ThrottleOptions } from "./throttle.ts";
-
-/** How long a path has to look broken, in milliseconds: an ADD may have ended before its messages were read. */
-const CONFIRM_MS = 150;
+import type { ThrottleOptions } from "./throttle.ts";
+import { TwiceSeen } from "./twice_seen.ts";
 
 export interface PathWatchOptions extends ThrottleOptions {
   readonly ledger: Pick<AllocationLedger, "all">;
@@ -19,26 +17,22 @@ export interface PathWatchOptions extends ThrottleOptions {
 /** Judges what the kernel says of pods' paths by what the ledger says of pods. */
 export class PathWatch {
   readonly #tracker = new PathTracker();
-  readonly #judgement: Throttle;
+  readonly #judgement: TwiceSeen<Allocation>;
 
   constructor(private readonly options: PathWatchOptions) {
-    this.#judgement = new Throttle(() => void this.#judge().catch(() => {}), options); // rejects only when it is aborted
+    this.#judgement = new TwiceSeen({
+      ...options,
+      suspects: () => this.#broken(),
+      counts: ({ state }) => state === "committed", // an ADD that is under way is judged again
+      confirmed: () => {
+        this.#tracker.reset();
+        options.broken();
+      },
+    });
   }
 
   hear(event: IpEvent): void {
     if (this.#tracker.hear(event)) this.#judgement.ring();
-  }
-
-  /** Seen twice, as one and the same allocation: an ADD that is under way, and one that has just ended, is judged again. */
-  async #judge(): Promise<void> {
-    const suspects = new Set(this.#broken());
-    if (suspects.size === 0) return;
-    await this.options.clock.sleep(CONFIRM_MS, this.options.signal);
-    const broken = this.#broken();
-    if (broken.some((each) => each.state === "committed" && suspects.has(each))) {
-      this.#tracker.reset();
-      this.options.broken();
-    } else if (broken.length > 0) this.#judgement.ring();
   }
 
   #broken(): Allocation[] {

@@ -7,6 +7,8 @@ export interface LinkEvent {
   readonly index: number;
   readonly link: string;
   readonly up: boolean;
+  /** Whether the other end is up too. */
+  readonly carrier: boolean;
   /** Bytes. */
   readonly mtu: number;
   /** Empty where the link has none. */
@@ -57,12 +59,21 @@ export interface NeighborEvent {
   readonly permanent: boolean;
 }
 
-export type IpEvent = LinkEvent | AddressEvent | RouteEvent | NeighborEvent;
+/** Of a nexthop object, single or group (ip-nexthop(8)). */
+export interface NexthopEvent {
+  readonly kind: "nexthop";
+  readonly gone: boolean;
+  readonly id: number;
+  /** Everything that follows the id: via, device or group, flags. */
+  readonly words: readonly string[];
+}
+
+export type IpEvent = LinkEvent | AddressEvent | RouteEvent | NeighborEvent | NexthopEvent;
 
 /** The words behind `ip` that make it print what this file reads, for as long as it lives. Without `-d` it tells no alias. */
-export const IP_MONITOR = ["-o", "-d", "monitor", "label", "link", "address", "route", "neigh"] as const;
+export const IP_MONITOR = ["-o", "-d", "monitor", "label", "link", "address", "route", "neigh", "nexthop"] as const;
 
-const LABEL = /^\[(LINK|ADDR|ROUTE|NEIGH)\](Deleted )?(.*)$/;
+const LABEL = /^\[(LINK|ADDR|ROUTE|NEIGH|NEXTHOP)\](Deleted )?(.*)$/;
 const LINK = /^(\d+): ([^\s@:]+)(?:@[^\s:]+)?: <([^>]*)> (.*?)(?:\\\s+alias (.*))?$/;
 const ADDRESS = /^\d+: (\S+)\s+inet6? ([0-9a-f.:]+)(?: peer \S+?)?\/(\d+) (.*)$/;
 const TYPES = new Set(
@@ -87,6 +98,8 @@ export function parseIpEvent(line: string): IpEvent | undefined {
       return parseRoute(text, gone);
     case "NEIGH":
       return parseNeighbor(text, gone);
+    case "NEXTHOP":
+      return parseNexthop(text, gone);
     default:
       return undefined;
   }
@@ -101,7 +114,8 @@ function parseLink(text: string, gone: boolean): LinkEvent | undefined {
   const [, mac = ""] = /link\/\S+ ([0-9a-f:]{17})\b/.exec(rest) ?? [];
   const flags = names.split(",");
   return {
-    ...{ kind: "link", gone, index: Number(index), link, up: flags.includes("UP"), mtu: Number(mtu), mac },
+    ...{ kind: "link", gone, index: Number(index), link, mtu: Number(mtu), mac },
+    ...{ up: flags.includes("UP"), carrier: flags.includes("LOWER_UP") },
     ...(master === undefined ? {} : { master }),
     ...{ arp: !flags.includes("NOARP"), alias },
   };
@@ -153,4 +167,9 @@ function parseNeighbor(text: string, gone: boolean): NeighborEvent | undefined {
   const at = words.indexOf("lladdr");
   const mac = at < 0 ? "" : words[at + 1] ?? "";
   return { kind: "neighbor", gone, link, address, mac, permanent: words.includes("PERMANENT") };
+}
+
+function parseNexthop(text: string, gone: boolean): NexthopEvent | undefined {
+  const [word, id, ...words] = text.trim().split(/\s+/);
+  return word === "id" ? { kind: "nexthop", gone, id: Number(id), words } : undefined;
 }

@@ -12,14 +12,14 @@ const LINES: readonly (readonly [line: string, event: IpEvent | undefined])[] = 
     `[LINK]3: flock0badcafe@if2: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1400 qdisc noqueue state UP group default \\    link/ether ${MAC} brd ff:ff:ff:ff:ff:ff link-netns x ${VETH}\\    alias c1 eth0 /run/netns/x`,
     {
       ...{ kind: "link", gone: false, index: 3, link: "flock0badcafe", up: true, mtu: 1400, mac: MAC },
-      ...{ arp: true, alias: "c1 eth0 /run/netns/x" },
+      ...{ carrier: true, arp: true, alias: "c1 eth0 /run/netns/x" },
     },
   ],
   [
     `[LINK]2: flock0badcafe@if2: <BROADCAST,MULTICAST,NOARP,UP,LOWER_UP> mtu 1500 qdisc noqueue master br9 state UP group default \\    link/ether ${MAC} brd ff:ff:ff:ff:ff:ff link-netnsid 0 promiscuity 0  allmulti 1 minmtu 68 maxmtu 65535 \\    veth \\    bridge_slave state disabled priority 32 cost 2 \\    alias x master mtu \\`,
     {
       ...{ kind: "link", gone: false, index: 2, link: "flock0badcafe", up: true, mtu: 1500, mac: MAC },
-      ...{ master: "br9", arp: false, alias: "x master mtu \\" },
+      ...{ carrier: true, master: "br9", arp: false, alias: "x master mtu \\" },
     },
   ],
   [ // a bridge's, about its port
@@ -30,12 +30,15 @@ const LINES: readonly (readonly [line: string, event: IpEvent | undefined])[] = 
     `[LINK]Deleted 3: flock0badcafe@NONE: <BROADCAST,MULTICAST> mtu 1500 qdisc noop state DOWN group default \\    link/ether ${MAC} brd ff:ff:ff:ff:ff:ff ${VETH}`,
     {
       ...{ kind: "link", gone: true, index: 3, link: "flock0badcafe", up: false, mtu: 1500, mac: MAC },
-      ...{ arp: true, alias: "" },
+      ...{ carrier: false, arp: true, alias: "" },
     },
   ],
   [
     "[LINK]4: tun0: <POINTOPOINT,NOARP,LOWER_UP> mtu 1420 qdisc noop state DOWN group default \\    link/none ",
-    { kind: "link", gone: false, index: 4, link: "tun0", up: false, mtu: 1420, mac: "", arp: false, alias: "" },
+    {
+      ...{ kind: "link", gone: false, index: 4, link: "tun0", up: false, mtu: 1420, mac: "" },
+      ...{ carrier: true, arp: false, alias: "" },
+    },
   ],
   [
     "[ADDR]Deleted 3: flock0badcafe    inet6 fe80::1/64 scope link nodad \\       valid_lft forever preferred_lft forever",
@@ -105,7 +108,30 @@ const LINES: readonly (readonly [line: string, event: IpEvent | undefined])[] = 
     "[NEIGH]Deleted 10.0.0.7 dev flock0badcafe FAILED ",
     { kind: "neighbor", gone: true, link: "flock0badcafe", address: "10.0.0.7", mac: "", permanent: false },
   ],
-  ["[NEXTHOP]id 7 via 192.0.2.1 dev up0", undefined],
+  [
+    "[ROUTE]unicast 192.0.2.53 nhid 9 via 10.0.0.1 dev flock0badcafe table main proto 70 scope global metric 20 onlink ",
+    {
+      ...{ kind: "route", gone: false, family: 4, type: "unicast", destination: "192.0.2.53", link: "flock0badcafe" },
+      ...{ protocol: "70", metric: "20", details: ["nhid", "9", "via", "10.0.0.1", "onlink"] },
+    },
+  ],
+  [ // what `-o` leaves on a line of its own
+    "\tnh_info id 9 group 1/2 type resilient buckets 256 idle_timer 4 unbalanced_timer 8 unbalanced_time 0 scope global proto 70 \\",
+    undefined,
+  ],
+  [
+    "[NEXTHOP]id 7 via 192.0.2.1 dev up0 scope link proto 70 onlink ",
+    {
+      ...{ kind: "nexthop", gone: false, id: 7 },
+      words: ["via", "192.0.2.1", "dev", "up0", "scope", "link", "proto", "70", "onlink"],
+    },
+  ],
+  [
+    "[NEXTHOP]Deleted id 9 group 1,3/2 scope global proto 70 ",
+    { kind: "nexthop", gone: true, id: 9, words: ["group", "1,3/2", "scope", "global", "proto", "70"] },
+  ],
+  ["[NEXTHOPBUCKET]id 9 index 3 idle_time 0 nhid 2", undefined],
+  ["[NEXTHOP]", undefined],
   ["", undefined],
   ["[LINK]", undefined],
   ["[ADDR]3: up0", undefined],

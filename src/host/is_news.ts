@@ -26,6 +26,7 @@ export function isNews(event: IpEvent, known: KnownNode): boolean {
     case "route":
       return isNewsOfRoute(event, known);
     case "neighbor":
+    case "nexthop":
       return false;
   }
 }

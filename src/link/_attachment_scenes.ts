@@ -387,3 +387,20 @@ Deno.test("attach() replaces a link of the same container that somebody renamed 
     });
   });
 });
+
+Deno.test("list() takes no anycast route over a pod's link for an address of the pod, nor check() and repair() for a fault", async () => {
+  await withDriver(async (driver) => {
+    const eight = await pod("eight", 8);
+    await driver.attach(eight);
+    await sh(`ip nexthop add id 1 via 203.0.113.8 dev ${eight.hostLink} onlink protocol 70; ip nexthop add id 2 group 1
+      ip nexthop add id 3 via 2001:db8:f::8 dev ${eight.hostLink} onlink protocol 70
+      ip route add 192.0.2.53 nhid 2 proto 70 metric 20; ip -6 route add 2001:db8:a::53 nhid 3 proto 70 metric 20`);
+    const routes = await sh("ip route show proto 70; ip -6 route show proto 70");
+    assert(routes.includes("192.0.2.53 nhid 2 via 203.0.113.8") && routes.includes("2001:db8:a::53 nhid 3"), routes);
+    const [found] = await driver.list();
+    assertEquals(found?.addresses.map(({ text }) => text).sort(), ["2001:db8:f::8", "203.0.113.8"]);
+    assertEquals([await driver.check(eight), await driver.repair([eight])], [[], { mended: [], left: [] }]);
+    assertEquals(await sh("ip route show proto 70; ip -6 route show proto 70"), routes);
+    await driver.detach([eight.hostLink]);
+  });
+});

@@ -31,7 +31,7 @@ export class PathTracker {
   hear(event: IpEvent): boolean {
     if (event.kind === "link") return this.#hearLink(event);
     if (event.kind === "route") return this.#hearRoute(event);
-    if (!HOST_LINK.test(event.link)) return false;
+    if (event.kind === "nexthop" || !HOST_LINK.test(event.link)) return false;
     const address = parseAddress(event.address)?.text ?? event.address;
     if (event.kind === "address") {
       this.#facts.set(`address ${event.link} ${address}/${event.length}`, addressState(event));
@@ -117,7 +117,7 @@ function factsOf(attachment: Attachment): Fact[] {
 }
 
 function linkState(
-  { up, mtu, mac, master = "", arp, alias }: Omit<LinkEvent, "kind" | "gone" | "index" | "link">,
+  { up, mtu, mac, master = "", arp, alias }: Omit<LinkEvent, "kind" | "gone" | "index" | "link" | "carrier">,
 ): string {
   return JSON.stringify([up, mtu, mac, master, arp, alias]);
 }

@@ -1,5 +1,5 @@
 /** What becomes of flows to two pods behind one address, with real packets; run by system_route_driver_linux_test.ts. */
-import { assert, assertEquals, assertLess } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { linkOf, routeTo } from "../../tests/fakes/_route_contract.ts";
 import { RealRouteBench } from "../../tests/fakes/_real_routes.ts";
 import { expectOwnNamespace } from "../../tests/lab/in_namespace.ts";
@@ -15,6 +15,8 @@ import { createRouteDriver } from "./system_route_driver.ts";
 expectOwnNamespace();
 
 const FLOWS = 10_000;
+const DNS6 = "2001:db8:a::53";
+const DNS4 = "192.0.2.53";
 const MAC = "02:00:00:00:00:01";
 const runner = createSystemRunner();
 const openRoutes = (): RouteDriver => createRouteDriver({ runner, ip: IP, logger: { warn: (text) => assert(!text) } });
@@ -54,6 +56,9 @@ X`);
   }
 }
 
+/** Source ports of the flows to each address. */
+const FLOWS_TO: readonly (readonly [address: string, firstPort: number])[] = [[DNS4, 1024], [DNS6, 20_000]];
+
 /** Flows, by source port, that a pod saw since the last time. */
 async function seenBy(pod: number): Promise<Set<number>> {
   const listing = await sh(`ip netns exec ${linkOf(pod)} nft -j list set inet seen ports
@@ -64,82 +69,90 @@ async function seenBy(pod: number): Promise<Set<number>> {
   return new Set(elements.map(Number));
 }
 
-/** One packet of each flow. @returns for each pod the flows that it got; no flow is lost */
-async function flowsOf(to: Address): Promise<readonly Set<number>[]> {
+/** For each pod the flows to one address that it got. */
+type Shares = readonly ReadonlySet<number>[];
+
+/** One packet of each flow. @returns the shares of each address; no flow is lost */
+async function flows(): Promise<readonly Shares[]> {
   using sender = new FrameSender("client1");
-  const from = addressOf(to.family === 4 ? "198.51.100.9" : "2001:db8:c::9");
-  for (let port = 1024; port < 1024 + FLOWS; port++) {
-    const body = new Uint8Array([port >> 8, port & 0xff, 0, 53, 0, 12, 0, 0, 1, 2, 3, 4]);
-    sender.send({ from, to, protocol: 17, body }, MAC);
+  for (const [address, first] of FLOWS_TO) {
+    const to = addressOf(address);
+    const from = addressOf(to.family === 4 ? "198.51.100.9" : "2001:db8:c::9");
+    for (let port = first; port < first + FLOWS; port++) {
+      const body = new Uint8Array([port >> 8, port & 0xff, 0, 53, 0, 12, 0, 0, 1, 2, 3, 4]);
+      sender.send({ from, to, protocol: 17, body }, MAC);
+    }
   }
   const seen = await Promise.all([1, 2, 3].map(seenBy));
-  assertEquals(seen.reduce((sum, { size }) => sum + size, 0), FLOWS, "each flow reaches one pod");
-  return seen;
+  return FLOWS_TO.map(([address, first]) => {
+    const shares = seen.map((ports) => new Set([...ports].filter((port) => port >= first && port < first + FLOWS)));
+    assertEquals(shares.reduce((sum, { size }) => sum + size, 0), FLOWS, `each flow to ${address} reaches one pod`);
+    return shares;
+  });
 }
 
-/** @returns the first shares that will do, while all flows stay alive */
-async function flowsUntil(
-  to: Address,
-  enough: (shares: readonly Set<number>[]) => boolean,
-): Promise<readonly Set<number>[]> {
-  const deadline = performance.now() + (UNBALANCED_S + 3) * 1000;
+/** @returns the first shares of so many pods that are even, while all flows stay alive; the last ones when none are in time */
+async function flowsOnceEven(pods: number): Promise<readonly Shares[]> {
+  const deadline = performance.now() + (UNBALANCED_S + 5) * 1000;
   for (;;) {
-    const shares = await flowsOf(to);
-    if (enough(shares) || performance.now() > deadline) return shares;
+    const all = await flows();
+    if (all.every((shares) => isEven(shares, pods)) || performance.now() > deadline) return all;
     await new Promise((resolve) => setTimeout(resolve, 500));
   }
 }
 
-function moved(before: ReadonlySet<number> | undefined, now: ReadonlySet<number> | undefined): number {
-  assert(before !== undefined && now !== undefined);
-  return before.difference(now).size;
+/** Within 10 %. */
+function isEven(shares: Shares, pods: number): boolean {
+  const used = shares.map(({ size }) => size).filter((size) => size > 0);
+  return used.length === pods && used.every((size) => Math.abs(size - FLOWS / pods) < FLOWS / pods / 10);
 }
 
-function assertEven(shares: readonly Set<number>[], pods: number): void {
-  const used = shares.filter(({ size }) => size > 0);
-  assertEquals(used.length, pods);
-  for (const { size } of used) {
-    assertLess(Math.abs(size - FLOWS / pods), FLOWS / pods / 10, `${size} of ${FLOWS} to one of ${pods}`);
-  }
+function assertEven(all: readonly Shares[], pods: number): void {
+  assert(
+    all.every((shares) => isEven(shares, pods)),
+    JSON.stringify(all.map((shares) => shares.map(({ size }) => size))),
+  );
 }
 
-for (const address of ["192.0.2.53", "2001:db8:a::53"]) {
-  Deno.test(`10 000 flows to ${address}: even shares, none moves when another pod leaves, and a newcomer gets its share`, async () => {
-    await setUp();
-    const [driver, to] = [openRoutes(), addressOf(address)];
-    await driver.apply([routeTo(address, 1, 2, 3)]);
-    const three = await flowsOf(to);
-    assertEven(three, 3);
-
-    await driver.apply([routeTo(address, 1, 2)]);
-    const two = await flowsOf(to);
-    assertEquals([moved(three[0], two[0]), moved(three[1], two[1]), two[2]?.size], [0, 0, 0]);
-    assertEven(two, 2);
-
-    await driver.apply([routeTo(address, 1, 2, 3)]);
-    const first = await flowsOf(to);
-    assertEquals([moved(two[0], first[0]), moved(two[1], first[1])], [0, 0], "none that is alive moves at once");
-    const again = await flowsUntil(to, (shares) => shares[2]?.size !== 0);
-    assertEven(again, 3);
-
-    await bench.ip("link", "del", linkOf(2)); // killed, and nobody told the driver
-    const left = await flowsOf(to);
-    assertEquals([moved(again[0], left[0]), moved(again[2], left[2]), left[1]?.size], [0, 0, 0]);
-    assertEven(left, 2);
-
-    await driver.apply([routeTo(address, 1)]);
-    const one = await flowsOf(to);
-    await driver.apply([routeTo(address, 1, 3)]);
-    const pair = await flowsOf(to);
-    assertEquals(
-      [moved(left[0], one[0]), moved(one[0], pair[0])],
-      [0, 0],
-      "the second pod gets none that is alive either",
-    );
-    assertEven(await flowsUntil(to, (shares) => shares[2]?.size !== 0), 2);
-    await driver.apply([]);
-    await driver.close();
-    await sh(`ip link del client0; for pod in ${linkOf(1)} ${linkOf(2)} ${linkOf(3)}; do ip netns del $pod; done`);
-    while ((await sh("ip -br link")).includes("flock")) await new Promise((resolve) => setTimeout(resolve, 10));
-  });
+/** Those of these pods that lost flows, of whatever address. */
+function losers(
+  before: readonly Shares[],
+  { now, pods }: { now: readonly Shares[]; pods: readonly number[] },
+): number[] {
+  return pods.filter((pod) =>
+    before.some((shares, index) => shares[pod - 1]?.isSubsetOf(now[index]?.[pod - 1] ?? new Set()) !== true)
+  );
 }
+
+Deno.test("10 000 flows to an address: even shares, none moves when another pod leaves or comes, and a newcomer gets its share", async () => {
+  await setUp();
+  const driver = openRoutes();
+  const lead = (...pods: readonly number[]): Promise<unknown> =>
+    driver.apply([routeTo(DNS4, ...pods), routeTo(DNS6, ...pods)]);
+  await lead(1, 2, 3);
+  const three = await flows();
+  assertEven(three, 3);
+
+  await lead(1, 2);
+  const two = await flows();
+  assertEven(two, 2);
+  assertEquals(losers(three, { now: two, pods: [1, 2] }), []);
+
+  await lead(1, 2, 3);
+  assertEquals(losers(two, { now: await flows(), pods: [1, 2] }), [], "a newcomer takes none that is alive at once");
+  const again = await flowsOnceEven(3);
+  assertEven(again, 3);
+
+  await bench.ip("link", "del", linkOf(2)); // killed, and nobody told the driver
+  const left = await flows();
+  assertEven(left, 2);
+  assertEquals(losers(again, { now: left, pods: [1, 3] }), []);
+
+  await lead(1);
+  const one = await flows();
+  assertEquals(losers(left, { now: one, pods: [1] }), []);
+  await lead(1, 3);
+  assertEquals(losers(one, { now: await flows(), pods: [1] }), [], "nor does the second of two");
+  assertEven(await flowsOnceEven(2), 2);
+  await driver.close();
+});

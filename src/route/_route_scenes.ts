@@ -1,5 +1,5 @@
 /** The route driver on a real kernel; run by system_route_driver_linux_test.ts in a namespace of its own. */
-import { assert, assertEquals, assertLess } from "@std/assert";
+import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
 import { linkOf, routeTo } from "../../tests/fakes/_route_contract.ts";
 import { RealRouteBench } from "../../tests/fakes/_real_routes.ts";
 import { expectOwnNamespace } from "../../tests/lab/in_namespace.ts";
@@ -10,8 +10,10 @@ import {
   expectSuccess,
 } from "../exec/command_runner.ts";
 import { createSystemRunner } from "../exec/system_runner.ts";
+import { IP_MONITOR, parseIpEvent } from "../exec/parse_ip_event.ts";
 import { IP } from "../paths/paths.ts";
 import type { RouteDriver } from "./route_driver.ts";
+import { RouteTracker } from "./route_tracker.ts";
 import { createRouteDriver } from "./system_route_driver.ts";
 
 expectOwnNamespace();
@@ -94,44 +96,48 @@ Deno.test("apply() of what is there costs no process and no line, and one change
   });
 });
 
+/** What others may do to routes to pods 1 and 2, one after the other, and what the driver says to it. */
+function breaksOf(driver: RouteDriver): (() => [command: string, phrase: string])[] {
+  const idOf = (fact: string): string => [...driver.left()].find(([, value]) => value === fact)?.[0].slice(8) ?? "";
+  const groupOf = (address: string): string => driver.left().get(`route ${address}`) ?? "";
+  const hop = (via: string, link: string): string => idOf(`${via} dev ${link}`);
+  const words = "type resilient buckets 256 idle_timer 4 unbalanced_timer 8 protocol 70";
+  return [
+    () => [`ip route del ${DNS4}`, `route to ${DNS4} is missing`],
+    () => [`ip -6 route del ${DNS6}`, `route to ${DNS6} is missing`],
+    () => [`ip route change ${DNS4} dev lo metric 20`, `route to ${DNS4} is missing or altered`],
+    () => [`ip route replace unreachable ${DNS4} metric 20 proto 70`, `route to ${DNS4} is missing or altered`],
+    () => [`ip route change ${DNS4} via 203.0.113.2 dev ${POD2} metric 20 proto 70`, `route to ${DNS4} is missing`],
+    () => [`ip route change ${DNS4} nhid ${groupOf(DNS4)} metric 20 proto 70 mtu 900`, `route to ${DNS4} is missing`],
+    () => [`ip -6 route replace ${DNS6} dev ${POD2} metric 20 proto 70`, `route to ${DNS6} is missing or altered`],
+    () => [`ip nexthop del id ${groupOf(DNS4)}`, `next hop 203.0.113.1 dev ${POD1} of ${DNS4} is missing`],
+    () => [`ip nexthop del id ${groupOf(DNS6)}`, `next hop 2001:db8:f::1 dev ${POD1} of ${DNS6} is missing`],
+    () => [`ip nexthop del id ${hop("203.0.113.2", POD2)}`, `next hop 203.0.113.2 dev ${POD2} of ${DNS4} is missing`],
+    () => {
+      const [group, left] = [groupOf(DNS6), hop("2001:db8:f::2", POD2)];
+      const command = `ip nexthop replace id ${group} group ${left} ${words}`;
+      return [command, `next hop 2001:db8:f::1 dev ${POD1} of ${DNS6} is missing`];
+    },
+    () => {
+      const command = `ip nexthop replace id ${
+        hop("203.0.113.1", POD1)
+      } via 203.0.113.9 dev ${POD2} onlink protocol 70`;
+      return [command, `next hop 203.0.113.1 dev ${POD1} of ${DNS4} is missing`];
+    },
+    () => ["ip nexthop flush protocol 70", `route to ${DNS6} is missing`],
+    () => [
+      `ip link set ${POD1} down && ip link set ${POD1} up`,
+      `next hop 203.0.113.1 dev ${POD1} of ${DNS4} is missing`,
+    ],
+  ];
+}
+
 Deno.test("whatever others do to routes, groups and hops is found after doubt(), told and undone", async () => {
   await withDriver(async (driver) => {
     const routes = [routeTo(DNS4, 1, 2), routeTo(DNS6, 1, 2)];
     await driver.apply(routes);
     const whole = await bench.show();
-    const idOf = (fact: string): string => [...driver.left()].find(([, value]) => value === fact)?.[0].slice(8) ?? "";
-    const groupOf = (address: string): string => driver.left().get(`route ${address}`) ?? "";
-    const hop = (via: string, link: string): string => idOf(`${via} dev ${link}`);
-    const words = "type resilient buckets 256 idle_timer 4 unbalanced_timer 8 protocol 70";
-    const breaks: (() => [command: string, phrase: string])[] = [
-      () => [`ip route del ${DNS4}`, `route to ${DNS4} is missing`],
-      () => [`ip -6 route del ${DNS6}`, `route to ${DNS6} is missing`],
-      () => [`ip route change ${DNS4} dev lo metric 20`, `route to ${DNS4} is missing or altered`],
-      () => [`ip route replace unreachable ${DNS4} metric 20 proto 70`, `route to ${DNS4} is missing or altered`],
-      () => [`ip route change ${DNS4} via 203.0.113.2 dev ${POD2} metric 20 proto 70`, `route to ${DNS4} is missing`],
-      () => [`ip route change ${DNS4} nhid ${groupOf(DNS4)} metric 20 proto 70 mtu 900`, `route to ${DNS4} is missing`],
-      () => [`ip -6 route replace ${DNS6} dev ${POD2} metric 20 proto 70`, `route to ${DNS6} is missing or altered`],
-      () => [`ip nexthop del id ${groupOf(DNS4)}`, `next hop 203.0.113.1 dev ${POD1} of ${DNS4} is missing`],
-      () => [`ip nexthop del id ${groupOf(DNS6)}`, `next hop 2001:db8:f::1 dev ${POD1} of ${DNS6} is missing`],
-      () => [`ip nexthop del id ${hop("203.0.113.2", POD2)}`, `next hop 203.0.113.2 dev ${POD2} of ${DNS4} is missing`],
-      () => {
-        const [group, left] = [groupOf(DNS6), hop("2001:db8:f::2", POD2)];
-        const command = `ip nexthop replace id ${group} group ${left} ${words}`;
-        return [command, `next hop 2001:db8:f::1 dev ${POD1} of ${DNS6} is missing`];
-      },
-      () => {
-        const command = `ip nexthop replace id ${
-          hop("203.0.113.1", POD1)
-        } via 203.0.113.9 dev ${POD2} onlink protocol 70`;
-        return [command, `next hop 203.0.113.1 dev ${POD1} of ${DNS4} is missing`];
-      },
-      () => ["ip nexthop flush protocol 70", `route to ${DNS6} is missing`],
-      () => [
-        `ip link set ${POD1} down && ip link set ${POD1} up`,
-        `next hop 203.0.113.1 dev ${POD1} of ${DNS4} is missing`,
-      ],
-    ];
-    for (const action of breaks) {
+    for (const action of breaksOf(driver)) {
       const [command, phrase] = action();
       await sh(command);
       driver.doubt();
@@ -200,4 +206,55 @@ Deno.test("where there are no resilient groups, ordinary ones lead to the pods, 
     assertEquals([await next.apply([]), await bench.show(), warnings.length], [[], {}, 2]);
     await Promise.all([first.close(), next.close()]);
   });
+});
+
+Deno.test("RouteTracker hears whatever others do to anycast routes, and takes nothing that the driver does for it", async () => {
+  const stop = new AbortController();
+  const tracker = new RouteTracker();
+  let heard = 0;
+  const hear = (line: string): void => {
+    heard++;
+    const event = parseIpEvent(line);
+    if (event !== undefined) tracker.hear(event);
+  };
+  const monitor = system.follow([IP, ...IP_MONITOR], { signal: stop.signal, hear });
+  await sh("sleep 0.2");
+  /** Until the monitor has told of everything. */
+  const settle = async (): Promise<void> => {
+    for (let before = -1; before !== heard; await sh("sleep 0.1")) before = heard;
+  };
+  await withDriver(async (driver) => {
+    const routes = [routeTo(DNS4, 1, 2), routeTo(DNS6, 1, 2)];
+    const states = [routes, [routeTo(DNS4, 1)], [], [routeTo(DNS4, 2), routeTo(DNS6, 1)], [routeTo(DNS6, 2)]];
+    for (const before of states) {
+      for (const after of states) {
+        await driver.apply(before);
+        await driver.apply(after);
+      }
+      await settle();
+      assertEquals(tracker.broken(driver.left()), []);
+    }
+    await driver.apply(routes);
+    await settle();
+    assertGreater(heard, 100);
+    for (const action of breaksOf(driver)) {
+      tracker.reset();
+      const [command] = action();
+      await sh(command);
+      await settle();
+      assert(tracker.broken(driver.left()).length > 0, command);
+      tracker.reset();
+      driver.doubt();
+      await driver.apply(routes);
+      await settle();
+      assertEquals(tracker.broken(driver.left()), [], command);
+    }
+    await sh(`ip -n ${POD1} link set eth0 down`);
+    while (!(await sh(`ip link show ${POD1}`)).includes("NO-CARRIER")) await sh("sleep 0.1");
+    await settle();
+    assertEquals(tracker.broken(driver.left()).length, 3, "two objects for IPv4, one for IPv6");
+    await sh(`ip -n ${POD1} link set eth0 up`);
+  });
+  stop.abort();
+  await monitor;
 });
