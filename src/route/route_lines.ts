@@ -1,5 +1,6 @@
 /** What the driver says to `ip -batch`, and how the lines that failed are told apart. Pure. */
-import type { ServiceHop } from "../anycast/service_route.ts";
+import type { ServiceHop, ServiceRoute } from "../anycast/service_route.ts";
+import { HOST_LINK } from "../hash/container_hash.ts";
 import { type Address, type Family, hostPrefix } from "../ip/address.ts";
 import { POD_ROUTE_METRIC, ROUTE_PROTOCOL } from "../route_protocol/route_protocol.ts";
 
@@ -26,6 +27,12 @@ const KIND_WORDS: Readonly<Record<GroupKind, string>> = {
   resilient: ` type resilient buckets ${BUCKETS} idle_timer ${IDLE_S} unbalanced_timer ${UNBALANCED_S}`,
   ordinary: "",
 };
+
+/** A word that does not parse ends ip, and a line break would be a line. @throws when a link is not named as flock's are */
+export function checkLinks(routes: readonly ServiceRoute[]): void {
+  const strange = routes.flatMap(({ hops }) => hops).find(({ link }) => !HOST_LINK.test(link));
+  if (strange !== undefined) throw new Error(`Cannot set routes: ${JSON.stringify(strange.link)} is no host link`);
+}
 
 /** `onlink`: the pod's own route is another driver's, and may be missing at that moment. */
 export function addHop(id: number, { via, link }: ServiceHop): string {

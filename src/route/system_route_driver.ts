@@ -7,7 +7,6 @@
 import type { ServiceRoute } from "../anycast/service_route.ts";
 import type { CommandRunner } from "../exec/command_runner.ts";
 import { IpBatch } from "../exec/ip_batch.ts";
-import { HOST_LINK } from "../hash/container_hash.ts";
 import type { Logger } from "../log/logger.ts";
 import { adoptRoutes } from "./adopt_routes.ts";
 import { describeDrift, type HopGroup, hopKey, tellRoutes, wantedHops } from "./kernel_routes.ts";
@@ -18,6 +17,7 @@ import {
   addGroup,
   addHop,
   changeGroup,
+  checkLinks,
   type GroupKind,
   OBJECTS,
   probeLines,
@@ -197,10 +197,4 @@ class SystemRouteDriver implements RouteDriver {
       return String(error);
     }
   }
-}
-
-/** A word that does not parse ends ip, and a line break would be a line. */
-function checkLinks(routes: readonly ServiceRoute[]): void {
-  const strange = routes.flatMap(({ hops }) => hops).find(({ link }) => !HOST_LINK.test(link));
-  if (strange !== undefined) throw new Error(`Cannot set routes: ${JSON.stringify(strange.link)} is no host link`);
 }
