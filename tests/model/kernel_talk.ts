@@ -26,7 +26,7 @@ export function madeEvents(attachment: Attachment): IpEvent[] {
 
 /** A link went, and all on it, of which the kernel says nothing. */
 export function goneEvent(hostLink: string): IpEvent {
-  const state = { up: false, mtu: 1500, mac: HOST_MAC, arp: true, alias: "" };
+  const state = { up: false, carrier: false, mtu: 1500, mac: HOST_MAC, arp: true, alias: "" };
   return { kind: "link", gone: true, index: indexOf(hostLink), link: hostLink, ...state };
 }
 
@@ -86,7 +86,7 @@ export function heard(driver: AttachmentDriver, hear: Hear): AttachmentDriver {
 
 function linkEvent(attachment: Attachment, { gone }: { gone: boolean }): IpEvent {
   const { hostLink, mtu } = attachment;
-  const state = { up: true, mtu, mac: HOST_MAC, arp: true, alias: renderAlias(attachment) };
+  const state = { up: true, carrier: true, mtu, mac: HOST_MAC, arp: true, alias: renderAlias(attachment) };
   return { kind: "link", gone, index: indexOf(hostLink), link: hostLink, ...state };
 }
 
