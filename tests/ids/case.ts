@@ -14,7 +14,6 @@ export interface Case {
 
 /** What is still to be built. */
 export type Feature =
-  | "anycast"
   | "NetworkPolicy"
   | "installer"
   | "grants"

@@ -120,7 +120,7 @@ const BGP: readonly Case[] = [
   { id: "T-BGP-08", asks: "the first packet after the neighbour has the route is answered" },
   { id: "T-BGP-09", asks: "an upgrade keeps routes, a drain or shutdown withdraws them", pending: "BGP operations" },
   { id: "T-BGP-10", asks: "API outage: the last known state; kubelet stopped: documented" },
-  { id: "T-BGP-11", asks: "replies by another path than requests", pending: "anycast" },
+  { id: "T-BGP-11", asks: "replies by another path than requests" },
 ];
 
 const API_CLIENT: readonly Case[] = [

@@ -1,5 +1,5 @@
 /** What is on the wire between the router and its neighbours, with the kernel's own time of each frame. */
-import { addressOf } from "../../src/ip/address.ts";
+import { addressOf, type Family } from "../../src/ip/address.ts";
 import { type BgpMessage, parseBgp } from "./bgp_message.ts";
 import { type Frame, parsePcap } from "./pcap.ts";
 import type { Place } from "./place.ts";
@@ -12,6 +12,7 @@ export interface Heard extends BgpMessage {
   readonly at: number;
   /** Who sent it. */
   readonly from: string;
+  readonly to: string;
 }
 
 export interface BgpWire extends AsyncDisposable {
@@ -50,9 +51,14 @@ export function messagesIn(frames: readonly Frame[]): Heard[] {
     if (segment === undefined || segment.payload.length === 0) return [];
     const stream = streams.get(segment.flow) ?? new Stream();
     streams.set(segment.flow, stream);
-    const from = addressOf(segment.family, BigInt(`0x${segment.source.toHex()}`)).text;
-    return stream.take(segment).filter(({ type }) => type !== "KEEPALIVE").map((message) => ({ ...message, at, from }));
+    const [from, to] = [segment.source, segment.destination].map((bytes) => textOf(segment.family, bytes));
+    const messages = stream.take(segment).filter(({ type }) => type !== "KEEPALIVE");
+    return messages.map((message) => ({ ...message, at, from: from ?? "", to: to ?? "" }));
   });
+}
+
+function textOf(family: Family, bytes: Uint8Array): string {
+  return addressOf(family, BigInt(`0x${bytes.toHex()}`)).text;
 }
 
 /** One direction of a connection. A message's time is that of the frame that ended it. */

@@ -28,6 +28,8 @@ export interface LabPod {
   output(argv: readonly string[], options?: ExecOptions): Promise<string>;
   /** Starts a long-running tool of the node in the pod's network. */
   spawn: Place["spawn"];
+  /** Sets its `deletionTimestamp`; the sandbox stays until `remove`. */
+  terminate(graceSeconds: number): Promise<void>;
   /** Stops and removes the sandbox, then deletes the Pod. Idempotent. */
   remove(): Promise<void>;
 }
@@ -50,7 +52,12 @@ export async function runPod(
     const id = await cri.runSandbox({ name, namespace, uid, cgroupParent: `${cgroupOf(labId)}/${node.name}` });
     const sandbox = await cri.sandboxStatus(id);
     await api.patch(`${path}/status`, { status: runningStatus(sandbox.addresses) });
-    return podOf(node, { sandbox, cri, removeObject: () => api.delete(path) });
+    return podOf(node, {
+      sandbox,
+      cri,
+      terminate: (seconds) => api.terminate(path, seconds),
+      removeObject: () => api.delete(path),
+    });
   } catch (error) {
     await api.delete(path);
     throw error;
@@ -59,7 +66,10 @@ export async function runPod(
 
 function podOf(
   node: Place,
-  { sandbox, cri, removeObject }: { sandbox: SandboxStatus; cri: CriClient; removeObject: () => Promise<void> },
+  { sandbox, cri, terminate, removeObject }: Pick<LabPod, "sandbox" | "terminate"> & {
+    cri: CriClient;
+    removeObject: () => Promise<void>;
+  },
 ): LabPod {
   const enter = ["nsenter", `--net=${sandbox.netns}`, "--"];
   const addresses = sandbox.addresses.map(parseAddress).filter((address): address is Address => address !== undefined);
@@ -74,6 +84,7 @@ function podOf(
     exec: (argv, options) => node.exec([...enter, ...argv], options),
     output: (argv, options) => node.output([...enter, ...argv], options),
     spawn: (name, argv, options) => node.spawn(`${sandbox.name}-${name}`, [...enter, ...argv], options),
+    terminate,
     remove: async () => {
       await cri.stopSandbox(sandbox.id);
       await cri.removeSandbox(sandbox.id);

@@ -6,6 +6,7 @@ export interface Segment {
   /** `SOURCE PORT > DESTINATION PORT`, addresses as in the frame, in hexadecimal. */
   readonly flow: string;
   readonly source: Uint8Array;
+  readonly destination: Uint8Array;
   /** Number of the payload's first byte. */
   readonly sequence: number;
   readonly payload: Uint8Array;
@@ -37,5 +38,6 @@ function segmentOf(
 ): Segment {
   const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
   const flow = `${source.toHex()} ${view.getUint16(0)} > ${destination.toHex()} ${view.getUint16(2)}`;
-  return { family, flow, source, sequence: view.getUint32(4), payload: body.subarray((view.getUint8(12) >> 4) * 4) };
+  const payload = body.subarray((view.getUint8(12) >> 4) * 4);
+  return { family, flow, source, destination, sequence: view.getUint32(4), payload };
 }
