@@ -42,7 +42,7 @@ export interface AgentParts {
   readonly ledger: Pick<AllocationLedger, "flush">;
   readonly reconciler: Pick<
     NodeReconciler,
-    "ready" | "view" | "judged" | "announce" | "pass" | "repairLinks" | "repairGuard"
+    "ready" | "view" | "judged" | "announce" | "pass" | "repairLinks" | "repairGuard" | "repairRoutes"
   >;
   readonly sessions: Pick<SessionMonitor, "view" | "read">;
   readonly tombstones: Pick<TombstoneReplay, "catchUp">;

@@ -58,6 +58,7 @@ function reconcilerOf(pass: () => Promise<void>, bird: BirdOutcome = { applied: 
     pass,
     repairLinks: pass,
     repairGuard: pass,
+    repairRoutes: pass,
   };
 }
 
@@ -140,6 +141,7 @@ Deno.test("the agent looks at what was told to have changed, at no more, and aga
       ...reconcilerOf(look("")),
       pass: ({ full }) => look(full ? "everything" : "node")(),
       ...{ announce: look("routes"), repairLinks: look("links"), repairGuard: look("guard") },
+      repairRoutes: look("anycast"),
     },
     watchDrift: (listener) => Promise.resolve(void (ring = listener.ring)),
   }));
@@ -157,6 +159,7 @@ Deno.test("the agent looks at what was told to have changed, at no more, and aga
   assertEquals(await after([]), ["links", "routes"]);
   assertEquals(await after(["settings", "guard"]), ["node", "guard", "links", "routes"]);
   assertEquals(await after(["network"]), ["node"]);
+  assertEquals(await after(["anycast"]), ["anycast"]);
   assertEquals(await after(["drift", "links", "guard"]), ["everything"]);
   stop.abort();
   await clock.pass(STOP_MS);

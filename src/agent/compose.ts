@@ -122,7 +122,7 @@ export async function composeAgent(
     read: (name) => held.read(name),
     letGo: () => held.letGo(),
   });
-  const drift = { ip: IP, nft: NFT, source: runner, node: reconciler };
+  const drift = { ip: IP, nft: NFT, source: runner, node: reconciler, routes };
   const listener = await listen(AGENT_SOCKET);
   // The notes of those who came before the socket: whatever is added from now on is younger, whichever way the wall clock was set.
   await node.tombstones.replay();

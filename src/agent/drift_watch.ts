@@ -17,7 +17,7 @@ import { Throttle } from "./throttle.ts";
 
 /**
  * What somebody else may have changed: pods' paths (`links`), the packet guard's tables (`guard`), sysctls (`settings`), the node's own
- * network and what flock has in it (`network`); `drift` is any of them.
+ * network and what flock has in it (`network`), routes to anycast addresses (`anycast`); `drift` is any of them.
  */
 export type DriftTick = "links" | "guard" | "settings" | "network" | "anycast" | "drift";
 
@@ -43,8 +43,8 @@ export interface DriftWatchDependencies {
   readonly mark: TransactionMark;
   readonly settings: SettingWatch;
   readonly ledger: Pick<AllocationLedger, "all">;
-  /** The anycast routes' driver; absent: they are not watched. */
-  readonly routes?: Pick<RouteDriver, "left">;
+  /** The anycast routes' driver. */
+  readonly routes: Pick<RouteDriver, "left">;
   /** The node's network as last read, and what the node should be; undefined until then, and nothing of it matters before. */
   readonly node: { readonly network: HostNetwork | undefined; readonly hostState: HostState | undefined };
   readonly clock: Clock;
@@ -69,7 +69,7 @@ export async function watchDrift(deps: DriftWatchDependencies, listener: DriftLi
 }
 
 async function watchIp(deps: DriftWatchDependencies, { signal, ring }: DriftListener): Promise<void> {
-  const { clock, ledger, ip, routes = { left: () => new Map() } } = deps;
+  const { clock, ledger, ip, routes } = deps;
   const burst = { ...BURST, clock, signal };
   const everything = new Throttle(() => ring("drift"), burst);
   const network = new Throttle(() => ring("network"), burst);

@@ -224,6 +224,12 @@ export class NodeReconciler {
     }
   }
 
+  /** Puts back what others changed of the routes to anycast addresses. */
+  async repairRoutes(): Promise<void> {
+    this.deps.announcer.doubt();
+    await this.announce();
+  }
+
   /** Puts back what others changed of the pods' packet paths. Routes to anycast addresses, which go over them, are looked at next. */
   async repairLinks(): Promise<void> {
     this.deps.announcer.doubt();

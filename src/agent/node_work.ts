@@ -3,7 +3,7 @@ import type { NodeReconciler } from "./node_reconciler.ts";
 import { RETRY, type Tick } from "./reconcile_loop.ts";
 
 /** What a pass may consist of, in its order. `everything` is all of it, `node` what has no other name. */
-const PARTS = ["everything", "node", "guard", "links"] as const;
+const PARTS = ["everything", "node", "guard", "links", "anycast"] as const;
 type Part = typeof PARTS[number];
 
 const NODE: readonly Part[] = ["node"];
@@ -11,6 +11,7 @@ const NODE: readonly Part[] = ["node"];
 const PARTS_OF: Readonly<Record<Tick, readonly Part[]>> = {
   guard: ["guard"],
   links: ["links"],
+  anycast: ["anycast"],
   settings: ["node", "links"],
   drift: ["everything"],
   [RETRY]: [],
@@ -25,7 +26,7 @@ export class NodeWork {
 
   /** @param options `pathsChanged` is called when pods' paths were repaired, or were to be: routes go over them */
   constructor(
-    private readonly reconciler: Pick<NodeReconciler, "pass" | "repairLinks" | "repairGuard">,
+    private readonly reconciler: Pick<NodeReconciler, "pass" | "repairLinks" | "repairGuard" | "repairRoutes">,
     private readonly options: { pathsChanged(): void },
   ) {}
 
@@ -59,6 +60,8 @@ export class NodeWork {
         return reconciler.repairGuard({ touched: true });
       case "links":
         return reconciler.repairLinks().finally(() => this.options.pathsChanged());
+      case "anycast":
+        return reconciler.repairRoutes();
     }
   }
 }
