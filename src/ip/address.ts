@@ -127,7 +127,12 @@ function bytesToValue(bytes: readonly number[]): bigint {
 }
 
 function formatValue(family: Family, value: bigint): string {
-  const size = bitsOf(family) / 8;
-  const bytes = Array.from({ length: size }, (_, i) => Number((value >> BigInt(8 * (size - 1 - i))) & 0xffn));
-  return family === 4 ? bytes.join(".") : new ipaddr.IPv6(bytes).toRFC5952String();
+  const hex = value.toString(16).padStart(bitsOf(family) / 4, "0");
+  if (family === 4) return partsOf(hex, 2).join(".");
+  return new ipaddr.IPv6(partsOf(hex, 4)).toRFC5952String();
+}
+
+/** @returns the numbers that so many digits each stand for */
+function partsOf(hex: string, digits: number): number[] {
+  return Array.from({ length: hex.length / digits }, (_, i) => parseInt(hex.slice(i * digits, (i + 1) * digits), 16));
 }

@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, fail } from "@std/assert";
 import { hostLinkName } from "../../src/hash/container_hash.ts";
 import type { Allocation } from "../../src/ipam/allocation.ts";
 import { addressOf, CONFIGS, isUsable } from "./node_configs.ts";
@@ -10,6 +10,8 @@ import type { Drift } from "./step.ts";
 /** What one container is to its runtime. */
 interface Container {
   readonly id: string;
+  /** Name of its host link. */
+  readonly link: string;
   /** Whether there is a namespace at its path. */
   netns: boolean;
   /** Whether its namespace lives on without a path. */
@@ -74,7 +76,16 @@ export class Model {
     const known = this.#containers.get(id);
     if (known !== undefined) return known;
     const container: Container = {
-      ...{ id, netns: false, held: false, live: undefined, gone: false, deletedAt: -Infinity, deletionKept: true },
+      ...{
+        id,
+        link: hostLinkName(id),
+        netns: false,
+        held: false,
+        live: undefined,
+        gone: false,
+        deletedAt: -Infinity,
+        deletionKept: true,
+      },
       altered: false,
       ...{ open: new Set<Call>(), abandoned: new Set<Call>() },
     };
@@ -201,10 +212,10 @@ export class Model {
       assertEquals(look.links.get(hostLink)?.addresses.join(","), textsOf(record), `${containerId} in the kernel`);
     }
     assertEquals(sorted(look.grants ?? []), sorted(ledger.flatMap(grantsOf)), "the guard lets exactly these send");
-    for (const { id, gone } of this.containers) {
+    for (const { id, link, gone } of this.containers) {
       if (!gone) continue;
       assert(!ledger.some(({ containerId }) => containerId === id), `${id} was deleted, and is there`);
-      assert(!look.links.has(hostLinkName(id)), `${id} was deleted, and its link is there`);
+      assert(!look.links.has(link), `${id} was deleted, and its link is there`);
     }
   }
 
@@ -289,15 +300,16 @@ export class Model {
     if (onDisk) container.gone = false; // as the disk was refused: a crash may bring it back, for the collector to find
   }
 
-  #verifyLive({ id, live }: Container, look: Look, recorded: ReadonlyMap<string, Allocation>): void {
+  #verifyLive({ id, link, live }: Container, look: Look, recorded: ReadonlyMap<string, Allocation>): void {
     if (live === undefined) return;
-    const link = hostLinkName(id);
-    assertEquals(look.links.get(link)?.addresses.join(","), live.join(","), `${id} has what its ADD was answered`);
-    for (const text of live) assert(look.grants?.has(`${link} ${text}`), `${id} may send from ${text}`);
+    const texts = live.join(",");
+    const routed = look.links.get(link)?.addresses.join(",");
+    if (routed !== texts) assertEquals(routed, texts, `${id} has what its ADD was answered`);
+    for (const text of live) if (!look.grants?.has(`${link} ${text}`)) fail(`${id} may not send from ${text}`);
     if (!look.serving) return;
     const record = recorded.get(id);
-    assert(record?.state === "committed", `${id} was answered, and is not recorded`);
-    assertEquals(textsOf(record), live.join(","), `what is recorded of ${id}`);
+    if (record?.state !== "committed") fail(`${id} was answered, and is not recorded`);
+    if (textsOf(record) !== texts) assertEquals(textsOf(record), texts, `what is recorded of ${id}`);
   }
 }
 
@@ -306,16 +318,15 @@ function isBeingAdded({ open }: Container): boolean {
 }
 
 /** @returns whether a container has all of what it was answered that a pass makes good */
-function isMended({ id, live }: Container, { links, grants, damaged }: Look): boolean {
+function isMended({ link, live }: Container, { links, grants, damaged }: Look): boolean {
   if (live === undefined) return true;
-  const link = hostLinkName(id);
   const isRouted = links.get(link)?.addresses.join(",") === live.join(",");
   return isRouted && !damaged.host.has(link) && live.every((text) => grants?.has(`${link} ${text}`));
 }
 
 /** @returns whether CHECK should find nothing wrong with a container */
 function isWhole(container: Container, look: Look): boolean {
-  return isMended(container, look) && !look.damaged.pod.has(hostLinkName(container.id));
+  return isMended(container, look) && !look.damaged.pod.has(container.link);
 }
 
 /** What a container's pod asks for by annotation. */
