@@ -41,6 +41,7 @@ const openRoutes = (): RouteDriver => createRouteDriver({ runner, ip: IP, logger
 const bench = new RealRouteBench({ runner: system, openRoutes });
 const DNS6 = "2001:db8:a::53";
 const DNS4 = "192.0.2.53";
+const WEB4 = "192.0.2.80";
 const [POD1, POD2] = [linkOf(1), linkOf(2)];
 
 async function sh(command: string): Promise<string> {
@@ -109,6 +110,10 @@ function breaksOf(driver: RouteDriver): (() => [command: string, phrase: string]
     () => [`ip route replace unreachable ${DNS4} metric 20 proto 70`, `route to ${DNS4} is missing or altered`],
     () => [`ip route change ${DNS4} via 203.0.113.2 dev ${POD2} metric 20 proto 70`, `route to ${DNS4} is missing`],
     () => [`ip route change ${DNS4} nhid ${groupOf(DNS4)} metric 20 proto 70 mtu 900`, `route to ${DNS4} is missing`],
+    () => [
+      `ip route replace ${WEB4} nhid ${groupOf(DNS4)} metric 20 proto 70`,
+      `route to ${WEB4} is missing or altered`,
+    ],
     () => [`ip -6 route replace ${DNS6} dev ${POD2} metric 20 proto 70`, `route to ${DNS6} is missing or altered`],
     () => [`ip nexthop del id ${groupOf(DNS4)}`, `next hop 203.0.113.1 dev ${POD1} of ${DNS4} is missing`],
     () => [`ip nexthop del id ${groupOf(DNS6)}`, `next hop 2001:db8:f::1 dev ${POD1} of ${DNS6} is missing`],
@@ -134,7 +139,7 @@ function breaksOf(driver: RouteDriver): (() => [command: string, phrase: string]
 
 Deno.test("whatever others do to routes, groups and hops is found after doubt(), told and undone", async () => {
   await withDriver(async (driver) => {
-    const routes = [routeTo(DNS4, 1, 2), routeTo(DNS6, 1, 2)];
+    const routes = [routeTo(DNS4, 1, 2), routeTo(DNS6, 1, 2), routeTo(WEB4, 2)];
     await driver.apply(routes);
     const whole = await bench.show();
     for (const action of breaksOf(driver)) {
@@ -145,8 +150,14 @@ Deno.test("whatever others do to routes, groups and hops is found after doubt(),
       assert(phrases.some((each) => each.includes(phrase)), `${command}: ${phrases.join("; ")}`);
       driver.doubt();
       assertEquals([await driver.apply(routes), await bench.show()], [[], whole], command);
-      assertEquals((await sh("ip nexthop | grep -c .")).trim(), "8", `${command}: nothing is left over`);
+      assertEquals((await sh("ip nexthop | grep -c .")).trim(), "9", `${command}: nothing is left over`);
     }
+    const owner = driver.left().get(`route ${WEB4}`);
+    await sh(`ip route replace ${DNS4} nhid ${owner} metric 20 proto 70`);
+    driver.doubt();
+    await driver.apply(routes);
+    assertEquals(driver.left().get(`route ${WEB4}`), owner, "whose group it is keeps it, and its flows");
+    assertEquals(await bench.show(), whole);
   });
 });
 
@@ -224,7 +235,7 @@ Deno.test("RouteTracker hears whatever others do to anycast routes, and takes no
     for (let before = -1; before !== heard; await sh("sleep 0.1")) before = heard;
   };
   await withDriver(async (driver) => {
-    const routes = [routeTo(DNS4, 1, 2), routeTo(DNS6, 1, 2)];
+    const routes = [routeTo(DNS4, 1, 2), routeTo(DNS6, 1, 2), routeTo(WEB4, 2)];
     const states = [routes, [routeTo(DNS4, 1)], [], [routeTo(DNS4, 2), routeTo(DNS6, 1)], [routeTo(DNS6, 2)]];
     for (const before of states) {
       for (const after of states) {

@@ -23,7 +23,7 @@ export function adoptRoutes(
   const own = [...found.groups].filter(([, group]) => group.kind === kind);
   const hops = adoptHops(found.hops, new Set(own.flatMap(([, { members }]) => members)));
   const hopsOf = new Map(own.map(([id, { members }]) => [id, nameMembers(members, hops)]));
-  const [lost, whole] = [unrouted(found.routes, { hopsOf, left }), routed(found.routes, hopsOf)];
+  const [lost, whole] = [unrouted(found.routes, { hopsOf, left }), routed(found.routes, { hopsOf, left })];
   const groups = new Map([...lost, ...whole].map((group) => [group.address.text, group]));
   const used = new Set([...hops.values(), [...groups.values()].map(({ id }) => id)].flat());
   const unused = [...found.own].filter((id) => !used.has(id));
@@ -60,10 +60,15 @@ function nameMembers(members: readonly number[], hops: ReadonlyMap<string, reado
 
 type HopsById = ReadonlyMap<number, readonly string[]>;
 
-/** Of two routes to one group the second is none of ours. */
-function routed(routes: readonly FoundRoute[], hopsOf: HopsById): HopGroup[] {
-  const whole = new Map(routes.flatMap((route) => route.whole ?? []).toReversed().map((each) => [each.group, each]));
-  return [...whole.values()].flatMap(({ address, group }) => {
+/** Of two routes to one group the one that it was made for keeps it. */
+function routed(
+  routes: readonly FoundRoute[],
+  { hopsOf, left }: { hopsOf: HopsById; left: KernelRoutes },
+): HopGroup[] {
+  const found = routes.flatMap(({ whole }) => whole ?? []);
+  const isOwner = ({ address, group }: typeof found[number]): boolean => left.groups.get(address.text)?.id === group;
+  const owners = new Map([...found, ...found.filter(isOwner)].map((each) => [each.group, each]));
+  return [...owners.values()].flatMap(({ address, group }) => {
     const hops = hopsOf.get(group);
     return hops === undefined ? [] : [{ address, id: group, hops, routed: true }];
   });
