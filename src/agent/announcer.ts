@@ -11,7 +11,7 @@ import type { Watched } from "../kube/kube_client.ts";
 import type { Logger } from "../log/logger.ts";
 import type { NodeConfig } from "../nodeconfig/node_config.ts";
 import type { Pod } from "../pod/pod.ts";
-import type { RouteDriver } from "../route/route_driver.ts";
+import { type RouteDriver, RoutesIncomplete } from "../route/route_driver.ts";
 import { addressesOf, anycastOf } from "./allocation_addresses.ts";
 import type { AllocationLedger } from "./allocation_ledger.ts";
 import { LingeringRoutes } from "./lingering_routes.ts";
@@ -36,6 +36,8 @@ export interface Announcement {
   readonly advertised: readonly string[];
   readonly bird: BirdOutcome;
   readonly anycast: readonly AnycastDecision[];
+  /** What could not be put into the kernel; all else is done and told. */
+  readonly failure?: RoutesIncomplete;
 }
 
 /** What does not depend on pods. */
@@ -59,7 +61,10 @@ export class Announcer {
    * One level-triggered pass; passes go one after the other. A route is in the kernel before routers hear of its address, and stays for
    * a while after they have heard of its end.
    *
-   * @throws what could not be put into the kernel, when all else is done; then nothing new is told
+   * Of addresses that no route leads to nobody is told, whatever becomes of the others: one pod that takes its link down must not keep
+   * those of its neighbours from coming and going.
+   *
+   * @throws what kept the kernel from being asked, when all else is done; then nothing new is told
    */
   announce(basis: AnnouncementBasis): Promise<Announcement> {
     const pass = this.#last.then(() => this.#announce(basis));
@@ -79,26 +84,27 @@ export class Announcer {
     const { routes, decisions } = resolveAnycast(
       allocations.map((each) => claimOf(each, states.get(each) ?? "unknown")),
     );
-    const kernel = await this.#applyRoutes(routes, allocations);
-    if (kernel.failure !== undefined && this.#told === undefined) throw kernel.failure;
-    const told = kernel.failure === undefined ? routes : routes.filter((route) => this.#isTold(route));
+    const { failure, unread } = await this.#applyRoutes(routes, allocations);
+    if (unread !== undefined && this.#told === undefined) throw unread;
+    const told = routes.filter((route) => unread === undefined ? isMade(route, failure) : this.#isTold(route));
     const birdConfig = this.#birdConfig(basis, { allocations, anycast: told });
     const bird = await this.deps.bird.apply(renderBird(birdConfig));
     this.#told = told;
     this.#remember(states);
-    if (kernel.failure !== undefined) throw kernel.failure;
+    if (unread !== undefined) throw unread;
     const advertised = [...birdConfig.aggregates, ...birdConfig.hostRoutes].map(({ text }) => text).sort();
-    return { advertised, bird, anycast: decisions };
+    const anycast = decisions.map((decision) => withoutRoute(decision, failure));
+    return { advertised, bird, anycast, ...(failure === undefined ? {} : { failure }) };
   }
 
   async #applyRoutes(
     routes: readonly ServiceRoute[],
     allocations: readonly Allocation[],
-  ): Promise<{ failure?: unknown }> {
+  ): Promise<{ failure?: RoutesIncomplete; unread?: unknown }> {
     const claimed = new Set(
       allocations.flatMap((each) => anycastOf(each).map(({ text }) => `${each.hostLink} ${text}`)),
     );
-    const lingering = this.#lingering.after(this.#told ?? [], {
+    const lingering = this.#lingering.after(this.#told ?? toldBefore(allocations), {
       routes,
       isClaimed: (link, text) => claimed.has(`${link} ${text}`),
     });
@@ -108,8 +114,8 @@ export class Announcer {
         this.deps.logger.warn("repaired", { what });
       }
       return {};
-    } catch (failure) {
-      return { failure };
+    } catch (error) {
+      return error instanceof RoutesIncomplete ? { failure: error } : { unread: error };
     }
   }
 
@@ -154,6 +160,20 @@ export class Announcer {
       );
     }
   }
+}
+
+/** What the agent before this one told of, as far as it has noted. */
+function toldBefore(allocations: readonly Allocation[]): readonly ServiceRoute[] {
+  return resolveAnycast(allocations.map((each) => claimOf(each, each.ready === true ? "ready" : "notReady"))).routes;
+}
+
+function isMade({ address }: ServiceRoute, failure: RoutesIncomplete | undefined): boolean {
+  return failure?.unmade.has(address.text) !== true;
+}
+
+function withoutRoute(decision: AnycastDecision, failure: RoutesIncomplete | undefined): AnycastDecision {
+  if (!decision.serves || failure?.unmade.has(decision.address.text) !== true) return decision;
+  return { ...decision, serves: false, reason: "noRoute" };
 }
 
 function claimOf(allocation: Allocation, pod: AnycastClaim["pod"]): AnycastClaim {

@@ -3,6 +3,7 @@ import type { ServiceRoute } from "../anycast/service_route.ts";
 import { HandClock } from "../../tests/fakes/hand_clock.ts";
 import { CONFIG, type Fixture, know, logger, openFixture, rawPod, request } from "./_agent_fixture.ts";
 import { type Announcement, Announcer } from "./announcer.ts";
+import { RoutesIncomplete } from "../route/route_driver.ts";
 import { LINGER_MS } from "./lingering_routes.ts";
 
 const VIP = "192.0.2.53";
@@ -56,9 +57,13 @@ function textOf({ address, hops }: ServiceRoute): string {
   return `${address.text} via ${hops.map(({ via }) => via.text).join(" ")}`;
 }
 
-function pod(fixture: Fixture, name: string, state: { ready?: boolean; terminating?: boolean } = {}): void {
-  const { ready = true, terminating = false } = state;
-  const raw = rawPod(name, { uid: `uid-${name}`, annotations: { "flock.fritzlab.net/anycast": VIP } });
+function pod(
+  fixture: Fixture,
+  name: string,
+  state: { ready?: boolean; terminating?: boolean; anycast?: string } = {},
+): void {
+  const { ready = true, terminating = false, anycast = VIP } = state;
+  const raw = rawPod(name, { uid: `uid-${name}`, annotations: { "flock.fritzlab.net/anycast": anycast } });
   const metadata = {
     ...Object(raw["metadata"]),
     ...(terminating ? { deletionTimestamp: "2026-01-01T00:00:00Z" } : {}),
@@ -144,6 +149,38 @@ Deno.test("announce() tells of nothing new, and keeps what was told, while the k
   pod(fixture, "a", { ready: false });
   await assertRejects(() => opened.announce(), Error, "Cannot route");
   assertEquals(opened.news()[1], "bird");
+});
+
+Deno.test("a pod whose link is down keeps no other's address from coming or going, at the agent's start neither, and is told why", async () => {
+  const opened = await open();
+  const { fixture } = opened;
+  await using _ = fixture;
+  pod(fixture, "down", { ready: true });
+  pod(fixture, "a", { anycast: "192.0.2.54" });
+  for (const name of ["down", "a"]) await add(fixture, name);
+  opened.failure = new RoutesIncomplete("Cannot set routes: next hop", new Set([VIP]));
+  const { anycast, failure, advertised } = await opened.announce();
+  assertEquals(opened.news()[1], "bird 192.0.2.54");
+  assertEquals(failure, opened.failure);
+  assertEquals(anycast.map((each) => each.serves ? "serves" : each.reason), ["noRoute", "serves"]);
+  assertEquals(advertised.includes(`${VIP}/32`), false);
+  pod(fixture, "a", { anycast: "192.0.2.54", ready: false });
+  await opened.announce();
+  assertEquals(opened.news()[1], "bird");
+});
+
+Deno.test("a pod that ceased to be Ready while no agent ran is withdrawn before its route goes", async () => {
+  const first = await open();
+  const { fixture } = first;
+  await using _ = fixture;
+  pod(fixture, "a");
+  await add(fixture, "a");
+  await first.announce();
+  await fixture.ledger.flush();
+  pod(fixture, "a", { ready: false });
+  const second = await open(fixture);
+  await second.announce();
+  assertEquals(second.news(), [`kernel ${VIP} via 203.0.113.2`, "bird"]);
 });
 
 Deno.test("an agent that starts while the API server is away tells what the last one did (T-BGP-10)", async () => {

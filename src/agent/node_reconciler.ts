@@ -50,7 +50,7 @@ export interface NodeReconcilerDependencies {
 }
 
 /** What a pass found; the status reporter tells it to the cluster. */
-export interface NodeView extends Announcement {
+export interface NodeView extends Omit<Announcement, "failure"> {
   readonly resolution: NodeConfigResolution;
 }
 
@@ -211,17 +211,18 @@ export class NodeReconciler {
     return inForce === undefined ? undefined : resolveUnheard(inForce);
   }
 
-  /** The part of a pass that a pod's coming and going can change: what is advertised. Costs no process. */
+  /** The part of a pass that a pod's coming and going can change: what is advertised. Costs no process. @throws what the kernel lacks */
   async announce(): Promise<void> {
     const basis = this.#basis;
     if (basis === undefined) return;
-    const announcement = await this.deps.announcer.announce(basis);
+    const { failure, ...announcement } = await this.deps.announcer.announce(basis);
     const { bird } = announcement;
     const before = this.#view?.bird;
     this.#view = { resolution: basis.resolution, ...announcement };
     if (!bird.applied && JSON.stringify(before) !== JSON.stringify(bird)) {
       this.deps.logger.warn("BIRD configuration not in force", { reason: bird.reason, state: bird.message });
     }
+    if (failure !== undefined) throw failure;
   }
 
   /** Puts back what others changed of the routes to anycast addresses. */

@@ -17,9 +17,12 @@ export interface AnycastClaim {
 }
 
 /** Why a pod does not serve an address: the first that holds, in this order. */
-export type AnycastRefusal = "pending" | "terminating" | "notReady" | "unknown" | "noUnicast";
+export type AnycastRefusal = "pending" | "terminating" | "notReady" | "unknown" | "noUnicast" | "noRoute";
 
-/** Of one pod and one of its anycast addresses. `noUnicast`: the pod has no address of that family, through which it could be reached. */
+/**
+ * Of one pod and one of its anycast addresses. `noUnicast`: the pod has no address of that family, through which it could be reached;
+ * `noRoute`: nothing leads there all the same, which only the kernel can tell.
+ */
 export type AnycastDecision =
   | { readonly address: Address; readonly owner: string; readonly serves: true }
   | { readonly address: Address; readonly owner: string; readonly serves: false; readonly reason: AnycastRefusal };

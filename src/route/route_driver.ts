@@ -1,5 +1,14 @@
 import type { ServiceRoute } from "../anycast/service_route.ts";
 
+/** Something could not be made or removed; the rest is done. */
+export class RoutesIncomplete extends Error {
+  override readonly name = "RoutesIncomplete";
+  /** @param unmade texts of wanted addresses that no route leads to, or only by hops that are not there */
+  constructor(message: string, readonly unmade: ReadonlySet<string>) {
+    super(message);
+  }
+}
+
 /** Keeps the kernel's routes to anycast addresses of pods on this node. Knows nothing of pods. */
 export interface RouteDriver {
   /**
@@ -15,7 +24,7 @@ export interface RouteDriver {
    *
    * @param routes the whole of it, each address once; host ends of flock's name
    * @returns when the kernel has them; a phrase for each thing that was other than this driver had left it, and for what was left over
-   * @throws what could not be made, when all is done; the next call looks and tries again
+   * @throws RoutesIncomplete, when all is done, or what kept the kernel from being read; the next call looks and tries again
    */
   apply(routes: readonly ServiceRoute[]): Promise<readonly string[]>;
   /** Somebody may have changed the kernel: the next `apply` reads what is there first. */

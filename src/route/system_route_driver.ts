@@ -12,7 +12,7 @@ import { adoptRoutes } from "./adopt_routes.ts";
 import { describeDrift, type HopGroup, hopKey, tellRoutes, wantedHops } from "./kernel_routes.ts";
 import { NexthopIds } from "./nexthop_ids.ts";
 import { readRoutes } from "./read_routes.ts";
-import type { RouteDriver } from "./route_driver.ts";
+import { type RouteDriver, RoutesIncomplete } from "./route_driver.ts";
 import {
   addGroup,
   addHop,
@@ -87,7 +87,13 @@ class SystemRouteDriver implements RouteDriver {
     failures.push(...await this.#removeUnwanted(routes)); // last: make before break
     if (failures.length === 0) return phrases;
     this.#doubted = true;
-    throw new Error(`Cannot set routes: ${failures.join("; ")}`);
+    const unmade = routes.filter((route) => !this.#isMade(route)).map(({ address }) => address.text);
+    throw new RoutesIncomplete(`Cannot set routes: ${failures.join("; ")}`, new Set(unmade));
+  }
+
+  #isMade({ address }: ServiceRoute): boolean {
+    const group = this.#groups.get(address.text);
+    return group?.routed === true && group.hops.some((key) => this.#hops.has(key));
   }
 
   /** @returns what is not as it was left */

@@ -2,7 +2,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import type { ServiceRoute } from "../../src/anycast/service_route.ts";
 import { type Address, parseAddress } from "../../src/ip/address.ts";
-import type { RouteDriver } from "../../src/route/route_driver.ts";
+import { type RouteDriver, RoutesIncomplete } from "../../src/route/route_driver.ts";
 
 /** Where the drivers work. */
 export interface RouteBench {
@@ -119,7 +119,8 @@ export const ROUTE_CONTRACT: readonly PromisedRoute[] = [
       withLinks(bench, async (driver) => {
         const routes = [routeTo(DNS4, 1, 4), routeTo(DNS6, 4), routeTo(WEB4, 2)];
         for (let round = 0; round < 2; round++) {
-          const error = await assertRejects(() => driver.apply(routes), Error, "Cannot set routes: ");
+          const error = await assertRejects(() => driver.apply(routes), RoutesIncomplete, "Cannot set routes: ");
+          assertEquals([...error.unmade], [DNS6]);
           for (const address of [DNS4, DNS6]) {
             assertEquals(error.message.includes(`next hop ${shown(address, 4)}`), true, error.message);
           }

@@ -1,5 +1,5 @@
 import type { ServiceHop, ServiceRoute } from "../../src/anycast/service_route.ts";
-import type { RouteDriver } from "../../src/route/route_driver.ts";
+import { type RouteDriver, RoutesIncomplete } from "../../src/route/route_driver.ts";
 
 const name = ({ via, link }: ServiceHop): string => `${via.text} dev ${link}`;
 
@@ -67,7 +67,9 @@ export class MemoryRoutes implements RouteDriver {
     const failures = this.#make(routes);
     if (failures.length === 0) return Promise.resolve(phrases);
     this.#doubted = true;
-    return Promise.reject(new Error(`Cannot set routes: ${failures.join("; ")}`));
+    const unmade = routes.filter(({ address }) => this.table.hopsOf(address.text).length === 0);
+    const texts = new Set(unmade.map(({ address }) => address.text));
+    return Promise.reject(new RoutesIncomplete(`Cannot set routes: ${failures.join("; ")}`, texts));
   }
 
   doubt(): void {
