@@ -7,6 +7,9 @@ import { createScreen, type Screen } from "../demo/screen.ts";
 import { createLab, type Lab } from "../lab/lab.ts";
 import { onInterrupt } from "../lab/on_interrupt.ts";
 import { ensurePackages, LAB_PACKAGES } from "../lab/packages.ts";
+import { measureFlips, measureFlipsAtOnce } from "./anycast_flips.ts";
+import { createAnycastLab } from "./anycast_lab.ts";
+import { measureRestarts, measureShares } from "./anycast_traffic.ts";
 import { type BenchNode, startBenchNode } from "./bench_node.ts";
 import { residentMiB } from "./agent_process.ts";
 import { buildEmptyModule } from "./empty_module.ts";
@@ -92,9 +95,9 @@ async function measure(directory: string, screen: Screen): Promise<Figure[]> {
     await lab[Symbol.asyncDispose]();
     await removeTree(directory);
   });
+  const book = new SampleBook();
+  book.add("calico", CALICO_ADD_MS);
   try {
-    const book = new SampleBook();
-    book.add("calico", CALICO_ADD_MS);
     const nodes = await startNodes(lab, { screen, book, directory, executables: { flock, empty } });
     await screen.step(`${ROUNDS} rounds, each of all in a new order`, () => runRounds(nodes, book));
     book.add("memory-250", await residentMiB(nodes.full.agent));
@@ -103,7 +106,22 @@ async function measure(directory: string, screen: Screen): Promise<Figure[]> {
       await measureIdle(nodes.full, { book, name: "idle-250" });
     });
     await measureLoads(nodes, { book, screen });
-    return resolveFigures(FIGURES, book);
+  } finally {
+    interrupted[Symbol.dispose]();
+    await lab[Symbol.asyncDispose]();
+  }
+  await measureAnycast(flock, { book, screen });
+  return resolveFigures(FIGURES, book);
+}
+
+async function measureAnycast(flock: string, { book, screen }: { book: SampleBook; screen: Screen }): Promise<void> {
+  const lab = await screen.step("two routers, four nodes", () => createAnycastLab(flock));
+  const interrupted = onInterrupt(() => lab[Symbol.asyncDispose]());
+  try {
+    await screen.step("Ready flips and birdc, in turns", () => measureFlips(lab, book));
+    await screen.step("110 Ready flips at once", () => measureFlipsAtOnce(lab, book));
+    await screen.step("rolling restarts and kill -9 under load", () => measureRestarts(lab, book));
+    await screen.step("10 000 flows over two pods", () => measureShares(lab, book));
   } finally {
     interrupted[Symbol.dispose]();
     await lab[Symbol.asyncDispose]();

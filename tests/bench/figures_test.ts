@@ -26,6 +26,14 @@ Deno.test("resolveFigures() holds a figure against an absolute target, and some 
   ]);
 });
 
+Deno.test("resolveFigures() compares the worst with the floor's worst", () => {
+  const book = new SampleBook();
+  for (const sample of [1, 2, 30]) book.add("flip", sample);
+  for (const sample of [1, 1, 9]) book.add("birdc", sample);
+  const [figure] = resolveFigures([{ id: "flip", what: "flip", quantile: 1, floor: "birdc", atMost: 30 }], book);
+  assertEquals([figure?.value, figure?.floor, figure?.holds], [30, 9, true]);
+});
+
 Deno.test("resolveFigures() never leaves out a figure that was not measured", () => {
   assertThrows(() => resolveFigures([{ id: "add", what: "ADD" }], bookOf({})), Error, "Cannot tell add");
 });
@@ -58,6 +66,16 @@ Deno.test("FIGURES hold the issue's targets", () => {
     ["pairs-memory", "pairs-memory.warm", 1.1],
     ["start", 1000],
     ["start-250", 1500],
+    ["flip", "birdc", 2.5],
+    ["flip", 30],
+    ["flips", 150],
+    ["flips-reloads", 8],
+    ["flips-resets", 0],
+    ["restart-lost", 0],
+    ["kill-lost", 0],
+    ["kill-changes", 0],
+    ["share", 10],
+    ["moved", 0],
     ["idle-250", 3],
   ]);
 });

@@ -6,6 +6,14 @@ export function median(samples: readonly number[]): number {
   return middle.reduce((sum, sample) => sum + sample, 0) / middle.length;
 }
 
+/** @param share from 0 to 1. @returns the smallest sample that so many of all do not exceed. @throws when there are none */
+export function quantile(samples: readonly number[], share: number): number {
+  const sorted = [...samples].sort((a, b) => a - b);
+  const found = sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)];
+  if (found === undefined) throw new Error("Cannot take a quantile: there are no samples");
+  return found;
+}
+
 /** Samples by the name of what they are of. */
 export class SampleBook {
   readonly #samples = new Map<string, number[]>();
@@ -18,11 +26,18 @@ export class SampleBook {
 
   /** @returns the median of all samples of that name. @throws when there are none */
   p50(name: string): number {
-    try {
-      return median(this.#samples.get(name) ?? []);
-    } catch (cause) {
-      throw new Error(`Cannot tell ${name}: it was not measured`, { cause });
-    }
+    return median(this.#all(name));
+  }
+
+  /** @param share from 0 to 1; 1 is the worst. @returns what so many of the samples do not exceed. @throws when there are none */
+  quantile(name: string, share: number): number {
+    return quantile(this.#all(name), share);
+  }
+
+  #all(name: string): readonly number[] {
+    const samples = this.#samples.get(name);
+    if (samples === undefined) throw new Error(`Cannot tell ${name}: it was not measured`);
+    return samples;
   }
 }
 

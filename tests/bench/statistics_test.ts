@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { median, SampleBook, shuffled } from "./statistics.ts";
+import { median, quantile, SampleBook, shuffled } from "./statistics.ts";
 
 Deno.test("median() is the middle of the sorted samples, and between the two middle ones", () => {
   assertEquals(median([10, 9, 100]), 10);
@@ -14,11 +14,17 @@ Deno.test("median() leaves the samples as they are, and refuses none", () => {
   assertThrows(() => median([]), Error, "there are no samples");
 });
 
+Deno.test("quantile() is a sample that so many do not exceed", () => {
+  const samples = Array.from({ length: 200 }, (_, n) => 200 - n);
+  assertEquals([0, 0.5, 0.99, 1].map((share) => quantile(samples, share)), [1, 100, 198, 200]);
+  assertThrows(() => quantile([], 1), Error, "there are no samples");
+});
+
 Deno.test("SampleBook keeps samples apart by name, and says what was never measured", () => {
   const book = new SampleBook();
   for (const sample of [1, 5, 3]) book.add("a", sample);
   book.add("b", 8);
-  assertEquals([book.p50("a"), book.p50("b")], [3, 8]);
+  assertEquals([book.p50("a"), book.p50("b"), book.quantile("a", 1)], [3, 8, 5]);
   assertThrows(() => book.p50("c"), Error, "Cannot tell c: it was not measured");
 });
 
