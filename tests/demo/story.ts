@@ -7,6 +7,7 @@ import type { LabNode } from "../lab/node.ts";
 import type { LabPod, PodSpec } from "../lab/pods.ts";
 import { capture, echo, ping, type PingOptions, sourceOf, startEcho, type Vantage } from "../lab/probes.ts";
 import { CLIENT } from "../lab/topology.ts";
+import { anycast } from "./failover.ts";
 import type { Screen } from "./screen.ts";
 
 /** Who plays. */
@@ -63,6 +64,7 @@ export async function tellStory(cast: Cast, screen: Screen): Promise<void> {
     ["Everybody reaches everybody", reachability],
     ["9000 bytes, end to end", mtu],
     ["No NAT: the far side sees the pod's own address", sources],
+    ["One anycast address, two pods", anycast],
     ["A deleted pod's address goes, and comes back", addressReturn],
     ["What the cluster sees", clusterView],
   ] as const;
@@ -170,9 +172,7 @@ async function describeBgpTable({ router, nodes }: Lab): Promise<string[]> {
   });
 }
 
-function describeAddresses(pod: LabPod): string {
-  return FAMILIES.map((family) => pod.address(family)).join("  ");
-}
+const describeAddresses = (pod: LabPod): string => FAMILIES.map((family) => pod.address(family)).join("  ");
 
 /** @returns round-trip times. @throws when one of the two families gets no answer */
 async function pingBoth(from: Vantage, to: (family: Family) => string, options: PingOptions = {}): Promise<string> {
