@@ -34,6 +34,11 @@ export async function withDirectory(body: (directory: string) => Promise<void>):
   }
 }
 
+/** @returns what is in the directory, in order */
+export async function namesIn(directory: string): Promise<string[]> {
+  return (await Array.fromAsync(Deno.readDir(directory), ({ name }) => name)).toSorted();
+}
+
 /** The real disk, with files of whoever runs the test counted as our own. */
 export async function ownDisk(directory: string): Promise<StateFiles> {
   return createDiskFiles({ owner: (await Deno.lstat(directory)).uid ?? 0 });

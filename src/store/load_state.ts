@@ -3,6 +3,7 @@ import type { Clock } from "../clock/clock.ts";
 import { quote } from "../fault/invalid_input.ts";
 import type { Logger } from "../log/logger.ts";
 import { type RestingAddress, type State, type StateOrigin, StateVersionUnknown } from "./state.ts";
+import { setAside } from "./set_aside.ts";
 import { StateDamaged } from "./state_damaged.ts";
 import { parseStateDocument, type StateDocument } from "./state_document.ts";
 import type { StateFiles } from "./state_files.ts";
@@ -88,19 +89,6 @@ export function previousOf(path: string): string {
   return `${path}.prev`;
 }
 
-/** Where the disk refuses even the rename, the file stays until the next write replaces it: starting matters more than keeping evidence. */
-async function setAside(options: LoadStateOptions): Promise<string> {
-  const { files, path, clock, logger } = options;
-  const asideAs = `${path}.corrupt-${clock.wall()}`;
-  try {
-    await files.rename(path, asideAs);
-    return asideAs;
-  } catch (error) {
-    logger.warn("cannot set the damaged state file aside", { path, error: messageOf(error) });
-    return path;
-  }
-}
-
 const EMPTY: State = { allocations: new Map(), resting: [], tombstones: [], cursors: new Map() };
 
 /** Peers may still have connections to the addresses of the boot before, so these rest like freed ones; containers are gone for good. */
@@ -122,8 +110,4 @@ export async function expectOwn(
   if (facts.kind !== kind) throw new Error(`Cannot use state ${kind} ${quote(path)}: it is a ${facts.kind}`);
   if (!facts.own) throw new Error(`Cannot use state ${kind} ${quote(path)}: it belongs to another user`);
   return facts;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,5 +1,15 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
-import { adding, addresses, allocation, keepingLogger, NOW, open, ownDisk, withDirectory } from "./_store_fixture.ts";
+import {
+  adding,
+  addresses,
+  allocation,
+  keepingLogger,
+  namesIn,
+  NOW,
+  open,
+  ownDisk,
+  withDirectory,
+} from "./_store_fixture.ts";
 import { MemoryFiles } from "./_memory_files.ts";
 import { type State, StateVersionUnknown, StateWriteFailed } from "./state.ts";
 import { renderStateDocument } from "./state_document.ts";
@@ -12,10 +22,6 @@ const FULL: State = {
   tombstones: [{ containerId: "c9", ifname: "eth0", until: NOW + 1 }],
   cursors: new Map([["10.0.0.0/16", "10.0.0.2"]]),
 };
-
-async function namesIn(directory: string): Promise<string[]> {
-  return (await Array.fromAsync(Deno.readDir(directory), ({ name }) => name)).toSorted();
-}
 
 /** Counts the writes and lets a test hold them. */
 function gated(files: StateFiles): StateFiles & { writes: number; gate: Promise<void> } {

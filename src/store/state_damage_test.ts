@@ -6,7 +6,17 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
-import { adding, addresses, allocation, NOW, open, ownDisk, withDirectory } from "./_store_fixture.ts";
+import {
+  adding,
+  addresses,
+  allocation,
+  namesIn,
+  NOW,
+  open,
+  ownDisk,
+  stillClock,
+  withDirectory,
+} from "./_store_fixture.ts";
 import { StateDamaged } from "./state_damaged.ts";
 import { parseStateDocument, renderStateDocument } from "./state_document.ts";
 import type { StateFiles } from "./state_files.ts";
@@ -115,6 +125,20 @@ for (const [title, reason, ruin] of RUINS) {
       assertEquals(addresses(await open(directory)), ["10.0.0.1"]);
     }));
 }
+
+Deno.test("the ten newest damaged files stay, the last one among them though the wall clock was set back", () =>
+  withDirectory(async (directory) => {
+    const others = ["state.json.corrupt-x", "other.json.corrupt-1"];
+    for (const name of others) await Deno.writeTextFile(`${directory}/${name}`, "");
+    const setAside = async (wall: number): Promise<void> => {
+      await Deno.writeTextFile(`${directory}/state.json`, "damaged");
+      await open(directory, { clock: { ...stillClock, wall: () => wall } });
+    };
+    for (let n = 1; n <= 12; n++) await setAside(NOW + n);
+    await setAside(NOW - 1);
+    const left = [-1, ...Array.from({ length: 9 }, (_, n) => n + 4)].map((n) => `state.json.corrupt-${NOW + n}`);
+    assertEquals((await namesIn(directory)).toSorted(), [...others, ...left].toSorted());
+  }));
 
 Deno.test("a file cut anywhere is damaged, never half believed (T-REL-08)", async () => {
   const whole = await goodFile();
