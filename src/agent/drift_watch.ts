@@ -92,18 +92,27 @@ async function watchIp(deps: DriftWatchDependencies, { signal, ring }: DriftList
   });
 }
 
+/**
+ * The guard's process may have signed before the monitor heard anything. ADDs that waited for a new agent are granted in the monitor's
+ * first moments, and would look like others' changes: so nobody is suspected before the process has signed again.
+ */
 async function watchNft(deps: DriftWatchDependencies, { signal, ring }: DriftListener): Promise<void> {
   const { clock, guard, mark, nft } = deps;
   const transactions = new TransactionTracker(mark);
+  let signed = false;
   const judge = (): void => {
-    if (transactions.changedByOthers()) ring("guard");
+    if (signed && transactions.changedByOthers()) ring("guard");
   };
   const tables = new Throttle(judge, { ...GUARD_BURST, clock, signal });
+  const signedAgain = (): void => {
+    signed = true;
+    tables.ring();
+  };
   await keepFollowing({
     ...{ ...deps, signal, maxLines: MAX_LINES },
     argv: [nft, "monitor"],
     listening: () => {
-      guard.sign().catch(() => {}); // its next change signs again
+      guard.sign().then(signedAgain, signedAgain); // after a failure its next change signs
       ring("drift");
     },
     hear: (line) => {

@@ -1,0 +1,77 @@
+import { assertEquals } from "@std/assert";
+import { HandClock } from "../../tests/fakes/hand_clock.ts";
+import type { Hearing } from "../exec/command_runner.ts";
+import { createLogger } from "../log/logger.ts";
+import { TransactionMark } from "../nft/transaction_mark.ts";
+import { watchDrift } from "./drift_watch.ts";
+import { SettingWatch } from "./setting_watch.ts";
+
+const OWN = 10;
+const STRANGER = 11;
+const mark = new TransactionMark("1f3a");
+const GRANT = 'add element inet flock own4 { "flock0badcafe" . 10.0.0.8 }';
+
+interface World {
+  /** What had to be looked at, in order. */
+  readonly rung: string[];
+  readonly clock: HandClock;
+  /** A transaction of these lines, as nft monitor tells of it. */
+  commit(pid: number, lines: readonly string[]): void;
+  end(): Promise<void>;
+}
+
+/** A watch over monitors that say what a test lets them say; the guard's process is OWN. */
+function openWorld(): World {
+  const clock = new HandClock();
+  const stop = new AbortController();
+  const rung: string[] = [];
+  const monitors = new Map<string, Hearing>();
+  const commit: World["commit"] = (pid, lines) => {
+    for (const line of [...lines, `# new generation 7 by process ${pid} (nft)`]) monitors.get("nft")?.hear(line);
+  };
+  const ledger = { all: () => [] };
+  const node = { network: undefined, hostState: undefined };
+  const logger = createLogger(() => {}, { level: "error", now: () => 0 });
+  const done = watchDrift({
+    source: {
+      follow: (argv, hearing) => {
+        monitors.set(argv[0], hearing);
+        return new Promise((resolve) => hearing.signal.addEventListener("abort", () => resolve("killed")));
+      },
+    },
+    ...{ ip: "ip", nft: "nft", mark, ledger, clock, logger },
+    guard: { sign: () => Promise.resolve(commit(OWN, mark.process.split("; "))) },
+    settings: new SettingWatch({ ledger, node, read: () => undefined, clock }),
+    node,
+  }, { signal: stop.signal, ring: (tick) => Promise.resolve(void rung.push(tick)) });
+  const end = async (): Promise<void> => {
+    stop.abort();
+    await done;
+  };
+  return { rung, clock, commit, end };
+}
+
+Deno.test("watchDrift() suspects nobody of what the agent's own nft does in the monitor's first moments", async () => {
+  const world = openWorld();
+  await world.clock.pass(10);
+  world.commit(OWN, [GRANT]); // it signed before the monitor listened
+  await world.clock.pass(5_000);
+  world.commit(OWN, [GRANT]);
+  await world.clock.pass(5_000);
+  assertEquals(world.rung.filter((tick) => tick === "guard"), []);
+  await world.end();
+});
+
+Deno.test("watchDrift() forgets no change of others, also from the monitor's first moments", async () => {
+  const world = openWorld();
+  await world.clock.pass(10);
+  world.commit(STRANGER, [GRANT]);
+  await world.clock.pass(290); // it is taken to listen, and the guard signs
+  assertEquals(world.rung.filter((tick) => tick === "guard"), []);
+  await world.clock.pass(1_000);
+  assertEquals(world.rung.filter((tick) => tick === "guard").length, 1);
+  world.commit(STRANGER, [GRANT]);
+  await world.clock.pass(1_000);
+  assertEquals(world.rung.filter((tick) => tick === "guard").length, 2);
+  await world.end();
+});
