@@ -55,8 +55,10 @@ export class Checker {
     for (const { member, wrong, sight } of nodes) {
       const all = [...wrong, ...this.#grown(member, sight)];
       if (all.length > 0) found += this.report.add(await describeMember(member, { wrong: all, sight }));
+      this.report.forgetAllBut({ where: nameOf(member), what: all });
     }
     found += this.report.add({ where: "router", what: router, evidence: "as vtysh shows it" });
+    this.report.forgetAllBut({ where: "router", what: router });
     found += await this.#ping(members.flatMap(({ kubelet }) => addressesOf(kubelet.live)), "quiet");
     for (const member of members) found += this.report.add(await this.#logs.judge(member.node.lab));
     this.report.counts.checks++;
@@ -113,9 +115,10 @@ export class Checker {
     ];
   }
 
-  /** Looks until nothing new is wrong or the time is over. */
+  /** Looks until nothing new is wrong or the time is over. What then was not wrong a look before is passing by. */
   async #settle(members: readonly Member[], options: CheckOptions): Promise<[NodeVerdict[], string[]]> {
     const start = Date.now();
+    let before: readonly string[] | undefined;
     for (;;) {
       const lookedAt = Date.now();
       const nodes = await Promise.all(members.map((member) => this.#look(member, options)));
@@ -123,7 +126,12 @@ export class Checker {
       const calm = this.report.fresh({ where: "router", what: router }).length === 0 &&
         nodes.every(({ member, wrong }) => this.report.fresh({ where: nameOf(member), what: wrong }).length === 0);
       if (calm) this.#longestSettleMs = Math.max(this.#longestSettleMs, lookedAt - start);
-      if (calm || Date.now() > start + this.options.settleMs) return [nodes, router];
+      if (calm) return [nodes, router];
+      if (before !== undefined && Date.now() > start + this.options.settleMs) {
+        const lasting = ofShapes(before);
+        return [nodes.map((node) => ({ ...node, wrong: node.wrong.filter(lasting) })), router.filter(lasting)];
+      }
+      before = [...nodes.flatMap(({ wrong }) => wrong), ...router];
       await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
     }
   }
@@ -154,11 +162,20 @@ export class Checker {
 
   async #ping(addresses: readonly string[], when: string): Promise<number> {
     const silent = await pingAll(this.cluster.lab.client, addresses);
+    const where = `pods, ${when}`;
+    const what = silent.map((address) => `${address} does not answer the client, ${when}`);
+    this.report.forgetAllBut({ where, what });
     if (silent.length === 0) return 0;
     const members = await Promise.all(this.cluster.members.map((member) => describeMember(member, { wrong: [] })));
-    const what = silent.map((address) => `${address} does not answer the client, ${when}`);
-    return this.report.add({ where: "pods", what, evidence: members.map(({ evidence }) => evidence) });
+    return this.report.add({ where, what, evidence: members.map(({ evidence }) => evidence) });
   }
+}
+
+/** @returns whether a line is like one of these: how many, or for how long, may have changed since */
+function ofShapes(lines: readonly string[]): (line: string) => boolean {
+  const shapeOf = (line: string): string => line.replaceAll(/\d+/g, "0");
+  const shapes = new Set(lines.map(shapeOf));
+  return (line) => shapes.has(shapeOf(line));
 }
 
 /** prefix -> address of its node */

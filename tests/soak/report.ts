@@ -41,6 +41,12 @@ export class Report {
     return what.filter((line) => !this.#said.has(`${where}: ${line}`));
   }
 
+  /** Whatever else was said of a place has become right: when it comes again, it is news. */
+  forgetAllBut({ where, what }: Pick<Discrepancy, "where" | "what">): void {
+    const kept = new Set(what.map((line) => `${where}: ${line}`));
+    for (const said of this.#said) if (said.startsWith(`${where}: `) && !kept.has(said)) this.#said.delete(said);
+  }
+
   /** Writes what of it is new. @returns how many lines that was */
   add({ where, what, evidence }: Discrepancy): number {
     const fresh = this.fresh({ where, what });

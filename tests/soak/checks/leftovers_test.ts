@@ -12,6 +12,7 @@ const FILES = [
   "/etc/flock/bird/bird.conf",
   "/var/lib/flock/allocations.json",
   "/var/lib/flock/nodeconfig.json",
+  "/var/lib/flock/prefixes.json",
   "/etc/cni/net.d/01-flock.conflist",
 ];
 
