@@ -167,14 +167,22 @@ export function replayOf({ ledger, del, clock }: Fixture, notes: LeftTombstone[]
 /** The agent's next life: everything in memory is lost, the packet guard's table too, the kernel's links are not. */
 export async function restart(
   fixture: Fixture,
-  { tombstones = [], ...options }: FixtureOptions & { tombstones?: LeftTombstone[] } = {},
+  { tombstones = [], prefixes = [], ...options }: FixtureOptions & {
+    tombstones?: LeftTombstone[];
+    /** Remembered of the cluster's pods. */
+    prefixes?: readonly Prefix[];
+  } = {},
 ): Promise<Fixture> {
   const { directory, kernel, clock, config } = fixture;
   const again = await openFixture({ directory, kernel, clock, ...options });
   again.config = config;
   again.guard.grants = undefined;
   const { origin, ledger, guard, del } = again;
-  await recover({ origin, ledger, driver: kernel, guard, del, tombstones: replayOf(again, tombstones), clock, logger });
+  const replay = replayOf(again, tombstones);
+  const remembered = { load: () => prefixes };
+  await recover({
+    ...{ origin, ledger, driver: kernel, guard, prefixes: remembered, del, tombstones: replay, clock, logger },
+  });
   return again;
 }
 

@@ -29,6 +29,7 @@ import { recover } from "./recover.ts";
 import type { NodeConfigReading } from "./resolve_node_config.ts";
 import { assertServing } from "./serving_status.ts";
 import { SessionMonitor, type SessionMonitorDependencies } from "./session_monitor.ts";
+import type { PrefixMemory } from "./prefix_memory.ts";
 import { TombstoneReplay, type TombstoneReplayDependencies } from "./tombstone_replay.ts";
 
 /** Everything of the world that a node's agent touches. */
@@ -46,6 +47,7 @@ export interface NodeDependencies {
   readonly pods: Watched<Pod>;
   readonly nodeConfigs: Watched<NodeConfigReading>;
   readonly memory: NodeConfigMemory;
+  readonly prefixes: PrefixMemory;
   readonly marker: SessionMonitorDependencies["marker"];
   readonly tombstones: TombstoneReplayDependencies["tombstones"];
   readonly netnsAt: AddDependencies["netnsAt"];

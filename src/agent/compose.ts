@@ -21,6 +21,7 @@ import {
   CONFLIST,
   IP,
   LAST_NODE_CONFIG,
+  LAST_PREFIXES,
   NFT,
   RUN_DIR,
   SESSION_MARKER,
@@ -44,6 +45,7 @@ import { watchDrift } from "./drift_watch.ts";
 import { PATIENCE } from "./garbage_collector.ts";
 import { listen, lockOutOthers } from "./listen.ts";
 import { openNodeConfigMemory } from "./node_config_memory.ts";
+import { openPrefixMemory } from "./prefix_memory.ts";
 import type { AgentOptions } from "./parse_agent_args.ts";
 import { decodeNodeConfig } from "./resolve_node_config.ts";
 import { RpcServer } from "./rpc_server.ts";
@@ -108,6 +110,7 @@ export async function composeAgent(
     ipam: createIpam({ clock, random: systemRandomBits }),
     patience: PATIENCE,
     memory: openNodeConfigMemory({ path: LAST_NODE_CONFIG, logger }),
+    prefixes: openPrefixMemory({ path: LAST_PREFIXES, logger }),
     marker: createBootMarker(SESSION_MARKER),
     tombstones: openTombstoneDir({ clock, logger }),
     // While there is no agent yet, its first pass, which reads everything, is still to come.

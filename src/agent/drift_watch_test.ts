@@ -41,8 +41,8 @@ function openWorld(): World {
     },
     ...{ ip: "ip", nft: "nft", mark, ledger, clock, logger },
     guard: { sign: () => Promise.resolve(commit(OWN, mark.process.split("; "))) },
-    settings: new SettingWatch({ ledger, node, read: () => undefined, clock }),
-    node,
+    settings: new SettingWatch({ ledger, node, read: () => undefined, letGo: () => {}, clock }),
+    ...{ node, routes: { left: () => new Map() } },
   }, { signal: stop.signal, ring: (tick) => Promise.resolve(void rung.push(tick)) });
   const end = async (): Promise<void> => {
     stop.abort();

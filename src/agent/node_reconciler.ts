@@ -16,6 +16,7 @@ import { attachmentOf, grantsOf } from "./attachment_state.ts";
 import { chooseMtu } from "./choose_mtu.ts";
 import type { LinkRestorer } from "./link_restorer.ts";
 import type { NodeConfigMemory } from "./node_config_memory.ts";
+import type { PrefixMemory } from "./prefix_memory.ts";
 import {
   type NodeConfigReading,
   type NodeConfigResolution,
@@ -45,6 +46,7 @@ export interface NodeReconcilerDependencies {
   readonly restorer: Pick<LinkRestorer, "restore">;
   /** The NodeConfig in force, over restarts of the agent. */
   readonly memory: NodeConfigMemory;
+  readonly prefixes: PrefixMemory;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -81,6 +83,8 @@ export class NodeReconciler {
   #hostState: HostState | undefined;
   /** node name -> prefixes of its pods, as far as known */
   readonly #prefixesOf = new Map<string, readonly Prefix[]>();
+  /** Where the cluster's pods were when the API server was last heard, by this agent or the one before. */
+  #lastPrefixes: readonly Prefix[];
   /** The last NodeConfig that was in force, over restarts of the agent. */
   #remembered: NodeConfig | undefined;
 
@@ -89,6 +93,7 @@ export class NodeReconciler {
   constructor(private readonly deps: NodeReconcilerDependencies) {
     const remembered = deps.memory.load();
     if (remembered?.name === deps.nodeName) this.#remembered = remembered;
+    this.#lastPrefixes = deps.prefixes.load();
     this.#startedAt = deps.clock.monotonic();
   }
 
@@ -298,10 +303,20 @@ export class NodeReconciler {
   /** The whole table only when the cluster's prefixes changed. */
   async #applyGuard(): Promise<void> {
     const state = this.#guardState();
-    const wanted = state.podPrefixes.map(({ text }) => text).join(" ");
-    if (this.#guarded === wanted) return;
-    await this.#replaceGuard(state);
+    const wanted = textOf(state.podPrefixes);
+    if (this.#guarded !== wanted) await this.#replaceGuard(state);
     this.#guarded = wanted;
+    await this.#rememberPrefixes(state.podPrefixes);
+  }
+
+  async #rememberPrefixes(prefixes: readonly Prefix[]): Promise<void> {
+    if (textOf(prefixes) === textOf(this.#lastPrefixes)) return;
+    try {
+      await this.deps.prefixes.save(prefixes);
+      this.#lastPrefixes = prefixes;
+    } catch (error) {
+      this.deps.logger.warn("prefixes of the cluster's pods not remembered", { error: String(error) });
+    }
   }
 
   async #replaceGuard(state: GuardState): Promise<void> {
@@ -328,7 +343,8 @@ export class NodeReconciler {
 
   /**
    * Where the cluster's pods may be: the CIDRs of every NodeConfig and what its node still advertises, for after an edit live pods
-   * stay outside the new CIDRs. A NodeConfig that turned invalid or went away keeps what it had: its pods may live on.
+   * stay outside the new CIDRs. A NodeConfig that turned invalid or went away keeps what it had: its pods may live on. Before the API
+   * server is heard, what it last said: else tables that somebody takes away meanwhile would come back without other nodes' pods.
    */
   #podPrefixes(): Prefix[] {
     for (const { name, outcome, advertised } of this.deps.nodeConfigs.items.values()) {
@@ -338,7 +354,12 @@ export class NodeReconciler {
       this.#prefixesOf.set(name, [...cidrs, ...advertised]);
     }
     const own = this.#resolution?.inForce;
-    const prefixes = [...this.#prefixesOf.values(), own?.cidr6 ?? [], own?.cidr4 ?? []].flat();
+    const unheard = this.deps.nodeConfigs.synced ? [] : this.#lastPrefixes;
+    const prefixes = [...this.#prefixesOf.values(), own?.cidr6 ?? [], own?.cidr4 ?? [], unheard].flat();
     return [...new Map(prefixes.map((prefix) => [prefix.text, prefix])).values()].sort(compareIp);
   }
+}
+
+function textOf(prefixes: readonly Prefix[]): string {
+  return prefixes.map(({ text }) => text).join(" ");
 }

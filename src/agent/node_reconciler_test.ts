@@ -1,9 +1,11 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { HostChange, HostDriver } from "../host/host_driver.ts";
+import type { Prefix } from "../ip/address.ts";
 import type { Watched } from "../kube/kube_client.ts";
 import type { NodeConfig } from "../nodeconfig/node_config.ts";
-import { type Fixture, logger, openFixture } from "./_agent_fixture.ts";
+import { type Fixture, logger, openFixture, prefix } from "./_agent_fixture.ts";
 import { NodeReconciler, SERVER_LATE_MS } from "./node_reconciler.ts";
+import { openPrefixMemory } from "./prefix_memory.ts";
 import { openNodeConfigMemory } from "./node_config_memory.ts";
 import { decodeNodeConfig, type NodeConfigReading } from "./resolve_node_config.ts";
 
@@ -23,11 +25,16 @@ interface Opened {
   know(object: Record<string, unknown>): void;
   readonly reconciler: NodeReconciler;
   readonly saved: NodeConfig[];
+  /** What is remembered of where the cluster's pods are. */
+  readonly prefixes: { now: readonly Prefix[]; saves: number };
   /** The pods' prefixes of each replacement of the guard's table. */
   readonly guarded: string[][];
 }
 
-async function openReconciler(remembered?: NodeConfig, { synced = true } = {}): Promise<Opened> {
+async function openReconciler(
+  remembered?: NodeConfig,
+  { synced = true, known = [] }: { synced?: boolean; known?: readonly Prefix[] } = {},
+): Promise<Opened> {
   const fixture = await openFixture();
   const items = new Map<string, NodeConfigReading>();
   const know = (object: Record<string, unknown>): void => {
@@ -51,6 +58,7 @@ async function openReconciler(remembered?: NodeConfig, { synced = true } = {}): 
     doubt: () => {},
   };
   const saved: NodeConfig[] = [];
+  const prefixes: Opened["prefixes"] = { now: known, saves: 0 };
   const guarded: string[][] = [];
   const replace = fixture.guard.replace.bind(fixture.guard);
   fixture.guard.replace = (state) => {
@@ -62,8 +70,12 @@ async function openReconciler(remembered?: NodeConfig, { synced = true } = {}): 
     ...{ ledger: fixture.ledger, driver: fixture.kernel, guard: fixture.guard, clock: fixture.clock },
     restorer: { restore: () => Promise.resolve() },
     memory: { load: () => remembered, save: (config) => Promise.resolve(void saved.push(config)) },
+    prefixes: {
+      load: () => prefixes.now,
+      save: (now) => Promise.resolve(void Object.assign(prefixes, { now, saves: prefixes.saves + 1 })),
+    },
   });
-  return { fixture, host, items, know, reconciler, saved, guarded };
+  return { fixture, host, items, know, reconciler, saved, prefixes, guarded };
 }
 
 Deno.test("NodeReconciler keeps another node's old prefixes guarded while that node advertises them, is invalid or gone", async () => {
@@ -114,6 +126,48 @@ Deno.test("NodeReconciler serves with the remembered NodeConfig when the API ser
   await reconciler.pass({ full: true });
   assertEquals([reconciler.config, reconciler.resolution?.verdict.reason], [first.saved[0], "Unheard"]);
   assertEquals(guarded, []);
+});
+
+Deno.test("NodeReconciler guards others' prefixes as last heard when the tables go while the API server says nothing after a restart", async () => {
+  const first = await openReconciler();
+  await using _ = first.fixture;
+  first.know(raw("node-a", "203.0.113.0/26"));
+  first.know(raw("node-b", "203.0.113.64/26"));
+  for (let pass = 0; pass < 2; pass++) await first.reconciler.pass({ full: false });
+  const { now: known, saves } = first.prefixes;
+  assertEquals([known.map(({ text }) => text), saves], [["203.0.113.0/26", "203.0.113.64/26"], 1]);
+  const again = await openReconciler(first.saved[0], { synced: false, known });
+  await using _again = again.fixture;
+  again.fixture.clock.now += SERVER_LATE_MS;
+  await again.reconciler.pass({ full: true });
+  again.fixture.guard.grants = undefined; // somebody took the tables away
+  await again.reconciler.repairGuard({ touched: true });
+  assertEquals(again.guarded, [["203.0.113.0/26", "203.0.113.64/26"]]);
+  assertEquals(again.prefixes.saves, 0);
+});
+
+Deno.test("NodeReconciler forgets a remembered prefix once the API server tells of none there", async () => {
+  const known = [prefix("203.0.113.0/26"), prefix("203.0.113.192/26")];
+  const { fixture, know, reconciler, prefixes, guarded } = await openReconciler(undefined, { known });
+  await using _ = fixture;
+  know(raw("node-a", "203.0.113.0/26"));
+  await reconciler.pass({ full: false });
+  assertEquals([guarded, prefixes.now.map(({ text }) => text)], [[["203.0.113.0/26"]], ["203.0.113.0/26"]]);
+});
+
+Deno.test("the memory of prefixes survives, and a damaged one is none", async () => {
+  const directory = await Deno.makeTempDir();
+  const path = `${directory}/prefixes.json`;
+  const memory = openPrefixMemory({ path, logger });
+  const prefixes = [prefix("203.0.113.0/26"), prefix("2001:db8:f001::/64")];
+  assertEquals(memory.load(), []);
+  await memory.save(prefixes);
+  assertEquals(memory.load(), prefixes);
+  for (const damage of ["", "{", "null", "[1]", '["203.0.113.1/26x"]', '{"a":"203.0.113.0/26"}']) {
+    await Deno.writeTextFile(path, damage);
+    assertEquals(memory.load(), [], damage);
+  }
+  await Deno.remove(directory, { recursive: true });
 });
 
 Deno.test("NodeReconciler serves with nobody's memory but its node's, and not without one", async () => {

@@ -9,6 +9,7 @@ import { addressesOf } from "./allocation_addresses.ts";
 import type { AllocationLedger } from "./allocation_ledger.ts";
 import { attachmentOf, grantsOf } from "./attachment_state.ts";
 import type { DelOperation } from "./del.ts";
+import type { PrefixMemory } from "./prefix_memory.ts";
 import type { TombstoneReplay } from "./tombstone_replay.ts";
 
 export interface RecoverDependencies {
@@ -16,6 +17,7 @@ export interface RecoverDependencies {
   readonly ledger: AllocationLedger;
   readonly driver: AttachmentDriver;
   readonly guard: PacketGuard;
+  readonly prefixes: Pick<PrefixMemory, "load">;
   readonly del: DelOperation;
   readonly tombstones: Pick<TombstoneReplay, "replay">;
   readonly clock: Clock;
@@ -126,11 +128,11 @@ async function cleanPending({ ledger, del, clock, logger }: RecoverDependencies)
 }
 
 /**
- * After a reboot there is no table, and the cluster's prefixes are not known yet: the source checks do not wait for them. A table
- * that is there stays as it is until the NodeConfigs are known, so that a restart opens nothing.
+ * After a reboot there is no table, and the cluster's prefixes are those that were known before it: the source checks do not wait
+ * for newer ones. A table that is there stays as it is until the NodeConfigs are known, so that a restart opens nothing.
  */
-async function ensureGuard({ guard, ledger }: RecoverDependencies): Promise<void> {
-  const state = { grants: ledger.all().flatMap(grantsOf), podPrefixes: [] };
+async function ensureGuard({ guard, ledger, prefixes }: RecoverDependencies): Promise<void> {
+  const state = { grants: ledger.all().flatMap(grantsOf), podPrefixes: prefixes.load() };
   if ((await guard.drift(state)) === undefined) await guard.replace(state);
 }
 

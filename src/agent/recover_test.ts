@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertObjectMatch, assertRejects } from "@std/assert";
 import { CniError } from "../cnispec/cni_error.ts";
-import { openFixture, request, restart } from "./_agent_fixture.ts";
+import { openFixture, prefix, request, restart } from "./_agent_fixture.ts";
 import { PATIENCE } from "./garbage_collector.ts";
 
 Deno.test("recover() takes committed allocations back and grants their sources", async () => {
@@ -9,6 +9,12 @@ Deno.test("recover() takes committed allocations back and grants their sources",
   const again = await restart(fixture);
   assertEquals(again.ledger.all(), fixture.ledger.all());
   assertEquals(again.guard.grants?.size, 2);
+});
+
+Deno.test("recover() guards where the cluster's pods were last known to be when the tables are gone", async () => {
+  await using fixture = await openFixture();
+  const prefixes = [prefix("203.0.113.64/26"), prefix("2001:db8:f002::/64")];
+  assertEquals((await restart(fixture, { prefixes })).guard.podPrefixes, prefixes);
 });
 
 Deno.test("recover() cleans up what was pending when the agent died (T-REL-02)", async () => {

@@ -2,6 +2,8 @@
 import { assertEquals } from "@std/assert";
 import { expectEdit, expectService, expectUnknown } from "./_api_scenes.ts";
 import { expectPing, kernelOf, startCluster, untilLogged } from "./_cluster.ts";
+import { nodeConfigOf, nodeSpec } from "../lab/topology.ts";
+import { until } from "../lab/until.ts";
 import { addSandbox } from "./_sandbox.ts";
 
 Deno.test("an API server that is away harms no pod, and is found again", async (t) => {
@@ -42,4 +44,21 @@ Deno.test("an API server that is away harms no pod, and is found again", async (
       await expectEdit(lab, node, 5000);
     },
   );
+  await t.step("and knows where the cluster's pods were, when somebody takes its tables away meanwhile", async () => {
+    const [own, others] = [node.spec.cidr4, nodeSpec(1).cidr4];
+    const guards = async (): Promise<boolean> => {
+      const set = await node.exec(["nft", "list", "set", "inet", "flock", "pods4"]);
+      return [own, others].every((prefix) => set.stdout.includes(prefix));
+    };
+    await lab.api.apply(nodeConfigOf(nodeSpec(1)));
+    await until("the guard knows both nodes' prefixes", guards);
+    await lab.api.faults.freeze();
+    await node.stopAgent("SIGKILL");
+    await node.startAgent();
+    await addSandbox(node);
+    await node.output(["nft", "flush", "ruleset"]);
+    assertEquals(await guards(), false);
+    await until("the guard knows both nodes' prefixes again", guards);
+    await lab.api.faults.recover();
+  });
 });

@@ -6,6 +6,7 @@ import {
   BOOT_ID_FILE,
   CONFLIST,
   LAST_NODE_CONFIG,
+  LAST_PREFIXES,
   RUN_DIR,
   SESSION_MARKER,
   STATE_DIR,
@@ -34,6 +35,7 @@ const EXPECTED = {
   [STATE_DIR]: "700 root:root directory",
   [STATE_FILE]: "600 root:root regular file",
   [LAST_NODE_CONFIG]: "600 root:root regular file",
+  [LAST_PREFIXES]: "600 root:root regular file",
   [CONFLIST]: "600 root:root regular file",
   [BIRD_CONFIG]: "640 root:root regular file",
 };
@@ -69,7 +71,7 @@ Deno.test("what flock leaves on a node is root's alone, and it follows no link t
     "a link in the place of a file that flock replaces is replaced; its target stays as it was",
     async () => {
       await node.write(TARGET, "precious");
-      const planted = [BOOT_ID_FILE, SESSION_MARKER, LAST_NODE_CONFIG, CONFLIST, BIRD_CONFIG, STAGED];
+      const planted = [BOOT_ID_FILE, SESSION_MARKER, LAST_NODE_CONFIG, LAST_PREFIXES, CONFLIST, BIRD_CONFIG, STAGED];
       const lines = planted.map((path) => `rm -f ${path}; ln -s ${TARGET} ${path}`);
       await node.output(["sh", "-ec", `${lines.join("\n")}; stat -c %y ${TARGET} >/run/time`]);
       await lab.api.apply(configOf(node, { mtu: 1400 }));

@@ -13,6 +13,8 @@ export interface MemoryTables {
 export class MemoryGuard implements PacketGuard {
   /** Whether the tables are what this process wrote. */
   #own = false;
+  /** Of the last replacement. */
+  podPrefixes: GuardState["podPrefixes"] = [];
 
   constructor(private readonly tables: MemoryTables = { grants: undefined }) {}
 
@@ -26,6 +28,7 @@ export class MemoryGuard implements PacketGuard {
 
   replace(state: GuardState): Promise<void> {
     this.tables.grants = new Set(state.grants.map(name));
+    this.podPrefixes = state.podPrefixes;
     this.#own = true;
     return Promise.resolve();
   }

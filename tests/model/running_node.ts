@@ -73,6 +73,7 @@ export async function startNode(access: (clock: Clock) => ApiAccess = () => NO_P
     },
     pods,
     memory: { load: () => undefined, save: () => Promise.resolve() },
+    prefixes: { load: () => [], save: () => Promise.resolve() },
     marker: { isSet: () => true, set: () => {} },
     tombstones: { list: () => [], remove: () => {} },
     netnsAt: (path) => kernel.namespaces.at(path),

@@ -1,3 +1,4 @@
+import type { Prefix } from "../../src/ip/address.ts";
 import { IDLE_ROUTES } from "../fakes/idle_routes.ts";
 import { assembleNode, type NodeDependencies, type NodeParts } from "../../src/agent/assemble_node.ts";
 import type { DriftTick } from "../../src/agent/drift_watch.ts";
@@ -106,6 +107,7 @@ export class World {
   #remembered: NodeConfig | undefined;
   /** What somebody altered of the node as a whole: a blackhole, a sysctl. */
   readonly alteredNode = new Set<NodeDrift>();
+  #rememberedPrefixes: readonly Prefix[] = [];
   #boots = 1;
   #random: bigint;
   /** The text that BIRD runs with. */
@@ -224,6 +226,10 @@ export class World {
         memory: {
           load: () => this.#remembered,
           save: (config) => gates.pass("remember NodeConfig", () => void (this.#remembered = config)),
+        },
+        prefixes: {
+          load: () => this.#rememberedPrefixes,
+          save: (prefixes) => gates.pass("remember prefixes", () => void (this.#rememberedPrefixes = prefixes)),
         },
         marker: { isSet: () => true, set: () => {} },
         tombstones: {
