@@ -29,7 +29,7 @@ export function judgeNode(sight: NodeSight, expected: Expectation & Baseline): s
     ...judgeForeign(foreign, expected.foreign),
     ...judgeBird(bird, expected),
     ...judgeFiles(files),
-    ...judgeProcesses(processes),
+    ...judgeProcesses(processes, expected),
     ...(api === undefined ? [] : judgeStatus(api.status, expected)),
   ];
 }

@@ -1,6 +1,6 @@
 /** Files, processes, log lines and status: what is left behind, or says otherwise. */
 import { assertEquals } from "@std/assert";
-import { EXPECTED } from "./_well.ts";
+import { EXPECTED, LINK } from "./_well.ts";
 import { judgeFiles } from "./files.ts";
 import { judgeLog } from "./logs.ts";
 import { judgeProcesses, type ProcessSight, sortProcesses } from "./processes.ts";
@@ -41,7 +41,16 @@ const LISTING = `
 `;
 const USE = { fds: 40, residentMiB: 100, threads: 6 };
 const WELL: ProcessSight = {
-  ...{ agent: USE, bird: USE, children: ["ip"], zombies: [], orphans: [], agents: ["agent"], plugins: 0 },
+  ...{
+    agent: USE,
+    bird: USE,
+    sysctls: ["ipv4/ip_forward", `ipv4/conf/${LINK}/forwarding`],
+    children: ["ip"],
+    zombies: [],
+    orphans: [],
+    agents: ["agent"],
+    plugins: 0,
+  },
 };
 
 Deno.test("sortProcesses() tells the agent's children, zombies, and tools whose agent is gone", () => {
@@ -54,17 +63,25 @@ Deno.test("sortProcesses() tells the agent's children, zombies, and tools whose 
 });
 
 Deno.test("judgeProcesses() names what is left, and an agent that takes too much", () => {
-  assertEquals(judgeProcesses(WELL), []);
+  assertEquals(judgeProcesses(WELL, EXPECTED), []);
   const wrongs: [Partial<ProcessSight>, string][] = [
     [{ zombies: ["[ip]"] }, "zombie: [ip]"],
     [{ orphans: ["/usr/sbin/nft monitor"] }, "a tool that no agent waits for: /usr/sbin/nft monitor"],
     [{ agents: ["a", "b"] }, "agents: 2, not one"],
+    [
+      { sysctls: [...WELL.sysctls, "ipv4/conf/flock0badc0de/forwarding (deleted)"] },
+      "sysctls that the agent has open: ipv4/conf/flock0badc0de/forwarding (deleted) is too much",
+    ],
+    [
+      { sysctls: [...WELL.sysctls, "ipv4/ip_forward"] },
+      "sysctls that the agent has open: ipv4/ip_forward is there 2 times",
+    ],
     [{ plugins: 1 }, "plugins that nobody called: 1"],
     [{ agent: { ...USE, fds: 65 } }, "agent: fds 65, at most 64"],
     [{ agent: { ...USE, residentMiB: 201 } }, "agent: residentMiB 201, at most 200"],
     [{ children: Array<string>(13).fill("ip") }, "agent: children 13, at most 12"],
   ];
-  for (const [part, line] of wrongs) assertEquals(judgeProcesses({ ...WELL, ...part }), [line]);
+  for (const [part, line] of wrongs) assertEquals(judgeProcesses({ ...WELL, ...part }, EXPECTED), [line]);
 });
 
 Deno.test("judgeLog() names a stack trace and a request that failed for no reason of its own", () => {

@@ -1,8 +1,13 @@
 /** Processes of a node: what flock started and nobody ends, and what its daemons take. */
+import { SYSCTL_DIR } from "../../../src/paths/paths.ts";
 import type { LabNode } from "../../lab/node.ts";
+import { compare } from "./compare.ts";
+import type { Expectation } from "./expectation.ts";
+import { hostLinkName } from "../../../src/hash/container_hash.ts";
 
 /** What one process has open and holds. */
 export interface Use {
+  /** But those of sysctls. */
   readonly fds: number;
   readonly residentMiB: number;
   readonly threads: number;
@@ -11,6 +16,8 @@ export interface Use {
 export interface ProcessSight {
   readonly agent: Use;
   readonly bird: Use;
+  /** Paths of the sysctls that the agent has open, below its directory of them, as often as it has. */
+  readonly sysctls: readonly string[];
   /** Processes that the agent started and that run. */
   readonly children: readonly string[];
   /** Command lines of dead ones whose parent has not asked how they ended. */
@@ -49,14 +56,31 @@ export async function readProcesses(
     node.output(["ps", "-ww", "-e", "-o", "pid=,ppid=,stat=,args="]),
     node.output(["sh", "-c", PLUGINS_SCRIPT]),
   ]);
-  return { agent, bird, ...sortProcesses(listing), plugins: Number(plugins) };
+  const sysctls = openFiles(pids.agent).filter(isSysctl).map((path) => path.slice(SYSCTL_DIR.length + 1));
+  return { agent, bird, sysctls, ...sortProcesses(listing), plugins: Number(plugins) };
 }
 
 async function readUse(pid: number): Promise<Use> {
-  const fds = [...Deno.readDirSync(`/proc/${pid}/fd`)].length;
+  const fds = openFiles(pid).filter((path) => !isSysctl(path)).length;
   const status = await Deno.readTextFile(`/proc/${pid}/status`);
   const field = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+)`, "m").exec(status)?.[1]);
   return { fds, residentMiB: Math.round(field("VmRSS") / 1024), threads: field("Threads") };
+}
+
+/** @returns what each open file is, as the kernel names it */
+function openFiles(pid: number): string[] {
+  return [...Deno.readDirSync(`/proc/${pid}/fd`)].flatMap(({ name }) => {
+    try {
+      return [Deno.readLinkSync(`/proc/${pid}/fd/${name}`)];
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return []; // closed meanwhile
+      throw error;
+    }
+  });
+}
+
+function isSysctl(path: string): boolean {
+  return path.startsWith(`${SYSCTL_DIR}/`);
 }
 
 /** @param listing pid, parent, state and command line of every process of the node */
@@ -80,10 +104,18 @@ function parseLine(line: string): Line[] {
   return pid === undefined ? [] : [{ pid: Number(pid), ppid: Number(ppid), stat, args }];
 }
 
-export function judgeProcesses({ agent, children, zombies, orphans, agents, plugins }: ProcessSight): string[] {
+export function judgeProcesses(
+  { agent, sysctls, children, zombies, orphans, agents, plugins }: ProcessSight,
+  { live }: Pick<Expectation, "live">,
+): string[] {
+  const links = new Set(live.map(({ id }) => hostLinkName(id)));
+  const kept = sysctls.filter((path) =>
+    !/^ipv[46]\/conf\/flock[0-9a-f]{8}\//.test(path) || links.has(path.split("/")[2] ?? "")
+  );
   const measured = { ...agent, children: children.length };
   const names = ["fds", "children", "residentMiB", "threads"] as const;
   return [
+    ...compare("sysctls that the agent has open", sysctls, [...new Set(kept)]),
     ...names.filter((name) => measured[name] > MOST[name])
       .map((name) => `agent: ${name} ${measured[name]}, at most ${MOST[name]}`),
     ...zombies.map((args) => `zombie: ${args}`),
