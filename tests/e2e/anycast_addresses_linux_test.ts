@@ -19,7 +19,7 @@ const ECHO_REQUESTS = { 4: "icmp[icmptype] == icmp-echo", 6: "icmp6 and ip6[40] 
 const ALL = [...Object.values(OUTSIDE), ...MORE];
 
 Deno.test("a pod has the addresses that its operator chose", async (t) => {
-  await using lab = await startCluster({ nodes: 1, api: "embedded", containerd: false });
+  await using lab = await startCluster({ nodes: 1, containerd: false });
   const node = lab.node("node-a");
   await using wire = await listenToBgp(lab.router, { link: "br0", directory: lab.dir });
   const pod = await runServicePod(lab, node, { name: "web-0", addresses: ALL, anycast: ANYCAST });
@@ -71,8 +71,26 @@ Deno.test("a pod has the addresses that its operator chose", async (t) => {
   });
 });
 
+Deno.test("an anycast address of the node's own CIDR is given to nobody else, and goes by Ready like any other", async () => {
+  await using lab = await startCluster({ nodes: 1, containerd: false });
+  const node = lab.node("node-a");
+  const anycast = Object.values(INSIDE);
+  const pod = await runServicePod(lab, node, { name: "dns-0", anycast, ready: true });
+  for (const address of anycast) await lab.router.waitForRoute(alone(address));
+  for (const address of anycast) await expectPing(lab.client, address);
+  const rival = { name: "rival", annotations: { cidr4: alone(INSIDE[4]) } };
+  const uid = await createPod(lab, { ...rival, annotations: annotationsOf(rival), nodeName: node.name });
+  const { code } = await (await createSandbox(node)).call("ADD", { pod: { name: rival.name, uid } });
+  assertEquals(code, CNI_CODE.tryAgainLater);
+  await pod.setReady(false);
+  for (const address of anycast) await lab.router.waitForNoRoute(alone(address));
+  await pod.remove();
+  const next = await addSandbox(node, { pod: { name: rival.name, uid } });
+  assertEquals(next.address(4), INSIDE[4]);
+});
+
 Deno.test("a family that is covered by addresses takes nothing from the pool", async () => {
-  await using lab = await startCluster({ nodes: 1, api: "embedded", containerd: false });
+  await using lab = await startCluster({ nodes: 1, containerd: false });
   const node = lab.node("node-a");
   await lab.api.patch(configPath(node), { spec: { cidr4: [ONE_ADDRESS.cidr] } });
   await lab.router.waitForRoute(ONE_ADDRESS.cidr);
@@ -86,7 +104,7 @@ Deno.test("a family that is covered by addresses takes nothing from the pool", a
 });
 
 Deno.test("an address of one pod is refused to another, and follows its own pod at once", async (t) => {
-  await using lab = await startCluster({ nodes: 1, api: "embedded", containerd: false });
+  await using lab = await startCluster({ nodes: 1, containerd: false });
   const node = lab.node("node-a");
   const chosen = Object.values(OUTSIDE);
   const pod = await runServicePod(lab, node, { name: "web-0", addresses: chosen });

@@ -19,7 +19,7 @@ const STRANGERS = 20;
 const EVENTS = 1_000;
 
 Deno.test("annotations of a running pod change without a restart", async (t) => {
-  await using lab = await startCluster({ nodes: 1, api: "embedded", containerd: false });
+  await using lab = await startCluster({ nodes: 1, containerd: false });
   const node = lab.node("node-a");
   const pod = await runServicePod(lab, node, {
     name: "web-0",
@@ -88,7 +88,7 @@ Deno.test("annotations of a running pod change without a restart", async (t) => 
 });
 
 Deno.test("what has nothing to do with it reloads nothing", async (t) => {
-  await using lab = await startCluster({ nodes: 1, api: "embedded", containerd: false });
+  await using lab = await startCluster({ nodes: 1, containerd: false });
   const node = lab.node("node-a");
   const pod = await runServicePod(lab, node, { name: "dns-0", anycast: OLD, ready: true });
   for (const address of OLD) await lab.router.waitForRoute(alone(address));

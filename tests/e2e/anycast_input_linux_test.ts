@@ -41,7 +41,7 @@ const BAD: readonly BadList[] = [
 ];
 
 Deno.test("addresses that no pod can have are refused", async (t) => {
-  await using lab = await startCluster({ nodes: 1, api: "embedded", containerd: false });
+  await using lab = await startCluster({ nodes: 1, containerd: false });
   const node = lab.node("node-a");
   const holder = await runServicePod(lab, node, { name: "holder", addresses: [HELD] });
   let count = 0;

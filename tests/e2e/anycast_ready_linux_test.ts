@@ -5,7 +5,7 @@ import { type BgpWire, listenToBgp } from "../lab/bgp_wire.ts";
 import { records } from "../lab/json.ts";
 import type { Lab } from "../lab/lab.ts";
 import type { LabNode } from "../lab/node.ts";
-import { startLoad } from "../lab/traffic.ts";
+import { askFlows, startLoad } from "../lab/traffic.ts";
 import { until } from "../lab/until.ts";
 import { expectPing, startCluster } from "./_cluster.ts";
 import { alone, anycastStatus, boundOn, now, runServicePod, type ServicePod } from "./_service_pod.ts";
@@ -18,6 +18,7 @@ const PREFIXES = BOTH.map(alone);
 const WITHDRAWN_MS = 1_000;
 /** For so long after it the kernel still leads to the pod (spec section 8 says 1000). */
 const DRAIN_MS = 800;
+const FLOWS = 1_000;
 /** Longer than the agent's tick. */
 const QUIET_MS = 2_500;
 
@@ -28,7 +29,7 @@ interface Scene {
 }
 
 Deno.test("an anycast address is in BGP exactly while its pod is Ready", async (t) => {
-  await using lab = await startCluster({ nodes: 1, api: "embedded", containerd: false });
+  await using lab = await startCluster({ nodes: 1, containerd: false });
   const node = lab.node("node-a");
   await using wire = await listenToBgp(lab.router, { link: "br0", directory: lab.dir });
   const scene = { lab, node, wire };
@@ -94,23 +95,32 @@ Deno.test("an anycast address is in BGP exactly while its pod is Ready", async (
 });
 
 Deno.test("a pod is deleted", async (t) => {
-  await using lab = await startCluster({ nodes: 1, api: "embedded", containerd: false });
+  await using lab = await startCluster({ nodes: 1, containerd: false });
   const node = lab.node("node-a");
   await using wire = await listenToBgp(lab.router, { link: "br0", directory: lab.dir });
   const scene = { lab, node, wire };
   const [first, second] = [await serve(scene, "dns-0"), await serve(scene, "dns-1")];
-  await t.step("one of two that leaves takes no route and no request with it (T-BGP-06)", async () => {
-    await until("both serve", async () => (await anycastStatus(lab, node, ANYCAST[6]))?.pods.length === 2);
-    const load = await startLoad(lab.client, ANYCAST[6], { flows: 256 });
-    const at = await first.terminate();
-    await pause(1_000);
-    await first.remove();
-    await pause(500);
-    const { lost, by } = await load.stop();
-    assertEquals([lost, Object.keys(by).sort()], [0, ["dns-0", "dns-1"]]);
-    assertEquals(await heardOf(scene, at), []);
-    assertEquals((await anycastStatus(lab, node, ANYCAST[6]))?.pods, ["default/dns-1"]);
-  });
+  await t.step(
+    "one of two that leaves takes no route, no request and no flow of the other with it (T-BGP-06)",
+    async () => {
+      await until("both serve", async () => (await anycastStatus(lab, node, ANYCAST[6]))?.pods.length === 2);
+      const before = await askFlows(lab.client, ANYCAST[6], FLOWS);
+      const load = await startLoad(lab.client, ANYCAST[6], { flows: 256 });
+      const at = await first.terminate();
+      await pause(1_000);
+      await first.remove();
+      await pause(500);
+      const { lost, by } = await load.stop();
+      assertEquals([lost, Object.keys(by).sort()], [0, ["dns-0", "dns-1"]]);
+      const after = await askFlows(lab.client, ANYCAST[6], FLOWS);
+      const shareOfFirst = [...before.values()].filter((name) => name === "dns-0").length / FLOWS;
+      assert(Math.abs(shareOfFirst - 0.5) < 0.1, `its share was ${shareOfFirst}`);
+      assertEquals([...before].filter(([port, name]) => name === "dns-1" && after.get(port) !== name), []);
+      assertEquals([after.size, new Set(after.values()).size], [FLOWS, 1]);
+      assertEquals(await heardOf(scene, at), []);
+      assertEquals((await anycastStatus(lab, node, ANYCAST[6]))?.pods, ["default/dns-1"]);
+    },
+  );
   await t.step(
     "the other is withdrawn with its deletionTimestamp, and answers what still comes (T-BGP-05, T-BGP-06)",
     async () => {
