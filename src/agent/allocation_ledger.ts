@@ -225,14 +225,14 @@ export class AllocationLedger {
     const key = allocationKey(container);
     const allocation = this.get(key);
     this.#deletions.note(key, at);
-    const freedAt = this.clock.wall();
+    const [freedAt, begunAt] = [this.clock.wall(), this.clock.monotonic()];
     for (const { text } of pooledOf(allocation ?? {})) this.#dying.set(text, freedAt);
     const written = this.#update((state) => ({
       ...without(state, key),
       tombstones: [...state.tombstones.filter((other) => allocationKey(other) !== key), stone],
     }));
     const [kernel] = await Promise.allSettled([gone, written]);
-    if (allocation !== undefined) await this.#settle(allocation, { freedAt, gone: kernel.status === "fulfilled" });
+    if (allocation !== undefined) await this.#settle(allocation, { begunAt, gone: kernel.status === "fulfilled" });
     await written;
   }
 
@@ -246,12 +246,16 @@ export class AllocationLedger {
     return this.#deletions.deletedAt(key);
   }
 
-  /** What the kernel has kept is still in use, and recorded again for whoever tries next. */
-  async #settle(allocation: Allocation, { freedAt, gone }: { freedAt: number; gone: boolean }): Promise<void> {
+  /**
+   * What the kernel has kept is still in use, and recorded again for whoever tries next. When the rest of the others began is told by
+   * the wall clock as it goes now: somebody may have set it since.
+   */
+  async #settle(allocation: Allocation, { begunAt, gone }: { begunAt: number; gone: boolean }): Promise<void> {
     for (const { text } of pooledOf(allocation)) this.#dying.delete(text);
     if (!gone) return await this.#put(allocation);
     this.#forgetTimes(allocation);
-    this.#addresses.release(allocation, { freedAt });
+    const age = Math.round(this.clock.monotonic() - begunAt);
+    this.#addresses.release(allocation, { freedAt: this.clock.wall() - age });
   }
 
   #put(allocation: Allocation): Promise<void> {

@@ -6,7 +6,7 @@ import type { Alteration } from "../fakes/memory_damage.ts";
 import type { Gates } from "./gates.ts";
 import type { Look, SeenLink } from "./look.ts";
 import type { VisibleGround } from "./rig.ts";
-import type { GroundDrivers, GuardDrift } from "./world.ts";
+import type { GroundDrivers, GuardDrift } from "./ground.ts";
 
 /** A link of flock's name that is somebody else's: its alias says nothing. */
 const FOREIGN = "flockdeadbeef";

@@ -1,36 +1,11 @@
 import { assert, assertEquals, fail } from "@std/assert";
-import { hostLinkName } from "../../src/hash/container_hash.ts";
 import type { Allocation } from "../../src/ipam/allocation.ts";
+import { type Container, familiesOf, isBeingAdded, isMended, isWhole, newContainer } from "./container.ts";
 import { addressOf, CONFIGS, isUsable } from "./node_configs.ts";
 import type { Look } from "./look.ts";
 import { RestWatch } from "./rest_watch.ts";
 import type { Answer, Call } from "./runtime.ts";
 import type { Drift } from "./step.ts";
-
-/** What one container is to its runtime. */
-interface Container {
-  readonly id: string;
-  /** Name of its host link. */
-  readonly link: string;
-  /** Whether there is a namespace at its path. */
-  netns: boolean;
-  /** Whether its namespace lives on without a path. */
-  held: boolean;
-  /** Calls that have not been answered. */
-  readonly open: Set<Call>;
-  /** ADDs that the runtime has given up: a DEL followed, or their sandbox died. */
-  readonly abandoned: Set<Call>;
-  /** What the runtime was told that it has; undefined when it relies on nothing. */
-  live: readonly string[] | undefined;
-  /** Whether the runtime was told that nothing is left. */
-  gone: boolean;
-  /** Which of all calls the newest answered DEL was. */
-  deletedAt: number;
-  /** Whether that one is sure to be on the disk. */
-  deletionKept: boolean;
-  /** Whether somebody has altered its path or its grants, and the agent has not made them good since. */
-  altered: boolean;
-}
 
 /** What the state on the disk says, for a call that was answered just now. */
 export interface Durable {
@@ -75,20 +50,7 @@ export class Model {
   container(id: string): Container {
     const known = this.#containers.get(id);
     if (known !== undefined) return known;
-    const container: Container = {
-      ...{
-        id,
-        link: hostLinkName(id),
-        netns: false,
-        held: false,
-        live: undefined,
-        gone: false,
-        deletedAt: -Infinity,
-        deletionKept: true,
-      },
-      altered: false,
-      ...{ open: new Set<Call>(), abandoned: new Set<Call>() },
-    };
+    const container = newContainer(id);
     this.#containers.set(id, container);
     return container;
   }
@@ -311,37 +273,6 @@ export class Model {
     if (record?.state !== "committed") fail(`${id} was answered, and is not recorded`);
     if (textsOf(record) !== texts) assertEquals(textsOf(record), texts, `what is recorded of ${id}`);
   }
-}
-
-function isBeingAdded({ open }: Container): boolean {
-  return [...open].some(({ verb }) => verb === "ADD");
-}
-
-/** @returns whether a container has all of what it was answered that a pass makes good */
-function isMended({ link, live }: Container, { links, grants, damaged }: Look): boolean {
-  if (live === undefined) return true;
-  const isRouted = links.get(link)?.addresses.join(",") === live.join(",");
-  return isRouted && !damaged.host.has(link) && live.every((text) => grants?.has(`${link} ${text}`));
-}
-
-/** @returns whether CHECK should find nothing wrong with a container */
-function isWhole(container: Container, look: Look): boolean {
-  return isMended(container, look) && !look.damaged.pod.has(container.link);
-}
-
-/** What a container's pod asks for by annotation. */
-export function annotationsOf(id: string): Readonly<Record<string, string>> {
-  const { 6: ipv6, 4: ipv4 } = familiesOf(id);
-  return {
-    ...(ipv6 === undefined ? {} : { "flock.fritzlab.net/ipv6": String(ipv6) }),
-    ...(ipv4 === undefined ? {} : { "flock.fritzlab.net/ipv4": String(ipv4) }),
-  };
-}
-
-function familiesOf(id: string): { 6?: boolean; 4?: boolean } {
-  const number = Number(id.slice(1));
-  if (number % 7 === 5) return { 6: true, 4: false };
-  return number % 7 === 6 ? { 6: false, 4: true } : {};
 }
 
 function textsOf({ ipv6, ipv4 }: Pick<Allocation, "ipv6" | "ipv4">): string {

@@ -7,7 +7,7 @@ import { parsePrefix, type Prefix } from "../../src/ip/address.ts";
 import type { StateStore } from "../../src/store/state.ts";
 import { MemoryGround } from "./memory_ground.ts";
 import { runSchedules } from "./run_schedules.ts";
-import type { Parts } from "./world.ts";
+import type { Parts } from "./life.ts";
 
 const SCHEDULES = 10_000;
 const SEED = 1;

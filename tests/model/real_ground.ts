@@ -14,7 +14,7 @@ import type { Gates } from "./gates.ts";
 import type { Look, SeenLink } from "./look.ts";
 import type { VisibleGround } from "./rig.ts";
 import { RealDamage } from "./real_damage.ts";
-import type { GroundDrivers, GuardDrift } from "./world.ts";
+import type { GroundDrivers, GuardDrift } from "./ground.ts";
 
 const OPTIONS = {
   runner: createSystemRunner(),

@@ -78,7 +78,8 @@ export class RestWatch {
     if (!isUsable(config, address)) return false;
     const pools = address.family === 4 ? config.cidr4 : config.cidr6;
     if (pools.some((pool) => sizeOf(pool) > LISTABLE)) return false;
-    const others = pools.flatMap(listOf).filter((other) => isUsable(config, other) && !inUse.has(other.text));
+    const others = pools.flatMap(listOf).filter((other) => isUsable(config, other) && !inUse.has(other.text))
+      .filter(({ text }) => this.#freed.get(text)?.used !== false); // of these nobody can tell whether, or how long, they rest
     const freedAt = this.#freedAt(address.text);
     return others.every(({ text }) => this.#rests(text, monotonic) && this.#freedAt(text) >= freedAt);
   }

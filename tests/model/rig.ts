@@ -3,11 +3,14 @@ import { hostLinkName } from "../../src/hash/container_hash.ts";
 import { parseStateDocument, type StateDocument } from "../../src/store/state_document.ts";
 import { settled, type Waiting } from "./gates.ts";
 import type { Look } from "./look.ts";
-import { annotationsOf, type Durable, Model } from "./model.ts";
+import { annotationsOf } from "./container.ts";
+import { type Durable, Model } from "./model.ts";
 import { READINGS } from "./node_configs.ts";
 import { netnsOf, Runtime, type Verb } from "./runtime.ts";
 import type { Beginning, Drift, GcList, Step } from "./step.ts";
-import { type Ground, type Parts, STATE_PATH, World } from "./world.ts";
+import type { Ground } from "./ground.ts";
+import type { Parts } from "./life.ts";
+import { STATE_PATH, World } from "./world.ts";
 
 /** A ground that can be looked at from outside. */
 export interface VisibleGround extends Ground {
@@ -136,13 +139,15 @@ export class Rig {
     this.model.vanished(id);
   }
 
+  /** Without its link it is dead: nobody makes one anew in a sandbox that cannot be found. */
   async #unname(id: string): Promise<void> {
     if (!this.model.container(id).netns) return;
     await this.world.ground.unname(netnsOf(id));
-    this.model.unnamed(id);
+    const { links } = await this.look();
+    if (links.get(hostLinkName(id))?.containerId === undefined) this.model.vanished(id);
+    else this.model.unnamed(id);
   }
 
-  /** Nobody ever makes a link anew whose sandbox cannot be found any more. */
   async alter(id: string, what: Drift): Promise<void> {
     if (!await this.world.alter(what, hostLinkName(id))) return;
     if (what === "link" && this.model.container(id).held) return this.model.vanished(id);

@@ -1,7 +1,8 @@
 import { isJsonObject } from "../../src/cnispec/json_value.ts";
 import { CniError } from "../../src/cnispec/cni_error.ts";
 import { Gates } from "./gates.ts";
-import type { Life, World } from "./world.ts";
+import type { Life } from "./life.ts";
+import type { World } from "./world.ts";
 
 export type Verb = "ADD" | "DEL" | "CHECK" | "GC";
 

@@ -4,7 +4,7 @@ import { finish } from "./finish.ts";
 import type { Model } from "./model.ts";
 import { Rig, type VisibleGround } from "./rig.ts";
 import { type Beginning, DRIFTS, type GcList, type Step } from "./step.ts";
-import type { Parts } from "./world.ts";
+import type { Parts } from "./life.ts";
 
 /** Longest schedule. */
 const MAX_STEPS = 40;

@@ -1,28 +1,22 @@
 import type { Prefix } from "../../src/ip/address.ts";
 import { IDLE_ROUTES } from "../fakes/idle_routes.ts";
-import { assembleNode, type NodeDependencies, type NodeParts } from "../../src/agent/assemble_node.ts";
-import type { DriftTick } from "../../src/agent/drift_watch.ts";
-import { PATIENCE, type Patience } from "../../src/agent/garbage_collector.ts";
+import { assembleNode, type NodeParts } from "../../src/agent/assemble_node.ts";
 import { NodeWork } from "../../src/agent/node_work.ts";
 import { ReconcileLoop } from "../../src/agent/reconcile_loop.ts";
 import type { NodeConfigReading } from "../../src/agent/resolve_node_config.ts";
 import type { BirdOutcome } from "../../src/bird/bird_driver.ts";
 import type { HostChange, HostNetwork } from "../../src/host/host_driver.ts";
 import { createIpam } from "../../src/ipam/create_ipam.ts";
-import type { Ipam } from "../../src/ipam/ipam.ts";
 import { type KubeClient, KubeError, type KubeObject, type Watched } from "../../src/kube/kube_client.ts";
-import type { Attachment, AttachmentDriver } from "../../src/link/attachment_driver.ts";
 import type { Logger } from "../../src/log/logger.ts";
-import type { PacketGuard } from "../../src/nft/packet_guard.ts";
 import type { NodeConfig } from "../../src/nodeconfig/node_config.ts";
 import type { LeftTombstone } from "../../src/rpc/tombstone.ts";
 import { openStateStore } from "../../src/store/open_state_store.ts";
-import type { StateStore } from "../../src/store/state.ts";
-import type { StateFiles } from "../../src/store/state_files.ts";
-import type { Alteration } from "../fakes/memory_damage.ts";
 import { Gates } from "./gates.ts";
+import type { Ground, NodeDrift } from "./ground.ts";
 import { alterationEvents, goneEvent, heard } from "./kernel_talk.ts";
 import { KernelWatch } from "./kernel_watch.ts";
+import { type Life, type Parts, SOUND } from "./life.ts";
 import { ModelClock } from "./model_clock.ts";
 import { NODE, READINGS } from "./node_configs.ts";
 import type { Drift } from "./step.ts";
@@ -31,71 +25,7 @@ import { VolatileDisk } from "./volatile_disk.ts";
 export const STATE_PATH = "/var/lib/flock/allocations.json";
 export const SILENT: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
-/** What stands under the agents: a kernel, in memory or the machine's. */
-export interface Ground {
-  /** Makes the drivers of an agent that starts; whatever they do waits at its gates. */
-  open(gates: Gates): GroundDrivers;
-  addNamespace(path: string): Promise<void>;
-  /** The namespace goes, whether or not its path has gone before, and every link into it. */
-  removeNamespace(path: string): Promise<void>;
-  /** The path goes, and the namespace stays, with its links. */
-  unname(path: string): Promise<void>;
-  /** Somebody alters a pod's path. @returns what it was done to; undefined when there is no such link */
-  alterPath(hostLink: string, what: Alteration): Promise<Attachment | undefined>;
-  /** Somebody alters the packet guard's tables. @returns false when there was nothing to alter */
-  alterGuard(hostLink: string, what: GuardDrift): Promise<boolean>;
-  /** @returns a sysctl below net/ of a pod's host end; undefined when that is not there */
-  readSetting(name: string): string | undefined;
-  readonly netnsAt: NodeDependencies["netnsAt"];
-  readonly netnsGone: NodeDependencies["netnsGone"];
-  /** All is gone, as after a reboot. */
-  reboot(): Promise<void>;
-}
-
-export type NodeDrift = "blackhole" | "forwarding";
-export type GuardDrift = "grant" | "foreign grant" | "tables";
-
-export interface GroundDrivers {
-  readonly driver: AttachmentDriver;
-  readonly guard: PacketGuard;
-  /** Ends what the agent's death would end. */
-  close(): Promise<void>;
-}
-
-/** What a test may put in place of a part, to see that the model notices. */
-export interface Parts {
-  readonly files: (files: StateFiles) => StateFiles;
-  readonly store: (store: StateStore) => StateStore;
-  readonly ipam: (ipam: Ipam) => Ipam;
-  readonly node: (node: NodeParts, world: GroundDrivers & { readonly clock: ModelClock }) => NodeParts;
-  /** Of whoever watches for what others do to the kernel. */
-  readonly bell: (ring: (tick: DriftTick) => Promise<void>) => (tick: DriftTick) => Promise<void>;
-  readonly patience: Patience;
-}
-
-const SOUND: Parts = {
-  ...{ files: (files) => files, store: (store) => store, ipam: (ipam) => ipam, node: (node) => node },
-  ...{ bell: (ring) => ring, patience: PATIENCE },
-};
 const NETWORK: HostNetwork = { addresses: [], defaultRoutes: [], mtus: new Map([["up0", 1500]]) };
-
-/** One life of the agent: from its start to its death. */
-export interface Life {
-  readonly gates: Gates;
-  readonly drivers: GroundDrivers;
-  /** Set once the state has been read. */
-  node?: NodeParts;
-  ipam?: Ipam;
-  store?: StateStore;
-  loops?: { readonly node: ReconcileLoop; readonly routes: ReconcileLoop; readonly collect: ReconcileLoop };
-  watch?: KernelWatch;
-  /** Whether its socket is open. */
-  listening: boolean;
-  /** Whether it takes what arrives there. */
-  serving: boolean;
-  /** Why it could not start. */
-  failure?: unknown;
-}
 
 /** All that outlives an agent: kernel, disk, API server, clock; and the agent that lives at present. */
 export class World {
