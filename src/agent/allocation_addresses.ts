@@ -4,7 +4,7 @@ import type { Allocation } from "../ipam/allocation.ts";
 import { type Claims, primaryClaim } from "../pod/claims.ts";
 
 /** The fields that name addresses. */
-export type AddressFields = Pick<Allocation, "ipv6" | "ipv4" | "claimed" | "secondary" | "anycast">;
+export type AddressFields = Pick<Allocation, "ipv6" | "ipv4" | "claimed" | "secondary" | "anycast" | "loose">;
 
 // An allocation never changes, and is asked for its addresses at every reconcile.
 const parsedAddresses = new WeakMap<AddressFields, readonly Address[]>();
@@ -35,6 +35,13 @@ export function pooledOf(allocation: AddressFields): readonly Address[] {
   return addressesOf(allocation).filter((address) => !isClaimed(allocation, address));
 }
 
+/** @returns what is on its way in or out, of the interface and of `lo` */
+export function looseOf(
+  { loose }: AddressFields,
+): { readonly own: readonly Address[]; readonly shared: readonly Address[] } {
+  return { own: parseAll(loose?.secondary ?? []), shared: parseAll(loose?.anycast ?? []) };
+}
+
 /** @returns what claims become in a record: the first address of each family is the pod's own, the others are more of its interface's */
 export function fieldsOf(claims: Claims): AddressFields {
   const [ipv6, ipv4] = [primaryClaim(claims, 6), primaryClaim(claims, 4)];
@@ -47,13 +54,6 @@ export function fieldsOf(claims: Claims): AddressFields {
     ...(secondary.length === 0 ? {} : { secondary: secondary.map(({ text }) => text) }),
     ...(claims.anycast.length === 0 ? {} : { anycast: claims.anycast.map(({ text }) => text) }),
   };
-}
-
-/** @returns the secondary and anycast addresses of the first that the second lacks */
-export function withoutTexts(fields: AddressFields, other: AddressFields): AddressFields {
-  const lacking = (key: "secondary" | "anycast"): readonly string[] =>
-    (fields[key] ?? []).filter((text) => other[key]?.includes(text) !== true);
-  return { secondary: lacking("secondary"), anycast: lacking("anycast") };
 }
 
 function once(

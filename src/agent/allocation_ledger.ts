@@ -6,14 +6,7 @@ import type { FamilyRequest, Ipam } from "../ipam/ipam.ts";
 import { type Claims, NO_CLAIMS } from "../pod/claims.ts";
 import type { RestingAddress, State, StateStore, Tombstone } from "../store/state.ts";
 import { AddressBook } from "./address_book.ts";
-import {
-  addressesOf,
-  type AddressFields,
-  anycastOf,
-  fieldsOf,
-  pooledOf,
-  withoutTexts,
-} from "./allocation_addresses.ts";
+import { type AddressFields, fieldsOf, pooledOf } from "./allocation_addresses.ts";
 import { DeletionMemory, TOMBSTONE_MS } from "./deletion_memory.ts";
 
 /** An allocation before it has addresses. */
@@ -29,16 +22,27 @@ export interface Reservation {
 }
 
 /** What of a record may change while its pod runs. */
-export type MoreAddresses = Pick<AddressFields, "secondary" | "anycast">;
+export type MoreAddresses = Pick<AddressFields, "secondary" | "anycast" | "loose">;
 
-/** @returns the record with these secondary and anycast addresses in place of those it has */
-export function withClaims(allocation: Allocation, { secondary = [], anycast = [] }: MoreAddresses): Allocation {
-  const { secondary: _, anycast: __, ...rest } = allocation;
+/** @returns the record with these secondary, anycast and loose addresses in place of those it has */
+export function withClaims(allocation: Allocation, { secondary = [], anycast = [], loose }: MoreAddresses): Allocation {
+  const { secondary: _, anycast: __, loose: ___, ...rest } = allocation;
+  const isLoose = loose !== undefined && loose.secondary.length + loose.anycast.length > 0;
   return {
     ...rest,
     ...(secondary.length === 0 ? {} : { secondary }),
     ...(anycast.length === 0 ? {} : { anycast }),
+    ...(isLoose ? { loose } : {}),
   };
+}
+
+/** @returns the record as if what is loose were all there */
+export function withLoose(allocation: Allocation): Allocation {
+  const { secondary = [], anycast = [], loose } = allocation;
+  return withClaims(allocation, {
+    secondary: [...secondary, ...loose?.secondary ?? []],
+    anycast: [...anycast, ...loose?.anycast ?? []],
+  });
 }
 
 /** The one place where IPAM in memory and the durable state change, so that they always agree (spec section 4). */
@@ -56,7 +60,7 @@ export class AllocationLedger {
 
   constructor(private readonly store: StateStore, private readonly ipam: Ipam, private readonly clock: Clock) {
     this.#deletions = new DeletionMemory(clock);
-    this.#addresses = new AddressBook(ipam, () => this.all());
+    this.#addresses = new AddressBook(ipam);
     const state = store.current();
     for (const [cidr, last] of state.cursors) {
       const address = parseAddress(last);
@@ -67,9 +71,7 @@ export class AllocationLedger {
       if (address !== undefined) ipam.release(address, rest.freedAt);
       if (Object.keys(rest).length > 2) this.#annotatedRests.set(rest.address, rest);
     }
-    for (const allocation of state.allocations.values()) {
-      for (const address of [...addressesOf(allocation), ...anycastOf(allocation)]) ipam.take(address);
-    }
+    for (const allocation of state.allocations.values()) this.#addresses.restore(allocation);
     for (const [key, { createdAt }] of state.allocations) {
       this.#createdAt.set(key, clock.monotonic() - credibleAge(createdAt, clock.wall()));
     }
@@ -128,7 +130,7 @@ export class AllocationLedger {
     try {
       await this.#put(allocation);
     } catch (error) {
-      this.#addresses.undo(allocation, { but: allocationKey(allocation) });
+      this.#addresses.change(allocation, {});
       await this.#remove(allocation).catch(() => {});
       throw error;
     }
@@ -136,27 +138,16 @@ export class AllocationLedger {
   }
 
   /**
-   * Keeps for an allocation what it is about to get by `reclaim`.
+   * Gives an allocation other secondary, anycast and loose addresses: takes what it gets, and frees what it has in none of the three.
    *
-   * @returns what lets go of them again, for one that gets them not. @throws AddressTaken, with nothing changed
-   */
-  hold(allocation: Allocation, claims: MoreAddresses): () => void {
-    const more = withoutTexts(claims, allocation);
-    this.#addresses.take(more);
-    return () => this.#addresses.undo(more);
-  }
-
-  /**
-   * Gives an allocation the secondary and anycast addresses that `hold` kept for it, and takes those that are not among them.
-   *
-   * @param allocation as it is recorded
-   * @returns the record as it is now. @throws StateWriteFailed; the memory has changed all the same
+   * @param allocation one that is recorded
+   * @returns the record as it is now. @throws AddressTaken, with nothing changed; StateWriteFailed, the memory has changed all the same
    */
   async reclaim(allocation: Allocation, claims: MoreAddresses): Promise<Allocation> {
-    const next = withClaims(allocation, claims);
-    const written = this.#put(next);
-    this.#addresses.undo(withoutTexts(allocation, next));
-    await written;
+    const recorded = this.get(allocationKey(allocation)) ?? allocation; // it may know better whether the pod is Ready
+    const next = withClaims(recorded, claims);
+    this.#addresses.change(recorded, next);
+    await this.#put(next);
     return next;
   }
 
@@ -208,7 +199,8 @@ export class AllocationLedger {
    * @throws StateWriteFailed
    */
   async drop(allocation: Allocation): Promise<void> {
-    this.#addresses.release(allocation, { freedAt: this.clock.wall(), but: allocationKey(allocation) });
+    const recorded = this.get(allocationKey(allocation));
+    if (recorded !== undefined) this.#addresses.release(recorded, this.clock.wall());
     await this.#remove(allocation);
   }
 
@@ -255,7 +247,7 @@ export class AllocationLedger {
     if (!gone) return await this.#put(allocation);
     this.#forgetTimes(allocation);
     const age = Math.round(this.clock.monotonic() - begunAt);
-    this.#addresses.release(allocation, { freedAt: this.clock.wall() - age });
+    this.#addresses.release(allocation, this.clock.wall() - age);
   }
 
   #put(allocation: Allocation): Promise<void> {

@@ -2,7 +2,7 @@
 import type { Allocation } from "../ipam/allocation.ts";
 import type { Attachment, AttachmentDriver, ReportedPodEnd } from "../link/attachment_driver.ts";
 import type { PacketGuard, SourceGrant } from "../nft/packet_guard.ts";
-import { addressesOf, anycastOf } from "./allocation_addresses.ts";
+import { addressesOf, anycastOf, looseOf } from "./allocation_addresses.ts";
 
 /** @returns the packet path that an allocation stands for */
 export function attachmentOf(allocation: Allocation): Attachment {
@@ -16,12 +16,12 @@ export function attachmentOf(allocation: Allocation): Attachment {
   };
 }
 
-/** @returns what an allocation's pod may send from */
+/** @returns what an allocation's pod may send from, each address once */
 export function grantsOf(allocation: Allocation): SourceGrant[] {
-  return [...addressesOf(allocation), ...anycastOf(allocation)].map((address) => ({
-    link: allocation.hostLink,
-    address,
-  }));
+  const { own, shared } = looseOf(allocation);
+  const addresses = [...addressesOf(allocation), ...anycastOf(allocation), ...own, ...shared];
+  const unique = new Map(addresses.map((address) => [address.text, address]));
+  return [...unique.values()].map((address) => ({ link: allocation.hostLink, address }));
 }
 
 /** Runtimes spell the directory of namespaces in two ways; /var/run is a link to /run. */

@@ -10,13 +10,22 @@ import { checkClaims } from "../pod/check_claims.ts";
 import { claimProblem, type Claims, parseClaims, primaryClaim } from "../pod/claims.ts";
 import type { Pod } from "../pod/pod.ts";
 import type { NodeTerms } from "./add.ts";
-import { type AllocationLedger, withClaims } from "./allocation_ledger.ts";
+import { type AllocationLedger, withLoose } from "./allocation_ledger.ts";
 import { attachmentOf, grantsOf } from "./attachment_state.ts";
 import { surroundingsOf } from "./claim_surroundings.ts";
 import type { ContainerQueue } from "./container_queue.ts";
 import { podOf } from "./pod_of.ts";
 import type { PodEventReason, PodEvents } from "./pod_events.ts";
-import { claimsOf, isSame, primaryOf, refuseMissingFamilies, type Wanted, wantedOf } from "./wanted_claims.ts";
+import {
+  claimsOf,
+  isEmpty,
+  isSame,
+  lacking,
+  primaryOf,
+  refuseMissingFamilies,
+  type Wanted,
+  wantedOf,
+} from "./wanted_claims.ts";
 
 export interface ClaimReconcilerDependencies {
   readonly ledger: AllocationLedger;
@@ -31,6 +40,10 @@ export interface ClaimReconcilerDependencies {
   terms(): NodeTerms | undefined;
   /** Makes kernel and routers heed the ledger; resolves when they do. */
   announce(): Promise<void>;
+  /** Asks for another pass. */
+  addressesChanged(): void;
+  /** Somebody else changed the packet guard's table: it has to be looked at. */
+  drifted(): void;
 }
 
 /**
@@ -38,12 +51,12 @@ export interface ClaimReconcilerDependencies {
  * The address of each family that a pod is known by stays: `status.podIPs` has it from the CNI result.
  */
 export class ClaimReconciler {
-  /** allocation's key -> what was last said of its annotations, so that it is said once */
-  readonly #said = new Map<string, string>();
+  // allocation's key -> reason -> what was last said of its annotations, so that it is said once
+  readonly #said = new Map<string, Map<PodEventReason, string>>();
   /** allocation -> its pod, where nothing was to be done; neither ever changes, there are only new ones */
   readonly #settled = new WeakMap<Allocation, Pod>();
-  /** allocation's key -> what was recorded before an unbinding that failed */
-  readonly #unbound = new Map<string, Allocation>();
+  /** Containers that were busy when something was to be done. */
+  readonly #awaited = new Set<string>();
 
   constructor(private readonly deps: ClaimReconcilerDependencies) {}
 
@@ -54,13 +67,27 @@ export class ClaimReconciler {
     if (terms === undefined) return;
     const all = ledger.all();
     const keys = new Set(all.map(allocationKey));
-    for (const map of [this.#said, this.#unbound]) for (const key of map.keys()) if (!keys.has(key)) map.delete(key);
-    const behind = all.filter((each) => !queue.busy(each.containerId) && this.#differs(each));
-    await runEach(behind.map((each) => () => queue.run(each.containerId, () => this.#rebind(each, terms))));
+    for (const key of this.#said.keys()) if (!keys.has(key)) this.#said.delete(key);
+    const behind = all.filter((each) => this.#differs(each));
+    const [busy = [], idle = []] = [true, false].map((is) =>
+      behind.filter((each) => queue.busy(each.containerId) === is)
+    );
+    for (const { containerId } of busy) this.#comeBack(containerId);
+    await runEach(idle.map((each) => () => queue.run(each.containerId, () => this.#rebind(each, terms))));
+  }
+
+  /** Nobody else tells when an operation ends that changes nothing: a CHECK, or an ADD whose pod was edited meanwhile. */
+  #comeBack(containerId: string): void {
+    if (this.#awaited.has(containerId)) return;
+    this.#awaited.add(containerId);
+    void this.deps.queue.run(containerId, () => Promise.resolve()).then(() => {
+      this.#awaited.delete(containerId);
+      this.deps.addressesChanged();
+    });
   }
 
   #differs(allocation: Allocation): boolean {
-    if (this.#unbound.has(allocationKey(allocation))) return true;
+    if (allocation.state === "committed" && allocation.loose !== undefined) return true;
     const pod = podOf(allocation, this.deps.pods.items);
     if (pod === undefined || this.#settled.get(allocation) === pod) return false;
     const wanted = this.#wanted(allocation);
@@ -69,53 +96,50 @@ export class ClaimReconciler {
     return false;
   }
 
-  /** The look is old by the time the queue is ours. */
+  /** The look is old by the time the queue is ours. Once more in the end: what changes its place goes before it comes. */
   async #rebind(seen: Allocation, terms: NodeTerms): Promise<void> {
-    const { ledger } = this.deps;
-    const key = allocationKey(seen);
-    const allocation = ledger.get(key);
-    const wanted = allocation === undefined ? undefined : this.#wanted(allocation);
-    if (allocation === undefined || wanted === undefined) return;
-    if (isSame(allocation, wanted)) return await this.#unbind(allocation);
-    if (!this.#isFree(allocation, { wanted, terms })) return;
+    const recorded = this.deps.ledger.get(allocationKey(seen));
+    if (recorded?.state !== "committed") return;
+    const allocation = await this.#unbind(recorded);
+    const wanted = this.#wanted(allocation);
+    if (wanted === undefined || isSame(allocation, wanted) || !this.#isFree(allocation, { wanted, terms })) return;
     const bound = await this.#bind(allocation, wanted);
-    if (lacks(bound, allocation)) this.#unbound.set(key, this.#unbound.get(key) ?? allocation);
     await this.deps.announce();
-    await this.#unbind(bound);
+    await this.#rebind(await this.#unbind(bound), terms);
   }
 
-  /** The pod has an address, and may send from it, before it is recorded: the record is what leads others there. */
+  /** The pod has an address, and may send from it, before the record leads others there. */
   async #bind(allocation: Allocation, wanted: Wanted): Promise<Allocation> {
-    const { ledger, guard, driver, logger } = this.deps;
-    const union = withClaims(allocation, {
-      secondary: [...new Set([...allocation.secondary ?? [], ...wanted.secondary])],
-      anycast: [...new Set([...allocation.anycast ?? [], ...wanted.anycast])],
-    });
-    const release = ledger.hold(allocation, wanted);
-    try {
-      if (lacks(allocation, union)) {
-        await guard.grant(grantsOf(union));
-        await driver.rebind(attachmentOf(allocation), attachmentOf(union));
-      }
-    } catch (error) {
-      release();
-      throw error;
-    }
+    const { ledger, logger } = this.deps;
+    const fresh = lacking(wanted, allocation);
+    if (!isEmpty(fresh)) await this.#bindLoose(await ledger.reclaim(allocation, { ...allocation, loose: fresh }));
     const { containerId, pod } = allocation;
     logger.info("addresses changed", { container: containerId, pod: pod && `${pod.namespace}/${pod.name}`, ...wanted });
-    return await ledger.reclaim(allocation, wanted);
+    return await ledger.reclaim(allocation, { ...wanted, loose: lacking(allocation, wanted) });
   }
 
-  /** Once nobody is led there any more. */
-  async #unbind(allocation: Allocation): Promise<void> {
+  async #bindLoose(allocation: Allocation): Promise<void> {
     const { guard, driver } = this.deps;
-    const key = allocationKey(allocation);
-    const before = this.#unbound.get(key);
-    if (before === undefined) return;
-    const kept = new Set(grantsOf(allocation).map(({ address }) => address.text));
-    await guard.revoke(grantsOf(before).filter(({ address }) => !kept.has(address.text)));
-    await driver.rebind(attachmentOf(before), attachmentOf(allocation));
-    this.#unbound.delete(key);
+    try {
+      await guard.grant(grantsOf(allocation));
+      await driver.rebind(attachmentOf(allocation), attachmentOf(withLoose(allocation)));
+    } catch (error) {
+      await this.#unbind(allocation).catch(() => {}); // the next pass begins with that
+      throw error;
+    }
+  }
+
+  /** Takes away what is loose, once nobody is led there. Grants and record in the same turn, as `AddOperation` does. @returns the record */
+  async #unbind(allocation: Allocation): Promise<Allocation> {
+    const { guard, driver, ledger, drifted } = this.deps;
+    if (allocation.loose === undefined) return allocation;
+    await driver.rebind(attachmentOf(withLoose(allocation)), attachmentOf(allocation));
+    const { loose: _, ...left } = allocation;
+    const kept = new Set(grantsOf(left).map(({ address }) => address.text));
+    const revoked = guard.revoke(grantsOf(allocation).filter(({ address }) => !kept.has(address.text)));
+    const written = ledger.reclaim(allocation, left);
+    await revoked.catch(drifted);
+    return await written;
   }
 
   #isFree(allocation: Allocation, { wanted, terms }: { wanted: Wanted; terms: NodeTerms }): boolean {
@@ -160,14 +184,9 @@ export class ClaimReconciler {
 
   #say(allocation: Allocation, { reason, message }: { reason: PodEventReason; message: string }): void {
     const key = allocationKey(allocation);
-    if (this.#said.get(key) === message) return;
-    this.#said.set(key, message);
+    const said = this.#said.get(key) ?? new Map<PodEventReason, string>();
+    if (said.get(reason) === message) return;
+    this.#said.set(key, said.set(reason, message));
     this.deps.events.warn(allocation.pod, reason, message);
   }
-}
-
-/** Says whether the first lacks an address that the second has. */
-function lacks(allocation: Allocation, other: Allocation): boolean {
-  const own = new Set(grantsOf(allocation).map(({ address }) => address.text));
-  return grantsOf(other).some(({ address }) => !own.has(address.text));
 }

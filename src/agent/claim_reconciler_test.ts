@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { AttachFailed } from "../link/attachment_driver.ts";
-import { CONFIG, type Fixture, know, logger, openFixture, rawPod, request } from "./_agent_fixture.ts";
+import { CONFIG, type Fixture, know, logger, openFixture, rawPod, request, restart } from "./_agent_fixture.ts";
 import { ClaimReconciler } from "./claim_reconciler.ts";
 import { ContainerQueue } from "./container_queue.ts";
 import { PodEvents } from "./pod_events.ts";
@@ -9,36 +9,57 @@ interface Opened {
   readonly fixture: Fixture;
   /** What was done to guard, kernel and routers, in order. */
   readonly done: string[];
+  readonly queue: ContainerQueue;
+  readonly died: Promise<void>;
   pass(): Promise<void>;
   /** Gives the pod these annotations, as the watch sees them. */
   edit(name: string, annotations: Record<string, string>): void;
   add(name: string, annotations?: Record<string, string>): Promise<void>;
 }
 
-async function open(): Promise<Opened> {
-  const fixture = await openFixture();
+/** @param options `of` is an earlier life; the agent stops for good `dieAt` a step: granted, bound, told or unbound for the first time */
+async function open({ of: earlier, dieAt }: { of?: Fixture; dieAt?: string } = {}): Promise<Opened> {
+  const fixture = earlier ?? await openFixture();
   const { ledger, kernel, guard, kube } = fixture;
   const done: string[] = [];
+  const queue = new ContainerQueue();
+  const passed: string[] = [];
+  const died = Promise.withResolvers<void>();
+  const pastStep = async (step: string): Promise<void> => {
+    passed.push(step);
+    if (step !== dieAt || passed.filter((each) => each === step).length > 1) return;
+    died.resolve();
+    await new Promise(() => {});
+  };
   const texts = (grants: readonly { address: { text: string } }[]): string =>
     grants.map(({ address }) => address.text).join(" ");
   const reconciler = new ClaimReconciler({
-    ...{ ledger, logger, pods: { items: fixture.watched }, queue: new ContainerQueue(), events: new PodEvents(kube) },
+    ...{ ledger, logger, pods: { items: fixture.watched }, queue, events: new PodEvents(kube) },
     guard: {
-      grant: (grants) => guard.grant(grants),
+      grant: async (grants) => {
+        await guard.grant(grants);
+        await pastStep("granted");
+      },
       revoke: (grants) => {
         done.push(`revoke ${texts(grants)}`);
         return guard.revoke(grants);
       },
     },
     driver: {
-      rebind: (before, after) => {
+      rebind: async (before, after) => {
         const lo = (of: typeof before): string => of.anycast?.map(({ text }) => text).join(" ") ?? "";
         done.push(`rebind ${of(before.addresses)}|${lo(before)} -> ${of(after.addresses)}|${lo(after)}`);
-        return kernel.rebind(before, after);
+        await kernel.rebind(before, after);
+        await pastStep(passed.includes("told") ? "unbound" : "bound");
       },
     },
     terms: () => ({ config: CONFIG, mtu: 1500, network: { addresses: [] } }),
-    announce: () => Promise.resolve(void done.push(`announce ${ledger.all().flatMap(({ anycast = [] }) => anycast)}`)),
+    addressesChanged: () => void done.push("again"),
+    drifted: () => {},
+    announce: async () => {
+      done.push(`announce ${ledger.all().flatMap(({ anycast = [] }) => anycast)}`);
+      await pastStep("told");
+    },
   });
   const of = (addresses: readonly { text: string; family: number }[]): string =>
     addresses.filter(({ family }) => family === 4).map(({ text }) => text).join(" ");
@@ -51,7 +72,7 @@ async function open(): Promise<Opened> {
     const args = `IgnoreUnknown=1;K8S_POD_NAMESPACE=ns;K8S_POD_NAME=${name};K8S_POD_UID=uid-${name}`;
     await fixture.service.handle(request(fixture, "ADD", { id: name, args }));
   };
-  return { fixture, done, pass: () => reconciler.pass(), edit, add };
+  return { fixture, done, queue, died: died.promise, pass: () => reconciler.pass(), edit, add };
 }
 
 function granted({ guard }: Fixture): string[] {
@@ -82,8 +103,8 @@ Deno.test("ClaimReconciler unbinds what an annotation lists no more once routers
   assertEquals(done, [
     "rebind 203.0.113.2|192.0.2.53 192.0.2.54 -> 203.0.113.2|192.0.2.53 192.0.2.54 192.0.2.55",
     "announce 192.0.2.54,192.0.2.55",
+    "rebind 203.0.113.2|192.0.2.54 192.0.2.55 192.0.2.53 -> 203.0.113.2|192.0.2.54 192.0.2.55",
     "revoke 192.0.2.53",
-    "rebind 203.0.113.2|192.0.2.53 192.0.2.54 -> 203.0.113.2|192.0.2.54 192.0.2.55",
   ]);
   assertEquals(granted(fixture), ["192.0.2.54", "192.0.2.55", "203.0.113.2"]);
 });
@@ -153,7 +174,7 @@ Deno.test("ClaimReconciler: an edit that is no good changes nothing, and is told
   assertEquals(granted(fixture), ["192.0.2.54", "192.0.2.99", "203.0.113.2"]);
 });
 
-Deno.test("ClaimReconciler: an address that could not be bound is anybody's again; one that could not be unbound is unbound later", async () => {
+Deno.test("ClaimReconciler: an address that could not be bound is nobody else's until it is gone; one that could not be unbound is unbound later", async () => {
   const { fixture, pass, edit, add } = await open();
   await using _ = fixture;
   await add("a", { anycast: "192.0.2.53" });
@@ -162,15 +183,102 @@ Deno.test("ClaimReconciler: an address that could not be bound is anybody's agai
   await assertRejects(pass, AttachFailed);
   assertEquals(fixture.ledger.all()[0]?.anycast, ["192.0.2.53"]);
   fixture.kernel.failWith = undefined;
-  await add("b", { addresses: "203.0.113.6" });
-  await fixture.service.handle(request(fixture, "DEL", { id: "b" }));
+  await assertRejects(() => add("b", { addresses: "203.0.113.6" }), Error, "it is in use");
   edit("a", {});
+  await pass();
+  assertEquals(granted(fixture), ["203.0.113.2"]);
+  await add("b", { addresses: "203.0.113.6" });
+  edit("b", { addresses: "203.0.113.6", anycast: "192.0.2.53" });
+  await pass();
+  edit("b", { addresses: "203.0.113.6" });
   const rebind = fixture.kernel.rebind.bind(fixture.kernel);
   let failures = 1;
   fixture.kernel.rebind = (before, after) =>
     (after.anycast ?? []).length === 0 && failures-- > 0 ? Promise.reject(new Error("busy")) : rebind(before, after);
   await assertRejects(pass, Error, "busy");
-  assertEquals(fixture.ledger.all()[0]?.anycast, undefined);
+  assertEquals(fixture.ledger.all()[1]?.anycast, undefined);
   await pass();
-  assertEquals(fixture.kernel.links.values().next().value?.anycast, undefined);
+  assertEquals(fixture.kernel.links.values().toArray()[1]?.anycast, undefined);
+});
+
+Deno.test("ClaimReconciler: an agent that was killed between any two steps of an edit leaves nothing behind, though the edit is undone", async () => {
+  for (const step of ["granted", "bound", "told", "unbound"]) {
+    const { fixture, pass, edit, add, died } = await open({ dieAt: step });
+    await using _ = fixture;
+    await add("a", { ipv6: "false", anycast: "192.0.2.53", addresses: "192.0.2.7,192.0.2.8" });
+    edit("a", { anycast: "192.0.2.54", addresses: "192.0.2.7,192.0.2.9" });
+    void pass(); // never ends
+    await died;
+    await fixture.ledger.flush();
+    const next = await open({ of: await restart(fixture) });
+    next.edit("a", { addresses: "192.0.2.7" });
+    await next.pass();
+    assertEquals(granted(next.fixture), ["192.0.2.7"], step);
+    const [link] = next.fixture.kernel.links.values();
+    assertEquals([link?.anycast, link?.addresses.length], [undefined, 1], step);
+    await next.add("b", { ipv6: "false", addresses: "192.0.2.8,192.0.2.9,192.0.2.53,192.0.2.54" });
+  }
+});
+
+Deno.test("ClaimReconciler: an address moves between interface and lo by way of neither; one that the pod is known by does not", async () => {
+  const { fixture, pass, edit, add, done } = await open();
+  await using _ = fixture;
+  await add("a", { addresses: "192.0.2.7,192.0.2.8" });
+  edit("a", { addresses: "192.0.2.7", anycast: "192.0.2.8" });
+  await pass();
+  assertEquals(done, [
+    "announce ",
+    "rebind 192.0.2.7 192.0.2.8| -> 192.0.2.7|",
+    "revoke 192.0.2.8",
+    "rebind 192.0.2.7| -> 192.0.2.7|192.0.2.8",
+    "announce 192.0.2.8",
+  ]);
+  assertEquals(granted(fixture), ["192.0.2.7", "192.0.2.8"]);
+  edit("a", { anycast: "192.0.2.7" });
+  await pass();
+  assertEquals(granted(fixture), ["192.0.2.7"]);
+  assertEquals(fixture.kube.events.map(({ reason }) => reason), ["PrimaryAddressKept"]);
+});
+
+Deno.test("ClaimReconciler: what two pods get at once both get, and what one gives up is its until it is gone", async () => {
+  const { fixture, pass, edit, add, done } = await open();
+  await using _ = fixture;
+  for (const name of ["a", "b"]) await add(name, { anycast: "192.0.2.53" });
+  const rebind = fixture.kernel.rebind.bind(fixture.kernel);
+  fixture.kernel.rebind = async (before, after) => {
+    await rebind(before, after);
+    await add("late", { anycast: "203.0.113.6" }); // while it is being bound for a
+    fixture.kernel.rebind = rebind;
+  };
+  edit("a", { anycast: "203.0.113.6" });
+  await pass();
+  assertEquals(fixture.ledger.all().map(({ anycast }) => anycast?.join()), [
+    "203.0.113.6",
+    "192.0.2.53",
+    "203.0.113.6",
+  ]);
+  for (const id of ["late", "a"]) await fixture.service.handle(request(fixture, "DEL", { id }));
+  await add("own", { addresses: "203.0.113.6" });
+  assertEquals(done.at(-1), "revoke 192.0.2.53");
+});
+
+Deno.test("ClaimReconciler comes back to a pod that was busy, and says each of two things once", async () => {
+  const { fixture, pass, edit, add, done, queue } = await open();
+  await using _ = fixture;
+  await add("holder", { addresses: "192.0.2.99" });
+  await add("a");
+  edit("a", { addresses: "192.0.2.7", anycast: "192.0.2.99" });
+  for (const _ of [1, 2, 3]) await pass();
+  assertEquals(fixture.kube.events.map(({ reason }) => reason), ["PrimaryAddressKept", "InvalidAnnotation"]);
+  edit("a", { anycast: "192.0.2.53" });
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const check = queue.run("a", () => promise);
+  for (const _ of [1, 2]) await pass();
+  assertEquals(done, []);
+  resolve();
+  await check;
+  while (done.length === 0) await Promise.resolve();
+  assertEquals(done, ["again"]);
+  await pass();
+  assertEquals(fixture.ledger.all()[1]?.anycast, ["192.0.2.53"]);
 });

@@ -20,14 +20,32 @@ export function refuseMissingFamilies(allocation: Allocation, claims: Claims): v
   if (problems.length > 0) throw new InvalidInput(problems);
 }
 
-/** The first of a family is to be the one that the pod is known by, so a sandbox that is known by another one does not get it. */
+/**
+ * The first of a family is to be the one that the pod is known by, so a sandbox that is known by another one does not get it. One that it
+ * has in the other place goes there first: a route to the interface and one to `lo` would be in each other's way.
+ */
 export function wantedOf(allocation: Allocation, claims: Claims): Wanted {
   const own = FAMILIES.map((family) => primaryOf(allocation, family));
   const first = FAMILIES.map((family) => primaryClaim(claims, family));
   const secondary = claims.addresses.filter((address) =>
-    !own.includes(address.text) && (!first.includes(address) || allocation.secondary?.includes(address.text) === true)
+    ![...own, ...allocation.anycast ?? []].includes(address.text) &&
+    (!first.includes(address) || allocation.secondary?.includes(address.text) === true)
   );
-  return { secondary: secondary.map(({ text }) => text), anycast: claims.anycast.map(({ text }) => text) };
+  const anycast = claims.anycast.filter(({ text }) => ![...own, ...allocation.secondary ?? []].includes(text));
+  return { secondary: secondary.map(({ text }) => text), anycast: anycast.map(({ text }) => text) };
+}
+
+type Lists = Partial<Wanted>;
+
+/** @returns what the first has of each and the second has not */
+export function lacking(of: Lists, other: Lists): Wanted {
+  const rest = (key: keyof Wanted): readonly string[] =>
+    of[key]?.filter((text) => other[key]?.includes(text) !== true) ?? [];
+  return { secondary: rest("secondary"), anycast: rest("anycast") };
+}
+
+export function isEmpty({ secondary, anycast }: Wanted): boolean {
+  return secondary.length + anycast.length === 0;
 }
 
 /** @returns the same, as they were written. */

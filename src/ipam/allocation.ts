@@ -31,6 +31,11 @@ export interface Allocation {
   readonly secondary?: readonly string[];
   /** Addresses of its `lo`, by the annotation `anycast`. Canonical text; absent: none. */
   readonly anycast?: readonly string[];
+  /**
+   * What its interface and its `lo` may have beside, on its way in or out: noted before it is put there and until it is gone, so that a
+   * crash in between leaves nothing behind and nobody else gets it meanwhile. Absent: nothing.
+   */
+  readonly loose?: { readonly secondary: readonly string[]; readonly anycast: readonly string[] };
   /** Whether its pod was Ready, and not being deleted, when that was last known; only kept with `anycast`. */
   readonly ready?: boolean;
   /** `pending` before the kernel is touched, `committed` once the ADD may be answered. */

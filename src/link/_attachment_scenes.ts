@@ -1,4 +1,5 @@
 /** The attachment driver on a real kernel; run by attachment_driver_linux_test.ts in a namespace of its own. */
+import { POD_ROUTE_METRIC, ROUTE_PROTOCOL } from "../route_protocol/route_protocol.ts";
 import { assert, assertEquals, assertLess, assertRejects } from "@std/assert";
 import { type CommandRunner, expectSuccess } from "../exec/command_runner.ts";
 import { createSystemRunner } from "../exec/system_runner.ts";
@@ -113,6 +114,9 @@ Deno.test("attach() and rebind() bind anycast addresses on lo; the pod sends fro
     assertEquals(await driver.check(one), []);
     assertEquals((await sh("ip -n any -br address show dev lo")).includes("53"), false);
     await sh("ip -n any address del 192.0.2.10/32 dev eth0 && exit 1 || true");
+    await sh(`ip route add 192.0.2.10/32 dev lo proto ${ROUTE_PROTOCOL} metric ${POD_ROUTE_METRIC}`); // it is another's by now
+    await driver.rebind(whole, one);
+    assertEquals((await sh("ip route show 192.0.2.10")).includes("dev lo"), true);
     await driver.detach([one.hostLink]);
   });
 });

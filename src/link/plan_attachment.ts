@@ -158,13 +158,17 @@ function planAddress({ text, family }: Address, link: string): string {
 
 /** What gives a live path other addresses, by where it is to be run, in this order. Every line may be repeated. */
 export interface Rebinding {
+  /** Routes that are not there need not go. */
   readonly hostBefore: readonly string[];
   /** Stops at the first failure. */
   readonly pod: readonly string[];
   readonly hostAfter: readonly string[];
 }
 
-/** What leads to an address goes before it does, and comes after it. What is to go is put there first, because a lack of it would be a failure. */
+/**
+ * What leads to an address goes before it does, and comes after it. What is to go is put there first, because a lack of it would be a
+ * failure; but no route, which could take the place of another one.
+ */
 export function planRebinding(before: Attachment, after: Attachment): Rebinding {
   const { hostLink, ifname } = after;
   const gone = before.addresses.filter(({ text }) => !after.addresses.some((other) => other.text === text));
@@ -175,7 +179,6 @@ export function planRebinding(before: Attachment, after: Attachment): Rebinding 
   ];
   return {
     hostBefore: gone.flatMap((address) => [
-      planHostRoute(after, address),
       `route del ${address.text}/${
         bitsOf(address.family)
       } dev ${hostLink} proto ${ROUTE_PROTOCOL} metric ${POD_ROUTE_METRIC}`,

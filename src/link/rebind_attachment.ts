@@ -1,4 +1,5 @@
 import type { IpBatch } from "../exec/ip_batch.ts";
+import { withoutMissing } from "../exec/without_missing.ts";
 import type { Attachment } from "./attachment_driver.ts";
 import { explain, failed } from "./attach_failure.ts";
 import type { IpReader } from "./kernel_ends.ts";
@@ -17,7 +18,10 @@ export async function rebindAttachment(
   { batch, inPod }: RebindTools,
 ): Promise<void> {
   const { hostBefore, pod, hostAfter } = planRebinding(before, after);
-  await runOnHost(after, { batch, lines: hostBefore });
+  await runOnHost(after, {
+    batch: { run: async (lines) => withoutMissing(await batch.run(lines)) },
+    lines: hostBefore,
+  });
   const result = await inPod.runner.run([...inPod.ip, "-batch", "-"], { stdin: `${pod.join("\n")}\n` });
   if (result.code !== 0) throw explain(after, result.stderr);
   await runOnHost(after, { batch, lines: hostAfter });

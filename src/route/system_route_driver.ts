@@ -7,6 +7,7 @@
 import type { ServiceRoute } from "../anycast/service_route.ts";
 import type { CommandRunner } from "../exec/command_runner.ts";
 import { IpBatch } from "../exec/ip_batch.ts";
+import { withoutMissing } from "../exec/without_missing.ts";
 import type { Logger } from "../log/logger.ts";
 import { adoptRoutes } from "./adopt_routes.ts";
 import { describeDrift, type HopGroup, hopKey, tellRoutes, wantedHops } from "./kernel_routes.ts";
@@ -24,7 +25,6 @@ import {
   removeNexthop,
   removeRoute,
   setRoute,
-  withoutMissing,
 } from "./route_lines.ts";
 
 export interface RouteDriverOptions {

@@ -15,7 +15,10 @@ import {
 /** @param index its place in the list, for the message. @throws StateDamaged */
 export function parseAllocation(raw: unknown, index: number): Allocation {
   const where = `allocations[${index}]`;
-  const { pod, network, netnsId, ipv6, ipv4, claimed, secondary, anycast, ready, ...record } = expectRecord(raw, where);
+  const { pod, network, netnsId, ipv6, ipv4, claimed, secondary, anycast, loose, ready, ...record } = expectRecord(
+    raw,
+    where,
+  );
   const text = (field: string): string => expectText(record[field], `${where}.${field}`);
   return {
     ...record,
@@ -33,6 +36,7 @@ export function parseAllocation(raw: unknown, index: number): Allocation {
     ...(claimed !== undefined && { claimed: expectFamilies(claimed, `${where}.claimed`) }),
     ...(secondary !== undefined && { secondary: expectAddresses(secondary, `${where}.secondary`) }),
     ...(anycast !== undefined && { anycast: expectAddresses(anycast, `${where}.anycast`) }),
+    ...(loose !== undefined && { loose: parseLoose(loose, `${where}.loose`) }),
     ...(ready !== undefined && { ready: ready === true }),
     state: expectAllocationState(record["state"], `${where}.state`),
     createdAt: expectTime(record["createdAt"], `${where}.createdAt`),
@@ -79,6 +83,14 @@ function parsePodIdentity(raw: unknown, where: string): NonNullable<Allocation["
     namespace: expectText(record["namespace"], `${where}.namespace`),
     name: expectText(record["name"], `${where}.name`),
     uid: expectText(record["uid"], `${where}.uid`),
+  };
+}
+
+function parseLoose(raw: unknown, where: string): NonNullable<Allocation["loose"]> {
+  const { secondary, anycast } = expectRecord(raw, where);
+  return {
+    secondary: expectAddresses(secondary, `${where}.secondary`),
+    anycast: expectAddresses(anycast, `${where}.anycast`),
   };
 }
 
