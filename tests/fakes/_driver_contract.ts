@@ -12,6 +12,8 @@ export interface ContractBench {
   openGuard(): PacketGuard;
   /** Makes a network namespace. */
   addNamespace(path: string): Promise<void>;
+  /** Makes what an attach leaves that was cut off between the two ends. */
+  cutOff(attachment: Attachment): Promise<void>;
 }
 
 /** One promise. */
@@ -147,6 +149,21 @@ export const DRIVER_CONTRACT: readonly Promised[] = [
       assert((await driver.check(after)).some((phrase) => phrase === "address 192.0.2.53 on lo is missing"));
       await driver.detach([before.hostLink]);
       await faultOf(driver.rebind(before, after));
+    },
+  },
+  {
+    title: "repair() and mend() make whole what an attach left that was cut off between the two ends",
+    verify: async (bench) => {
+      const { driver } = bench;
+      for (const id of ["repaired", "remade"]) {
+        const half = await added(bench, id, "203.0.113.30", "2001:db8:f::30");
+        await bench.cutOff(half);
+        assertEquals(await found(driver), ["undefined "]);
+        if (id === "remade") assertEquals(await driver.mend(half), true);
+        else assert((await driver.repair([half])).mended.some((phrase) => phrase.includes(half.hostLink)));
+        assertEquals([await driver.check(half), await found(driver)], [[], [`${id} 2001:db8:f::30,203.0.113.30`]]);
+        await driver.detach([half.hostLink]);
+      }
     },
   },
   {

@@ -1,7 +1,10 @@
 /** The contract on a real kernel; run by real_kernel_linux_test.ts in a namespace of its own. */
 import { assertEquals } from "@std/assert";
+import { expectSuccess } from "../../src/exec/command_runner.ts";
 import { createSystemRunner } from "../../src/exec/system_runner.ts";
 import { netnsAt } from "../../src/host/netns_at.ts";
+import type { Attachment } from "../../src/link/attachment_driver.ts";
+import { planPodEnd } from "../../src/link/plan_attachment.ts";
 import { createAttachmentDriver } from "../../src/link/system_attachment_driver.ts";
 import { createRouteDriver } from "../../src/route/system_route_driver.ts";
 import { createPacketGuard } from "../../src/nft/system_packet_guard.ts";
@@ -24,6 +27,10 @@ Deno.test("the contract that the kernel in memory keeps is the real one's", asyn
     openGuard: () => createPacketGuard({ runner, nft: NFT }),
     addNamespace: async (path: string): Promise<void> => {
       await runner.run([IP, "netns", "add", path.slice("/run/netns/".length)]);
+    },
+    cutOff: async (attachment: Attachment): Promise<void> => {
+      const argv = [IP, "-n", attachment.netns.slice("/run/netns/".length), "-batch", "-"] as const;
+      expectSuccess(argv, await runner.run(argv, { stdin: `${planPodEnd(attachment, Deno.pid).join("\n")}\n` }));
     },
   };
   for (const { title, verify } of [...DRIVER_CONTRACT, ...GUARD_CONTRACT]) await t.step(title, () => verify(bench));

@@ -87,13 +87,16 @@ export class MemoryKernel implements AttachmentDriver {
   }
 
   repair(attachments: readonly Attachment[]): Promise<Repair> {
+    const adopted = attachments.flatMap((attachment) => this.#adopt(attachment));
     const there = attachments.filter(({ hostLink }) => this.links.has(hostLink));
-    return Promise.resolve({ mended: there.flatMap((attachment) => this.#repairOne(attachment)), left: [] });
+    const mended = there.flatMap((attachment) => this.#repairOne(attachment));
+    return Promise.resolve({ mended: [...adopted, ...mended], left: [] });
   }
 
   mend(attachment: Attachment): Promise<boolean> {
-    if (this.links.get(attachment.hostLink)?.netns !== attachment.netns) return Promise.resolve(false);
     if (this.netnsGone(attachment)) return Promise.resolve(false);
+    this.#adopt(attachment);
+    if (this.links.get(attachment.hostLink)?.netns !== attachment.netns) return Promise.resolve(false);
     this.#repairOne(attachment);
     this.links.set(attachment.hostLink, attachment);
     this.#damage.mendPod(attachment);
@@ -165,6 +168,15 @@ export class MemoryKernel implements AttachmentDriver {
 
   #removeRoute({ hostLink, addresses: [first] }: Attachment): void {
     if (first !== undefined && this.#routes.get(first.text) === hostLink) this.#routes.delete(first.text);
+  }
+
+  /** A link without an alias is whose name it has; all that its host's end lacks can be put there. */
+  #adopt(attachment: Attachment): string[] {
+    const { hostLink, netns } = attachment;
+    if (this.bare.get(hostLink) !== netns) return [];
+    this.bare.delete(hostLink);
+    this.links.set(hostLink, attachment);
+    return [`link ${hostLink} has alias "", not its owner's`];
   }
 
   #hostDifferences(attachment: Attachment): string[] {

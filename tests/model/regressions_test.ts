@@ -212,6 +212,19 @@ const REGRESSIONS: readonly Regression[] = [
     ],
   },
   {
+    rule: "a link that was half made anew when the agent died is whole soon after the next one starts",
+    beginning: ONE,
+    steps: [
+      { do: "add", pod: 0 },
+      go(15),
+      { do: "drift", what: "link", pod: 0 },
+      { do: "tick", what: "drift" },
+      go(4),
+      { do: "kill", happened: 0 },
+      { do: "start" },
+    ],
+  },
+  {
     rule: "an agent that stalls for 250 s with an ADD under way leaves nothing of it once its DEL has come",
     beginning: ONE,
     steps: [
