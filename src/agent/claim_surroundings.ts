@@ -2,6 +2,7 @@ import type { Address } from "../ip/address.ts";
 import type { Allocation } from "../ipam/allocation.ts";
 import type { Surroundings } from "../pod/check_claims.ts";
 import { addressesOf, anycastOf } from "./allocation_addresses.ts";
+import type { Claims } from "../pod/claims.ts";
 import type { NodeTerms } from "./add.ts";
 
 /** Whose claims are judged. */
@@ -34,15 +35,18 @@ export function surroundingsOf(
   };
 }
 
-/** @returns earlier sandboxes of the same pod that have one of these addresses for themselves: they have ended, or are about to */
+/**
+ * @returns earlier sandboxes of the same pod that have ended, or are about to, and are in its way: they have for themselves what it
+ *   claims, or answer anycast addresses, of which half of the flows would go on going there
+ */
 export function earlierHolders(
-  addresses: readonly Address[],
+  { addresses, anycast }: Claims,
   { all, claimant }: { all: readonly Allocation[]; claimant: Claimant },
 ): Allocation[] {
-  const wanted = new Set(addresses.map(({ text }) => text));
+  const wanted = new Set([...addresses, ...anycast].map(({ text }) => text));
   return all.filter((each) =>
     isOf(each, claimant) && each.containerId !== claimant.containerId &&
-    addressesOf(each).some(({ text }) => wanted.has(text))
+    (each.anycast !== undefined || addressesOf(each).some(({ text }) => wanted.has(text)))
   );
 }
 

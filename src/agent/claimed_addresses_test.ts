@@ -80,6 +80,14 @@ Deno.test("addresses: a new sandbox of the same pod takes them over from one tha
   assertEquals(grants(fixture).filter((text) => text.startsWith("192")), ["192.0.2.7", "192.0.2.8"]);
 });
 
+Deno.test("anycast: an earlier sandbox of the same pod answers no more once there is a new one, whatever that claims", async () => {
+  await using fixture = await openFixture();
+  await add(fixture, { id: "c1", name: "web", annotations: { anycast: "192.0.2.53,192.0.2.54" } });
+  await add(fixture, { id: "c2", name: "web", annotations: { anycast: "192.0.2.53", addresses: "192.0.2.54" } });
+  await add(fixture, { id: "c3", name: "web", annotations: { anycast: "192.0.2.54" } });
+  assertEquals(fixture.ledger.all().map(({ containerId }) => containerId), ["c3"]);
+});
+
 Deno.test("a claim inside the node's CIDR is kept from the pool, and refused while the pool's owner has it", async () => {
   await using fixture = await openFixture();
   await add(fixture, { id: "c1", name: "web", annotations: { anycast: "203.0.113.3", addresses: "203.0.113.4" } });

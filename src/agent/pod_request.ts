@@ -51,7 +51,7 @@ export class PodRequest {
   async takeOver({ pod, containerId }: Subject, claims: Claims): Promise<void> {
     const { ledger, del, queue, logger } = this.deps;
     const claimant = pod === undefined ? { containerId } : { containerId, uid: pod.uid };
-    for (const earlier of earlierHolders(claims.addresses, { all: ledger.all(), claimant })) {
+    for (const earlier of earlierHolders(claims, { all: ledger.all(), claimant })) {
       logger.info("earlier sandbox replaced", { container: earlier.containerId, by: containerId });
       await queue.run(earlier.containerId, () => del.run({ ...earlier, at: this.deps.wall() }));
     }
