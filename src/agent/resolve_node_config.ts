@@ -1,5 +1,5 @@
 import { InvalidInput } from "../fault/invalid_input.ts";
-import { parsePrefix, type Prefix } from "../ip/address.ts";
+import { hostPrefix, parseAddress, parsePrefix, type Prefix } from "../ip/address.ts";
 import { checkAgainstHost, type HostAddresses } from "../nodeconfig/check_against_host.ts";
 import { checkAgainstOthers } from "../nodeconfig/check_against_others.ts";
 import type { NodeConfig } from "../nodeconfig/node_config.ts";
@@ -13,6 +13,8 @@ export interface NodeConfigReading {
   readonly outcome: NodeConfig | InvalidInput;
   /** What its node's agent reports as advertised. */
   readonly advertised: readonly Prefix[];
+  /** Texts of prefixes that are of anycast addresses: any number of nodes may serve them, whoever's CIDR they are in. Absent: none. */
+  readonly anycast?: ReadonlySet<string>;
 }
 
 /** What became of this node's NodeConfig; the reason is a status condition's. */
@@ -47,11 +49,13 @@ export interface NodeConfigResolution {
 export function decodeNodeConfig(raw: Readonly<Record<string, unknown>>): NodeConfigReading | undefined {
   const { name, uid, generation } = asRecord(raw["metadata"]);
   if (typeof name !== "string") return undefined;
+  const status = asRecord(raw["status"]);
   const identity = {
     name,
     uid: String(uid ?? ""),
     generation: typeof generation === "number" ? generation : 0,
-    advertised: parsePrefixes(asRecord(raw["status"])["advertised"]),
+    advertised: parsePrefixes(status["advertised"]),
+    anycast: parseAnycast(status["anycast"]),
   };
   try {
     return { ...identity, outcome: parseNodeConfig(raw) };
@@ -70,8 +74,8 @@ export function resolveNodeConfig(sources: NodeConfigSources): NodeConfigResolut
   const others = [...readings.values()].flatMap(({ name, outcome }) =>
     name === nodeName || outcome instanceof InvalidInput ? [] : [outcome]
   );
-  const advertised = new Map([...readings.values()].map((reading) => [reading.name, reading.advertised]));
-  if (inForce !== undefined) advertised.set(nodeName, [...own.advertised, ...inForce.cidr6, ...inForce.cidr4]);
+  const advertised = new Map([...readings.values()].map((reading) => [reading.name, heldBy(reading)]));
+  if (inForce !== undefined) advertised.set(nodeName, [...heldBy(own), ...inForce.cidr6, ...inForce.cidr4]);
   const { problems, warnings } = checkAgainstOthers(own.outcome, others, advertised);
   const all = [...checkAgainstHost(own.outcome, network), ...problems];
   if (all.length > 0) return rejected(inForce, new InvalidInput(all).message);
@@ -96,6 +100,18 @@ function absence(nodeName: string, inForce: NodeConfig | undefined): Verdict {
 
 function parsePrefixes(list: unknown): Prefix[] {
   return Array.isArray(list) ? list.flatMap((text) => parsePrefix(String(text)) ?? []) : [];
+}
+
+function parseAnycast(list: unknown): ReadonlySet<string> {
+  const addresses: unknown[] = Array.isArray(list) ? list.map((entry) => asRecord(entry)["address"]) : [];
+  return new Set(
+    addresses.flatMap((text) => parseAddress(String(text)) ?? []).map((address) => hostPrefix(address).text),
+  );
+}
+
+/** @returns what the node has to itself */
+function heldBy({ advertised, anycast }: NodeConfigReading): Prefix[] {
+  return advertised.filter(({ text }) => anycast?.has(text) !== true);
 }
 
 function asRecord(value: unknown): Readonly<Record<string, unknown>> {

@@ -85,6 +85,19 @@ Deno.test("resolveNodeConfig() gives no prefix that another node has in use to a
   assertStringIncludes(verdict.message, "203.0.113.7/32 of NodeConfig node-b");
 });
 
+Deno.test("resolveNodeConfig() takes no anycast address that another node serves for a claim to the CIDR around it", () => {
+  const anycast = [{ address: "203.0.113.53", advertised: true, pods: ["dns/a"], waiting: [] }];
+  const serving = { advertised: ["198.51.100.0/24", "203.0.113.53/32"], anycast };
+  const other = { ...raw("node-b", { cidr4: ["198.51.100.0/24"] }, "2025-01-01T00:00:00Z"), status: serving };
+  assertEquals(resolve(readings(raw("node-a"), other)).verdict.reason, "Accepted");
+  const whole = {
+    ...serving,
+    advertised: [...serving.advertised, "203.0.113.0/24"],
+    anycast: [{ address: "203.0.113.0" }],
+  };
+  assertEquals(resolve(readings(raw("node-a"), { ...other, status: whole })).verdict.reason, "Invalid");
+});
+
 Deno.test("chooseMtu() takes the link towards the peers, else the default route's, else what the NodeConfig says", () => {
   const config = resolve(readings(raw("node-a"))).inForce;
   if (config === undefined) throw new Error("Cannot test: no NodeConfig");
