@@ -38,7 +38,7 @@ export class StatusReporter {
   async reportNodeConfig(reading: NodeConfigReading, facts: { view: NodeView; sessions: SessionView }): Promise<void> {
     this.#recordEvents(reading, facts.view);
     const conditions = this.#conditions(reading, facts);
-    const { advertised } = facts.view;
+    const advertised = listedPrefixes(facts.view);
     const anycast = anycastStatus(facts.view);
     const peers = facts.sessions.sessions?.map(peerStatus) ?? [];
     const status = { observedGeneration: reading.generation, conditions, peers, advertised, anycast };
@@ -135,6 +135,17 @@ function bgpVerdict(view: NodeView, { sessions }: SessionView): { holds: boolean
 
 function peerStatus({ peer, state, since, lastError }: SessionState): KubeObject {
   return { address: peer.text, state, ...(since && { since }), ...(lastError && { lastError }) };
+}
+
+/** Most prefixes that are listed; the schema allows no more. */
+const MAX_PREFIXES = 4096;
+
+/** The aggregates come first: other nodes' guards go by them. */
+function listedPrefixes({ advertised, resolution: { inForce } }: NodeView): readonly string[] {
+  if (advertised.length <= MAX_PREFIXES) return advertised;
+  const aggregates = new Set([...inForce?.cidr6 ?? [], ...inForce?.cidr4 ?? []].map(({ text }) => text));
+  const others = advertised.filter((text) => !aggregates.has(text));
+  return [...advertised.filter((text) => aggregates.has(text)), ...others].slice(0, MAX_PREFIXES);
 }
 
 /** Most anycast addresses that are listed. */

@@ -61,3 +61,19 @@ Deno.test("reportNodeConfig() lists anycast addresses with who serves them, and 
     },
   });
 });
+
+Deno.test("reportNodeConfig() lists no more prefixes than the schema allows, the node's CIDRs before all others", async () => {
+  const patches: unknown[] = [];
+  const kube = new TestKube();
+  kube.patchStatus = (...[, patch]: Parameters<TestKube["patchStatus"]>): Promise<void> =>
+    Promise.resolve(void patches.push(patch));
+  const reporter = new StatusReporter({ nodeName: "node-a", kube, clock: new TestClock(), logger });
+  const resolution = { inForce: CONFIG, verdict: { reason: "Accepted", message: "in force" }, warnings: [] } as const;
+  const own = [...CONFIG.cidr6, ...CONFIG.cidr4].map(({ text }) => text);
+  const hosts = Array.from({ length: 5000 }, (_, index) => `100.64.${index >> 8}.${index & 255}/32`);
+  const view = { ...viewWithoutConfig(resolution), advertised: [...hosts, ...own].sort() };
+  const reading = { name: "node-a", uid: "u1", generation: 1, outcome: CONFIG, advertised: [] };
+  await reporter.reportNodeConfig(reading, { view, sessions: { sessions: undefined, everEstablished: false } });
+  const { advertised } = Object(patches[0]).status;
+  assertEquals([advertised.length, own.every((text) => advertised.includes(text))], [4096, true]);
+});
