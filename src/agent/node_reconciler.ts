@@ -3,7 +3,7 @@ import type { Clock } from "../clock/clock.ts";
 import { InvalidInput } from "../fault/invalid_input.ts";
 import { runEach } from "../fault/run_each.ts";
 import type { HostDriver, HostNetwork, HostState } from "../host/host_driver.ts";
-import { compareIp, type Prefix } from "../ip/address.ts";
+import { compareIp, FAMILIES, type Family, type Prefix } from "../ip/address.ts";
 import type { Watched } from "../kube/kube_client.ts";
 import type { AttachmentDriver } from "../link/attachment_driver.ts";
 import type { Logger } from "../log/logger.ts";
@@ -15,6 +15,7 @@ import type { Announcement, Announcer } from "./announcer.ts";
 import { attachmentOf, grantsOf } from "./attachment_state.ts";
 import { chooseMtu } from "./choose_mtu.ts";
 import type { LinkRestorer } from "./link_restorer.ts";
+import { primaryOf } from "./wanted_claims.ts";
 import type { NodeConfigMemory } from "./node_config_memory.ts";
 import type { PrefixMemory } from "./prefix_memory.ts";
 import {
@@ -219,7 +220,23 @@ export class NodeReconciler {
   /** The part of a pass that a pod's coming and going can change: what is advertised. Costs no process. @throws what the kernel lacks */
   async announce(): Promise<void> {
     const basis = this.#basis;
-    if (basis === undefined) return;
+    if (basis !== undefined) await runEach([() => this.#serveFamilies(basis), () => this.#announce(basis)]);
+  }
+
+  /** A pod may have an address of its own of a family that the node has no CIDR of. */
+  async #serveFamilies({ config, network }: Basis): Promise<void> {
+    const served = this.#hostState?.families ?? [];
+    if (this.#families(config).some((family) => !served.includes(family))) await this.#applyHost(config, network);
+  }
+
+  #families({ cidr6, cidr4 }: NodeConfig): readonly Family[] {
+    const all = this.deps.ledger.all();
+    return FAMILIES.filter((family) =>
+      (family === 6 ? cidr6 : cidr4).length > 0 || all.some((each) => primaryOf(each, family) !== undefined)
+    );
+  }
+
+  async #announce(basis: Basis): Promise<void> {
     const { failure, ...announcement } = await this.deps.announcer.announce(basis);
     const { bird } = announcement;
     const before = this.#view?.bird;
@@ -293,8 +310,7 @@ export class NodeReconciler {
 
   async #applyHost(config: NodeConfig, network: HostNetwork): Promise<void> {
     const blackholes = [...config.cidr6, ...config.cidr4];
-    const families = [...new Set(blackholes.map(({ family }) => family))];
-    this.#hostState = { blackholes, families };
+    this.#hostState = { blackholes, families: this.#families(config) };
     const { changed, left } = await this.deps.host.apply(this.#hostState, network);
     for (const what of changed) this.deps.logger.info("node changed", { what });
     if (left.length > 0) throw new Error(`Cannot make the node what it should be: ${left.join("; ")}`);

@@ -3,7 +3,7 @@ import type { HostChange, HostDriver } from "../host/host_driver.ts";
 import type { Prefix } from "../ip/address.ts";
 import type { Watched } from "../kube/kube_client.ts";
 import type { NodeConfig } from "../nodeconfig/node_config.ts";
-import { type Fixture, logger, openFixture, prefix } from "./_agent_fixture.ts";
+import { type Fixture, know, logger, openFixture, prefix, rawPod, request } from "./_agent_fixture.ts";
 import { NodeReconciler, SERVER_LATE_MS } from "./node_reconciler.ts";
 import { openPrefixMemory } from "./prefix_memory.ts";
 import { openNodeConfigMemory } from "./node_config_memory.ts";
@@ -276,3 +276,24 @@ Deno.test("what is told of a NodeConfig is told once it is in the node, and neve
   await pass;
   assertEquals(reconciler.judged?.reading?.generation, 1);
 });
+
+Deno.test("NodeReconciler forwards a family that the node has no CIDR of once a pod has an address of it", async () => {
+  const { fixture, host, know, reconciler } = await openReconciler();
+  await using _ = fixture;
+  const served: string[] = [];
+  host.apply = ({ families }) => {
+    served.push(families.join());
+    return Promise.resolve({ changed: [], left: [] });
+  };
+  know({ ...raw("node-a", ""), spec: { cidr6: ["2001:db8:f001::/64"] } });
+  await reconciler.pass({ full: false });
+  await addPod(fixture, { "flock.fritzlab.net/addresses": "192.0.2.7" });
+  for (const _ of [1, 2]) await reconciler.announce();
+  assertEquals(served, ["6", "6,4"]);
+});
+
+async function addPod(fixture: Fixture, annotations: Record<string, string>): Promise<void> {
+  know(fixture, rawPod("own", { annotations }));
+  const args = "IgnoreUnknown=1;K8S_POD_NAMESPACE=ns;K8S_POD_NAME=own;K8S_POD_UID=uid-1";
+  await fixture.service.handle(request(fixture, "ADD", { args }));
+}
