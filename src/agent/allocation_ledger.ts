@@ -174,12 +174,14 @@ export class AllocationLedger {
    *
    * @throws StateWriteFailed; the memory has it all the same, here and in `confirm`
    */
-  async adopt({ ipv6, ipv4, ...found }: Allocation): Promise<void> {
+  async adopt({ ipv6, ipv4, secondary = [], ...found }: Allocation): Promise<void> {
     const [free6, free4] = [ipv6, ipv4].map((text) => this.#takeText(text) ? text : undefined);
+    const more = secondary.filter((text) => this.#takeText(text));
     await this.#put({
       ...found,
       ...(free6 === undefined ? {} : { ipv6: free6 }),
       ...(free4 === undefined ? {} : { ipv4: free4 }),
+      ...(more.length === 0 ? {} : { secondary: more }),
     });
   }
 

@@ -161,7 +161,7 @@ export class ClaimReconciler {
       const claims = parseClaims(pod.annotations);
       refuseMissingFamilies(allocation, claims);
       this.#tellOfPrimary(allocation, claims);
-      return wantedOf(allocation, claims);
+      return wantedOf(allocation, { claims, ips: pod.ips });
     } catch (error) {
       if (!(error instanceof InvalidInput)) throw error;
       this.#say(allocation, { reason: "InvalidAnnotation", message: error.message });

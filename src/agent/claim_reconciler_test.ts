@@ -282,3 +282,26 @@ Deno.test("ClaimReconciler comes back to a pod that was busy, and says each of t
   await pass();
   assertEquals(fixture.ledger.all()[1]?.anycast, ["192.0.2.53"]);
 });
+
+Deno.test("ClaimReconciler keeps what a pod is known by, though nothing but the kernel tells of it; IPAM gives it to nobody else", async () => {
+  const { fixture, add } = await open();
+  await using _ = fixture;
+  await add("a", { addresses: "203.0.113.6,203.0.113.3", anycast: "192.0.2.53" });
+  const list = fixture.kernel.list.bind(fixture.kernel);
+  fixture.kernel.list = async () =>
+    // by number, as ip does
+    (await list()).map((each) => ({ ...each, addresses: each.addresses.toReversed() }));
+  await using again = await restart(fixture, { directory: await Deno.makeTempDir() });
+  const next = await open({ of: again });
+  const annotations = { "flock.fritzlab.net/addresses": "203.0.113.5,203.0.113.3" };
+  know(again, { ...rawPod("a", { annotations }), status: { podIPs: [{ ip: "203.0.113.6" }] } });
+  await next.pass();
+  assertEquals(granted(again), ["203.0.113.3", "203.0.113.6"]);
+  for (const name of ["b", "c", "d"]) await next.add(name);
+  assertEquals(again.ledger.all().map(({ ipv4 }) => ipv4), [
+    "203.0.113.3",
+    "203.0.113.2",
+    "203.0.113.4",
+    "203.0.113.5",
+  ]);
+});

@@ -8,13 +8,13 @@ import { isSamePod, type Pod } from "../pod/pod.ts";
  * @param pods `namespace/name` -> pod
  */
 export function podOf(
-  { pod: identity, ipv6, ipv4 }: Pick<Allocation, "pod" | "ipv6" | "ipv4">,
+  { pod: identity, ipv6, ipv4, secondary = [] }: Pick<Allocation, "pod" | "ipv6" | "ipv4" | "secondary">,
   pods: ReadonlyMap<string, Pod>,
 ): Pod | undefined {
   if (identity !== undefined) {
     const named = pods.get(`${identity.namespace}/${identity.name}`);
     return named !== undefined && isSamePod(named, identity) ? named : undefined;
   }
-  const own = [ipv6, ipv4].filter((text) => text !== undefined);
+  const own = [ipv6, ipv4, ...secondary].filter((text) => text !== undefined);
   return [...pods.values()].find(({ hostNetwork, ips }) => !hostNetwork && own.some((text) => ips.includes(text)));
 }

@@ -109,12 +109,14 @@ function allocationOf(found: FoundAttachment, createdAt: number): Allocation | u
   const podMac = podMacOf(containerId);
   const ipv6 = addresses.find(({ family }) => family === 6)?.text;
   const ipv4 = addresses.find(({ family }) => family === 4)?.text;
+  const secondary = addresses.map(({ text }) => text).filter((text) => text !== ipv6 && text !== ipv4);
   return {
     ...{ containerId, ifname, netns: found.netns ?? "", hostLink, podMac, mtu, state: "committed", createdAt },
     ...(netnsId === undefined ? {} : { netnsId }),
     ...(network === undefined ? {} : { network }),
     ...(ipv6 === undefined ? {} : { ipv6 }),
     ...(ipv4 === undefined ? {} : { ipv4 }),
+    ...(secondary.length === 0 ? {} : { secondary }),
   };
 }
 

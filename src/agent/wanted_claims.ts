@@ -23,8 +23,13 @@ export function refuseMissingFamilies(allocation: Allocation, claims: Claims): v
 /**
  * The first of a family is to be the one that the pod is known by, so a sandbox that is known by another one does not get it. One that it
  * has in the other place goes there first: a route to the interface and one to `lo` would be in each other's way.
+ *
+ * @param pod `ips` are what it is known by, and stay: of a record that was rebuilt from the kernel nobody knows which address was the first
  */
-export function wantedOf(allocation: Allocation, claims: Claims): Wanted {
+export function wantedOf(
+  allocation: Allocation,
+  { claims, ips }: { readonly claims: Claims; readonly ips: readonly string[] },
+): Wanted {
   const own = FAMILIES.map((family) => primaryOf(allocation, family));
   const first = FAMILIES.map((family) => primaryClaim(claims, family));
   const secondary = claims.addresses.filter((address) =>
@@ -32,7 +37,9 @@ export function wantedOf(allocation: Allocation, claims: Claims): Wanted {
     (!first.includes(address) || allocation.secondary?.includes(address.text) === true)
   );
   const anycast = claims.anycast.filter(({ text }) => ![...own, ...allocation.secondary ?? []].includes(text));
-  return { secondary: secondary.map(({ text }) => text), anycast: anycast.map(({ text }) => text) };
+  const texts = secondary.map(({ text }) => text);
+  const known = allocation.secondary?.filter((text) => ips.includes(text) && !texts.includes(text)) ?? [];
+  return { secondary: [...texts, ...known], anycast: anycast.map(({ text }) => text) };
 }
 
 type Lists = Partial<Wanted>;
