@@ -24,14 +24,22 @@ export class ConfigFile {
 
   /** Writes the text beside the file, durably. Readable by owner and group: BIRD may run as a user of its own. */
   async stage(text: string): Promise<void> {
-    await this.discard();
-    await writeDurably(this.staged, { text, mode: MODE });
+    const write = (): Promise<void> => writeDurably(this.staged, { text, mode: MODE });
+    await write().catch(async (error: unknown) => {
+      if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+      await this.discard(); // an earlier run's
+      await write();
+    });
     await Deno.chmod(this.staged, MODE); // a umask may have taken the group's bit
   }
 
-  /** Puts the staged text in place, durably. */
+  /** Puts the staged text in place; after a power cut it may be the old one that is there, until `sync` was called. */
   async commit(): Promise<void> {
     await Deno.rename(this.staged, this.path);
+  }
+
+  /** Resolves when what was committed would outlast a power cut. */
+  async sync(): Promise<void> {
     await syncDirectory(this.#directory);
   }
 
@@ -40,6 +48,7 @@ export class ConfigFile {
     if (text === undefined) return await orNone(Deno.remove(this.path));
     await this.stage(text);
     await this.commit();
+    await this.sync();
   }
 
   /** Forgets the staged text, if there is one. */

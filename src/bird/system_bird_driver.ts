@@ -52,7 +52,7 @@ class SystemBirdDriver implements BirdDriver {
   #inForce: { text: string; connection: number | undefined } | undefined;
   /** The text in the file, when this driver put it there and BIRD had nothing against it. */
   #written: string | undefined;
-  /** What the file held before that; undefined: there was none. */
+  /** What it held before that, if this driver put it there too, else what was found there; undefined: there was none. */
   #previous: string | undefined;
   #lastReload = -Infinity;
 
@@ -92,11 +92,12 @@ class SystemBirdDriver implements BirdDriver {
   async #install(text: string): Promise<BirdOutcome> {
     if (this.#isInForce(text)) return APPLIED;
     this.#lastReload = this.#options.clock.monotonic();
-    if (!await this.#isInPlace(text)) {
-      const refusal = await this.#write(text);
-      if (refusal !== undefined) return refused(refusal);
-    }
-    return await this.#configure(text);
+    if (await this.#isInPlace(text)) return await this.#configure(text);
+    const refusal = await this.#write(text);
+    if (refusal !== undefined) return refused(refusal);
+    const outcome = await this.#configure(text);
+    await this.#file.sync(); // last: routers need not wait for the disk
+    return outcome;
   }
 
   /** Looks at the file too: what somebody else wrote there would be what BIRD is told to read. */
@@ -106,15 +107,17 @@ class SystemBirdDriver implements BirdDriver {
 
   /** @returns what BIRD has against the text; undefined when it is in place */
   async #write(text: string): Promise<string | undefined> {
+    let committed = false;
     try {
       await this.#file.stage(text);
       const refusal = await this.#check();
       if (refusal !== undefined) return refusal;
-      this.#previous = await this.#file.read();
+      this.#previous = this.#written ?? await this.#file.read();
       await this.#file.commit();
+      committed = true;
       this.#written = text;
     } finally {
-      await this.#file.discard();
+      if (!committed) await this.#file.discard();
     }
     return undefined;
   }

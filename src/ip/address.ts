@@ -126,13 +126,26 @@ function bytesToValue(bytes: readonly number[]): bigint {
   return bytes.reduce((value, byte) => (value << 8n) | BigInt(byte), 0n);
 }
 
+/** Written out: an agent formats every address that it announces with every change of one. */
 function formatValue(family: Family, value: bigint): string {
   const hex = value.toString(16).padStart(bitsOf(family) / 4, "0");
-  if (family === 4) return partsOf(hex, 2).join(".");
-  return new ipaddr.IPv6(partsOf(hex, 4)).toRFC5952String();
+  return family === 4 ? partsOf(hex, 2).join(".") : compress(partsOf(hex, 4));
+}
+
+/** RFC 5952, section 4: no leading zeros, and `::` for the first of the longest runs of two zero groups or more. */
+function compress(groups: readonly number[]): string {
+  let [start, length, run] = [-1, 1, 0];
+  for (const [i, group] of groups.entries()) {
+    run = group === 0 ? run + 1 : 0;
+    if (run > length) [start, length] = [i - run + 1, run];
+  }
+  const texts = groups.map((group) => group.toString(16));
+  return start < 0 ? texts.join(":") : `${texts.slice(0, start).join(":")}::${texts.slice(start + length).join(":")}`;
 }
 
 /** @returns the numbers that so many digits each stand for */
 function partsOf(hex: string, digits: number): number[] {
-  return Array.from({ length: hex.length / digits }, (_, i) => parseInt(hex.slice(i * digits, (i + 1) * digits), 16));
+  const parts: number[] = [];
+  for (let i = 0; i < hex.length; i += digits) parts.push(parseInt(hex.slice(i, i + digits), 16));
+  return parts;
 }

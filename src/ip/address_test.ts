@@ -1,5 +1,7 @@
 import { assertEquals } from "@std/assert";
-import { parseAddress, parseInterfaceAddress, parsePrefix } from "./address.ts";
+import fc from "fast-check";
+import ipaddr from "ipaddr.js";
+import { addressOf, parseAddress, parseInterfaceAddress, parsePrefix } from "./address.ts";
 import { ODD_ADDRESSES, ODD_LENGTHS, SPECIAL_ADDRESSES } from "./testdata/odd_forms.ts";
 
 Deno.test("parseAddress() and parsePrefix() take no form that others read otherwise", () => {
@@ -24,4 +26,15 @@ Deno.test("parseAddress() gives one text for every spelling of an address", () =
     for (const other of [text, ...others]) assertEquals(parseAddress(other)?.text, text);
   }
   for (const text of SPECIAL_ADDRESSES) assertEquals(parseAddress(text)?.family, text.includes(":") ? 6 : 4);
+});
+
+Deno.test("addressOf() writes IPv6 addresses as RFC 5952 says, wherever their zeros are", () => {
+  const group = fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 0xffff }));
+  fc.assert(
+    fc.property(fc.array(group, { minLength: 8, maxLength: 8 }), (groups) => {
+      const value = groups.reduce((all, each) => all << 16n | BigInt(each), 0n);
+      assertEquals(addressOf(6, value).text, new ipaddr.IPv6(groups).toRFC5952String());
+    }),
+    { numRuns: 2_000 },
+  );
 });

@@ -49,7 +49,7 @@ export async function measureFlips(scene: AnycastLab, book: SampleBook): Promise
     for (const appears of [true, false]) {
       const index = (round + (appears ? 0 : FLIPPING / 2)) % FLIPPING;
       const prefix = alone(`2001:db8:a:2::${hex(index)}`);
-      flips.push({ at: await pods[index]?.setReady(appears) ?? NaN, prefix, appears });
+      flips.push({ at: await letOut(lab, () => pods[index]?.setReady(appears)), prefix, appears });
       await pause(GAP_MS);
       floor.push({ at: await reloadByHand(scene, (appears ? with_ : without) ?? ""), prefix: single, appears });
       await pause(GAP_MS);
@@ -61,18 +61,15 @@ export async function measureFlips(scene: AnycastLab, book: SampleBook): Promise
   await Promise.all(pods.map((pod) => pod.remove()));
 }
 
-/** Adds `flips`, `flips-reloads` and `flips-resets`. The watches are held while the flips are written, so that all come at once. */
+/** Adds `flips`, `flips-reloads` and `flips-resets`. */
 export async function measureFlipsAtOnce({ lab, nodes: [node], wire }: AnycastLab, book: SampleBook): Promise<void> {
   const pods = await runPods(lab, node, { count: ALL, name: "all", address: (n) => `2001:db8:a:3::${hex(n)}` });
   const prefixes = new Set(pods.map((_, n) => alone(`2001:db8:a:3::${hex(n)}`)));
   for (let burst = 0; burst < BURSTS; burst++) {
     const ready = burst % 2 === 0;
     await pause(BURST_MS);
-    await lab.api.faults.stall();
-    await Promise.all(pods.map((pod) => pod.setReady(ready)));
     const reloads = await countReloads(node);
-    const at = now();
-    await lab.api.faults.recover();
+    const at = await letOut(lab, () => Promise.all(pods.map((pod) => pod.setReady(ready))));
     await pause(BURST_MS);
     const heard = (await wire.heard()).filter((message) => message.at > at);
     const last = lastOf(heard, { prefixes, appears: ready });
@@ -81,6 +78,19 @@ export async function measureFlipsAtOnce({ lab, nodes: [node], wire }: AnycastLa
     book.add("flips-resets", heard.filter(({ type }) => type === "OPEN" || type === "NOTIFICATION").length);
   }
   await Promise.all(pods.map((pod) => pod.remove()));
+}
+
+/**
+ * Holds the watches until all is written, so that what the server needs for its clients' requests does not count, and many come at once.
+ *
+ * @returns the moment before the server was told to let it out, in milliseconds since the epoch
+ */
+async function letOut({ api }: Lab, write: () => Promise<unknown> | undefined): Promise<number> {
+  await api.faults.stall();
+  await write();
+  const at = now();
+  await api.faults.recover();
+  return at;
 }
 
 /** @returns when the last of them was told. @throws when one never was */
