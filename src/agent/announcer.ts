@@ -51,6 +51,8 @@ export class Announcer {
   readonly #lingering: LingeringRoutes;
   /** What routers were last told of anycast addresses; undefined: by an agent before this one. */
   #told: readonly ServiceRoute[] | undefined;
+  /** Whether BIRD has heard it. */
+  #isHeard = true;
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly deps: AnnouncerDependencies) {
@@ -90,6 +92,7 @@ export class Announcer {
     const birdConfig = this.#birdConfig(basis, { allocations, anycast: told });
     const bird = await this.deps.bird.apply(renderBird(birdConfig));
     this.#told = told;
+    this.#isHeard = bird.applied;
     this.#remember(states);
     if (unread !== undefined) throw unread;
     const advertised = [...birdConfig.aggregates, ...birdConfig.hostRoutes].map(({ text }) => text).sort();
@@ -106,6 +109,7 @@ export class Announcer {
     );
     const lingering = this.#lingering.after(this.#told ?? toldBefore(allocations), {
       routes,
+      isHeard: this.#isHeard,
       isClaimed: (link, text) => claimed.has(`${link} ${text}`),
     });
     if (lingering.started) this.#ringAfter(lingering.endsIn);

@@ -20,6 +20,7 @@ interface Opened {
   news(): string[];
   rings: number;
   failure: Error | undefined;
+  birdAway: boolean;
 }
 
 async function open(fixture?: Fixture): Promise<Opened> {
@@ -27,7 +28,7 @@ async function open(fixture?: Fixture): Promise<Opened> {
   const clock = new HandClock();
   const pods = { synced: true, items: of.watched };
   const opened: Opened = {
-    ...{ fixture: of, clock, told: [], pods, rings: 0, failure: undefined },
+    ...{ fixture: of, clock, told: [], pods, rings: 0, failure: undefined, birdAway: false },
     announce: () => announcer.announce(BASIS),
     news: () => opened.told.splice(0),
   };
@@ -44,7 +45,8 @@ async function open(fixture?: Fixture): Promise<Opened> {
       apply: (text) => {
         const routes = [...text.matchAll(/route (192\.0\.2\.\d+)\/32/g)].map(([, address]) => address);
         opened.told.push(`bird ${routes.join(", ")}`.trim());
-        return Promise.resolve({ applied: true });
+        if (!opened.birdAway) return Promise.resolve({ applied: true });
+        return Promise.resolve({ applied: false, reason: "unreachable", message: "away" });
       },
       sessions: () => Promise.resolve([]),
     },
@@ -181,6 +183,41 @@ Deno.test("a pod that ceased to be Ready while no agent ran is withdrawn before 
   const second = await open(fixture);
   await second.announce();
   assertEquals(second.news(), [`kernel ${VIP} via 203.0.113.2`, "bird"]);
+});
+
+Deno.test("a route lingers until BIRD has heard of its end: routers keep what a BIRD that restarts has told them", async () => {
+  const opened = await open();
+  const { fixture } = opened;
+  await using _ = fixture;
+  pod(fixture, "a");
+  await add(fixture, "a");
+  await opened.announce();
+  opened.birdAway = true;
+  pod(fixture, "a", { ready: false });
+  for (let second = 0; second < 3; second++) {
+    opened.news();
+    await opened.announce();
+    assertEquals(opened.news()[0], `kernel ${VIP} via 203.0.113.2`);
+    await opened.clock.pass(LINGER_MS);
+    assertEquals(opened.rings, second + 1);
+  }
+  await opened.clock.pass(120_000);
+  await opened.announce();
+  await opened.clock.pass(LINGER_MS);
+  opened.news();
+  await opened.announce();
+  assertEquals(opened.news()[0], "kernel", "routers wait no longer");
+  pod(fixture, "a");
+  await opened.announce();
+  pod(fixture, "a", { ready: false });
+  await opened.announce();
+  opened.birdAway = false;
+  opened.news();
+  await opened.announce();
+  assertEquals(opened.news()[0], `kernel ${VIP} via 203.0.113.2`);
+  await opened.clock.pass(LINGER_MS);
+  await opened.announce();
+  assertEquals(opened.news()[0], "kernel");
 });
 
 Deno.test("an agent that starts while the API server is away tells what the last one did (T-BGP-10)", async () => {
