@@ -3,7 +3,7 @@ import { assertEquals } from "@std/assert";
 import type { LabNode } from "../lab/node.ts";
 import { until } from "../lab/until.ts";
 import { expectPing, startCluster } from "./_cluster.ts";
-import { alone, boundOn, countReloads, runServicePod } from "./_service_pod.ts";
+import { alone, anycastStatus, boundOn, countReloads, runServicePod } from "./_service_pod.ts";
 
 const SHARED = ["198.18.0.1", "2001:db8:a::1"];
 const LATEST_MS = 2_000;
@@ -52,6 +52,38 @@ Deno.test("what others change of routes to anycast addresses is back within two 
     await node.output(["sh", "-ec", "ip route show proto 71 | grep 198.18.9.9; ip nexthop show id 77"]);
     for (const { sandbox } of pods) assertEquals(await boundOn("lo", sandbox), SHARED);
     assertEquals(await countReloads(node), reloads);
+  });
+});
+
+Deno.test("a pod that takes its own link down loses its address in BGP, and keeps no other's from coming or going", async (t) => {
+  await using lab = await startCluster({ nodes: 1, api: "embedded", containerd: false });
+  const node = lab.node("node-a");
+  const [down, leaves] = [
+    await runServicePod(lab, node, { name: "down", anycast: ["198.18.0.2"], ready: true }),
+    await runServicePod(lab, node, { name: "leaves", anycast: ["198.18.0.3"], ready: true }),
+  ];
+  for (const address of ["198.18.0.2", "198.18.0.3"]) await lab.router.waitForRoute(alone(address));
+  await t.step("it is withdrawn, and the status says why", async () => {
+    await down.sandbox.output(["ip", "link", "set", "eth0", "down"]);
+    await lab.router.waitForNoRoute(alone("198.18.0.2"));
+    await until("the status says noRoute", async () => {
+      const status = await anycastStatus(lab, node, "198.18.0.2");
+      return status?.advertised === false && status.waiting.join() === "default/down noRoute";
+    });
+  });
+  await t.step("others come and go, after a restart of the agent too", async () => {
+    await runServicePod(lab, node, { name: "comes", anycast: ["198.18.0.4"], ready: true });
+    await lab.router.waitForRoute(alone("198.18.0.4"));
+    await expectPing(lab.client, "198.18.0.4");
+    await node.stopAgent("SIGKILL");
+    await leaves.setReady(false);
+    await node.startAgent();
+    await lab.router.waitForNoRoute(alone("198.18.0.3"));
+    await expectPing(lab.client, "198.18.0.4");
+  });
+  await t.step("it is there again once its link is up", async () => {
+    await down.sandbox.output(["ip", "link", "set", "eth0", "up"]);
+    await lab.router.waitForRoute(alone("198.18.0.2"));
   });
 });
 
