@@ -235,14 +235,6 @@ export class AllocationLedger {
     await this.store.update((state) => state);
   }
 
-  /** @returns whether this very deletion, by the wall clock of its arrival, is part of the state */
-  hasDeletion({ at, ...container }: { containerId: string; ifname: string; at: number }): boolean {
-    const key = allocationKey(container);
-    return this.store.current().tombstones.some((stone) =>
-      stone.until === at + TOMBSTONE_MS && allocationKey(stone) === key
-    );
-  }
-
   /** @returns when the container was last deleted, monotonic milliseconds; undefined when it was not, or long ago */
   deletedAt(key: string): number | undefined {
     return this.#deletions.deletedAt(key);

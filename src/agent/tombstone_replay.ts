@@ -9,7 +9,7 @@ import type { DelOperation } from "./del.ts";
 
 export interface TombstoneReplayDependencies {
   readonly tombstones: { list(): LeftTombstone[]; remove(tombstone: LeftTombstone): void };
-  readonly ledger: Pick<AllocationLedger, "get" | "sinceStart" | "hasDeletion" | "flush">;
+  readonly ledger: Pick<AllocationLedger, "get" | "sinceStart" | "flush">;
   readonly del: Pick<DelOperation, "run">;
   readonly queue: ContainerQueue;
   readonly clock: Clock;
@@ -44,13 +44,12 @@ export class TombstoneReplay {
 
   /**
    * A DEL forgives a disk that refuses, so its note has to outlive a crash until the deletion is written. But it is done once: what comes
-   * after it is another attachment. An agent before this one may have died between writing it and removing the note.
+   * after it is another attachment.
    */
   async #try(tombstone: LeftTombstone): Promise<void> {
     const { tombstones, ledger, del, logger } = this.deps;
     const container = tombstone.containerId;
     const note = `${allocationKey(tombstone)} ${tombstone.at}`;
-    if (!this.#done.has(note) && ledger.hasDeletion(tombstone)) return tombstones.remove(tombstone);
     logger.info("replaying a DEL", { container, known: ledger.get(allocationKey(tombstone)) !== undefined });
     try {
       if (!this.#done.has(note)) await del.run(tombstone);
