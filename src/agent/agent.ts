@@ -19,7 +19,7 @@ import type { TombstoneReplay } from "./tombstone_replay.ts";
 const COLLECT_MS = 5_000;
 const SESSIONS_MS = 2_000;
 /** BIRD may have been started anew with another file, and the conflist be gone: nobody tells. Where nothing is, it costs no process. */
-const ADVERTISE_MS = 10_000;
+const ADVERTISE_MS = 2_000;
 /** The Node's condition is a heartbeat (spec section 10). */
 const NODE_CONDITION_MS = 60_000;
 /** The NodeConfig's status is written at most once in this time. */
