@@ -1,4 +1,5 @@
 /** What is known of a followed collection. Pure: whoever talks to the server feeds it, listeners read it. */
+import { isSameValue } from "./_same_value.ts";
 import type { KubeObject, WatchTarget } from "./kube_client.ts";
 
 type Decode<T> = WatchTarget<T>["decode"];
@@ -19,15 +20,18 @@ export class Collection<T> {
     this.ring();
   }
 
-  /** Takes an object as it is now. */
-  put(object: KubeObject): void {
+  /** Takes an object as it is now. @returns whether that says anything new: of most changes `decode` keeps nothing */
+  put(object: KubeObject): boolean {
+    const key = keyOf(object);
+    const before = key === undefined ? undefined : this.#items.get(key);
     store(this.#items, object, this.decode);
+    return key !== undefined && !isSameValue(before, this.#items.get(key));
   }
 
-  /** Forgets an object. */
-  remove(object: KubeObject): void {
+  /** Forgets an object. @returns whether there was one */
+  remove(object: KubeObject): boolean {
     const key = keyOf(object);
-    if (key !== undefined) this.#items.delete(key);
+    return key !== undefined && this.#items.delete(key);
   }
 
   /** Called once per batch of changes, not per change. */

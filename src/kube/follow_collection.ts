@@ -159,7 +159,7 @@ class Follower<T> implements Watched<T> {
     return lines.length;
   }
 
-  /** @returns whether an object changed */
+  /** @returns whether what is known of an object changed */
   #apply(event: unknown): boolean {
     const type = textField(event, "type");
     const object = isObject(event) ? event["object"] : undefined;
@@ -167,9 +167,7 @@ class Follower<T> implements Watched<T> {
     if (type === "ERROR") throw errorOf(object, this.target.path);
     this.#advance(textField(object["metadata"], "resourceVersion"));
     if (type === "BOOKMARK") return false;
-    if (type === "DELETED") this.#collection.remove(object);
-    else this.#collection.put(object);
-    return true;
+    return type === "DELETED" ? this.#collection.remove(object) : this.#collection.put(object);
   }
 
   // Within one watch versions only grow. One that is lower comes from another history, say an etcd restored from a backup:

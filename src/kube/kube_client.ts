@@ -20,7 +20,7 @@ export interface Watched<T> {
   readonly items: ReadonlyMap<string, T>;
   /** Monotonic milliseconds of the last sign of life from the server (any byte); undefined before the first. */
   readonly lastContact: number | undefined;
-  /** Rings on every change and when first synced; the listener reads `items`. @returns the way to stop listening */
+  /** Rings on every change of what is decoded and when first synced; the listener reads `items`. @returns the way to stop listening */
   onChange(bell: () => void): () => void;
   /** Ends list and watch. */
   stop(): void;
