@@ -1,13 +1,14 @@
 // deno-lint-ignore-file no-console -- a program whose output is read
 /**
  * Asks a responder once from each of many source ports: `deno run -A udp_flows.ts ADDRESS PORT FIRST COUNT`. Prints one JSON object:
- * source port -> who answered. A port is asked from again, twice at most, when no answer comes.
+ * source port -> who answered. A port is asked from again, a few times at most, when no answer comes.
  */
 import { createSocket } from "node:dgram";
 
-const AT_ONCE = 200;
-const ANSWER_MS = 300;
-const ATTEMPTS = 3;
+const AT_ONCE = 50;
+/** A busy machine lets timers and answers wait alike. */
+const ANSWER_MS = 1_000;
+const ATTEMPTS = 5;
 
 async function main([address = "", port = "", first = "", count = ""]: readonly string[]): Promise<void> {
   const answers = new Map<number, string>();
