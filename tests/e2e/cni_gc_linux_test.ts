@@ -85,7 +85,11 @@ Deno.test("GC believes a list, and only with a second source that there is none 
       const { code, msg } = await gc(node, [named(kept)]);
       assertEquals(code, 111);
       assertMatch(msg, new RegExp(`${stuck.id}: .*the kernel keeps it`));
-      assertEquals(await idsOf(node), [kept, stuck].map(({ id }) => id).sort());
+      const left = [kept, stuck].map(({ id }) => id).sort().join();
+      await until("what can be freed is", async () => { // a link that is being made anew at that moment is left for the next time
+        await gc(node, [named(kept)]);
+        return (await idsOf(node)).join() === left;
+      });
       await age(node, () => node.output(["umount", IP]));
       await expectQuiet(await gc(node, [named(kept)]));
       assertEquals([await idsOf(node), (await kernelOf(node)).links], [[kept.id], [kept.hostLink]]);

@@ -94,7 +94,7 @@ Deno.test("the state outlives releases, clocks and disks", async (t) => {
         const { allocations, resting, tombstones } = document.state;
         const state = {
           ...document.state,
-          allocations: new Map([...allocations].map(([key, each]) => [key, { ...each, anycast: ["2001:db8::5"] }])),
+          allocations: new Map([...allocations].map(([key, each]) => [key, { ...each, policies: ["2001:db8::5"] }])),
           resting: resting.map((each) => ({ ...each, why: "DEL" })),
           tombstones: tombstones.map((each) => ({ ...each, by: "newer" })),
         };
@@ -103,7 +103,7 @@ Deno.test("the state outlives releases, clocks and disks", async (t) => {
     await (await addSandbox(node)).remove();
     const text = await node.read(STATE_FILE);
     for (
-      const kept of ['"anycast":["2001:db8::5"]', '"why":"DEL"', '"by":"newer"', '"claims":[{"ip":"2001:db8::5"}]']
+      const kept of ['"policies":["2001:db8::5"]', '"why":"DEL"', '"by":"newer"', '"claims":[{"ip":"2001:db8::5"}]']
     ) {
       assert(text.includes(kept), `${kept} is not in ${text}`);
     }

@@ -44,7 +44,7 @@ Deno.test("the router shares one address between three nodes, and the wire tells
     });
     const report = await load.stop();
     assertEquals([report.lost, Object.keys(report.by).length], [0, 3], JSON.stringify(report));
-    assertGreater(report.sent, 100);
+    assertGreater(report.sent, 20); // as long as the withdrawal took
     const doomed = await startLoad(lab.client, SERVICE[6]);
     await lab.node("node-b").output(["ip", "address", "del", PREFIXES[6], "dev", "lo"]);
     await new Promise((resolve) => setTimeout(resolve, 200));
