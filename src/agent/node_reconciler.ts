@@ -320,9 +320,9 @@ export class NodeReconciler {
   async #applyGuard(): Promise<void> {
     const state = this.#guardState();
     const wanted = textOf(state.podPrefixes);
+    await this.#rememberPrefixes(state.podPrefixes); // first: an agent that dies in between is not the wiser for less
     if (this.#guarded !== wanted) await this.#replaceGuard(state);
     this.#guarded = wanted;
-    await this.#rememberPrefixes(state.podPrefixes);
   }
 
   async #rememberPrefixes(prefixes: readonly Prefix[]): Promise<void> {
