@@ -1,5 +1,6 @@
 /** Both ends of every pod's link: what they are, and what hangs on them. */
 import { hostLinkName, podMacOf } from "../../../src/hash/container_hash.ts";
+import { parseAddress } from "../../../src/ip/address.ts";
 import { records } from "../../lab/json.ts";
 import type { LabNode } from "../../lab/node.ts";
 import { compare } from "./compare.ts";
@@ -147,10 +148,11 @@ function defaultRoute(family: 4 | 6): string {
   return `unicast default via ${NEXT_HOP[family]} dev eth0 table main proto boot scope global${metric}`;
 }
 
-/** RFC 4291, appendix A. */
-function linkLocalOf(mac: string): string {
+/** RFC 4291, appendix A; as the kernel writes it, without a group of zeros beside the others. */
+export function linkLocalOf(mac: string): string {
   const bytes = mac.split(":").map((byte) => parseInt(byte, 16));
   const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = bytes;
   const groups = [((a ^ 2) << 8) | b, (c << 8) | 0xff, 0xfe00 | d, (e << 8) | f];
-  return `fe80::${groups.map((group) => group.toString(16)).join(":")}`;
+  const text = `fe80::${groups.map((group) => group.toString(16)).join(":")}`;
+  return parseAddress(text)?.text ?? text;
 }

@@ -1,7 +1,7 @@
 /** Routes, both ends, sysctls and what is not flock's: what is planted is named, and nothing else. */
 import { assert, assertEquals } from "@std/assert";
 import { changed, EXPECTED, ID, KERNEL, LINK, LIVE, POD } from "./_well.ts";
-import { judgeEnds, type PodSight } from "./ends.ts";
+import { judgeEnds, linkLocalOf, type PodSight } from "./ends.ts";
 import { describeForeign, judgeForeign } from "./foreign.ts";
 import { describeRoute, type KernelSight } from "./kernel.ts";
 import { judgeRoutes } from "./routes.ts";
@@ -140,4 +140,9 @@ Deno.test("judgeForeign() wants all that is not flock's as it was, beside what f
   assertEquals(judge({ ...now, addresses: KERNEL.addresses }), [
     "what is not flock's: lo 169.254.1.1/32 scope host is missing",
   ]);
+});
+
+Deno.test("linkLocalOf() writes an address as the kernel does, whatever groups are zero", () => {
+  assertEquals(linkLocalOf("02:00:0f:dc:25:cf"), "fe80::fff:fedc:25cf");
+  assertEquals(linkLocalOf("de:4f:47:b1:6b:21"), "fe80::dc4f:47ff:feb1:6b21");
 });
