@@ -3,9 +3,12 @@
 /** Rounds in which a process may still grow into its work. */
 const WARM_UP = 3;
 /** Over so many looks after that, one for each round. */
-const SPAN = 6;
-/** What a process may vary by, in all of these rounds. */
-const PLAY: Readonly<Record<string, number>> = { fds: 2, threads: 2, children: 1, residentMiB: 8 };
+const SPAN = 8;
+/**
+ * What a process may vary by, in all of these rounds: by what agents did in half-hour soaks, between five pods and forty. One with an API
+ * server that does not answer holds up to five sockets more.
+ */
+const PLAY: Readonly<Record<string, number>> = { fds: 5, threads: 3, children: 2, residentMiB: 12 };
 
 export class Trend {
   // process -> what it took, look by look
