@@ -1,7 +1,6 @@
-import { isLink } from "../file/claim_directory.ts";
-import { writeAtomically } from "../file/write_atomically.ts";
 import { parsePrefix, type Prefix } from "../ip/address.ts";
 import type { Logger } from "../log/logger.ts";
+import { openJsonMemory } from "./json_memory.ts";
 
 /** Keeps over restarts of the agent where the cluster's pods may be, for as long as the API server says nothing. */
 export interface PrefixMemory {
@@ -12,22 +11,12 @@ export interface PrefixMemory {
 }
 
 /** @param path an absolute path; the file holds a JSON array of texts */
-export function openPrefixMemory({ path, logger }: { path: string; logger: Logger }): PrefixMemory {
-  return {
-    load: () => {
-      if (isLink(path)) return [];
-      try {
-        return parsePrefixes(JSON.parse(Deno.readTextFileSync(path)));
-      } catch (error) {
-        if (error instanceof Deno.errors.NotFound) return [];
-        if (!(error instanceof SyntaxError)) throw error;
-        logger.warn("remembered prefixes not used", { path, reason: error.message });
-        return [];
-      }
-    },
-    save: (prefixes) =>
-      writeAtomically(path, { text: `${JSON.stringify(prefixes.map(({ text }) => text))}\n`, mode: 0o600 }),
-  };
+export function openPrefixMemory(place: { path: string; logger: Logger }): PrefixMemory {
+  const { load, save } = openJsonMemory<readonly Prefix[]>({
+    ...{ ...place, what: "prefixes", parse: parsePrefixes },
+    render: (prefixes) => prefixes.map(({ text }) => text),
+  });
+  return { load: () => load() ?? [], save };
 }
 
 /** @throws SyntaxError when it is not what `save` writes */
