@@ -1,6 +1,6 @@
 import type { Address } from "../ip/address.ts";
 import type { FamilyRequest, Grant, Ipam } from "../ipam/ipam.ts";
-import { addressesOf, type AddressFields, anycastOf, isClaimed, looseOf } from "./allocation_addresses.ts";
+import { addressesOf, type AddressFields, anycastOf, looseOf, pooledOf } from "./allocation_addresses.ts";
 
 /** Somebody has an address that was claimed, or had it until a moment ago. */
 export class AddressTaken extends Error {
@@ -47,7 +47,7 @@ export class AddressBook {
   /** Frees all; what came from the pool rests. @param freedAt wall clock, milliseconds since the epoch */
   release(fields: AddressFields, freedAt: number): void {
     const { own, shared } = usedBy(fields);
-    const pooled = addressesOf(fields).filter((address) => !isClaimed(fields, address));
+    const pooled = pooledOf(fields);
     for (const address of pooled) this.ipam.release(address, freedAt);
     this.#free({ own: lacking(own, pooled), shared });
   }

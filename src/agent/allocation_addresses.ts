@@ -1,5 +1,5 @@
 /** What addresses an allocation has, and which of them are whose. */
-import { type Address, FAMILIES, parseAddress } from "../ip/address.ts";
+import { type Address, FAMILIES, type Family, parseAddress } from "../ip/address.ts";
 import type { Allocation } from "../ipam/allocation.ts";
 import { type Claims, primaryClaim } from "../pod/claims.ts";
 
@@ -18,6 +18,11 @@ export function addressesOf(allocation: AddressFields): readonly Address[] {
 /** @returns the addresses that the runtime is told of */
 export function primariesOf({ ipv6, ipv4 }: AddressFields): readonly Address[] {
   return parseAll([ipv6, ipv4]);
+}
+
+/** @returns the address of that family that the runtime was told of, if the pod has the family */
+export function primaryOf({ ipv6, ipv4 }: AddressFields, family: Family): string | undefined {
+  return family === 6 ? ipv6 : ipv4;
 }
 
 /** @returns the addresses of its `lo` */

@@ -11,21 +11,13 @@ import { claimProblem, type Claims, parseClaims, primaryClaim } from "../pod/cla
 import type { Pod } from "../pod/pod.ts";
 import type { NodeTerms } from "./add.ts";
 import { type AllocationLedger, withLoose } from "./allocation_ledger.ts";
+import { primaryOf } from "./allocation_addresses.ts";
 import { attachmentOf, grantsOf } from "./attachment_state.ts";
 import { surroundingsOf } from "./claim_surroundings.ts";
 import type { ContainerQueue } from "./container_queue.ts";
 import { podOf } from "./pod_of.ts";
 import type { PodEventReason, PodEvents } from "./pod_events.ts";
-import {
-  claimsOf,
-  isEmpty,
-  isSame,
-  lacking,
-  primaryOf,
-  refuseMissingFamilies,
-  type Wanted,
-  wantedOf,
-} from "./wanted_claims.ts";
+import { claimsOf, isEmpty, isSame, lacking, refuseMissingFamilies, type Wanted, wantedOf } from "./wanted_claims.ts";
 
 export interface ClaimReconcilerDependencies {
   readonly ledger: AllocationLedger;
@@ -143,9 +135,7 @@ export class ClaimReconciler {
   }
 
   #isFree(allocation: Allocation, { wanted, terms }: { wanted: Wanted; terms: NodeTerms }): boolean {
-    const { containerId, pod } = allocation;
-    const claimant = pod === undefined ? { containerId } : { containerId, uid: pod.uid };
-    const surroundings = surroundingsOf(terms, { all: this.deps.ledger.all(), claimant });
+    const surroundings = surroundingsOf(terms, { all: this.deps.ledger.all(), claimant: allocation });
     const problems = checkClaims(claimsOf(wanted), surroundings);
     if (problems.length > 0) {
       this.#say(allocation, { reason: "InvalidAnnotation", message: new InvalidInput(problems).message });

@@ -5,12 +5,10 @@ import { addressesOf, anycastOf } from "./allocation_addresses.ts";
 import type { Claims } from "../pod/claims.ts";
 import type { NodeTerms } from "./add.ts";
 
-/** Whose claims are judged. */
+/** Whose claims are judged: a container, whose own addresses are no hindrance, and its pod, where the runtime named one. */
 export interface Claimant {
-  /** Of the pod; absent where the runtime named none. */
-  readonly uid?: string;
-  /** Of the container; its own addresses are no hindrance. */
   readonly containerId: string;
+  readonly pod?: { readonly uid: string };
 }
 
 /**
@@ -56,5 +54,5 @@ export function nameOf({ pod, containerId }: Pick<Allocation, "pod" | "container
 }
 
 function isOf({ pod, containerId }: Allocation, claimant: Claimant): boolean {
-  return containerId === claimant.containerId || (pod !== undefined && pod.uid === claimant.uid);
+  return containerId === claimant.containerId || (pod !== undefined && pod.uid === claimant.pod?.uid);
 }

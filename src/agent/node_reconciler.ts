@@ -10,12 +10,12 @@ import type { Logger } from "../log/logger.ts";
 import type { GuardState, PacketGuard } from "../nft/packet_guard.ts";
 import type { NodeConfig } from "../nodeconfig/node_config.ts";
 import type { NodeTerms } from "./add.ts";
+import { primaryOf } from "./allocation_addresses.ts";
 import type { AllocationLedger } from "./allocation_ledger.ts";
 import type { Announcement, Announcer } from "./announcer.ts";
 import { attachmentOf, grantsOf } from "./attachment_state.ts";
 import { chooseMtu } from "./choose_mtu.ts";
 import type { LinkRestorer } from "./link_restorer.ts";
-import { primaryOf } from "./wanted_claims.ts";
 import type { NodeConfigMemory } from "./node_config_memory.ts";
 import type { PrefixMemory } from "./prefix_memory.ts";
 import {

@@ -30,9 +30,10 @@ export class PodRequest {
   constructor(private readonly deps: PodRequestDependencies) {}
 
   /** @throws CniError 101 naming annotation, value and rule */
-  resolve({ pod }: Subject, { facts, config }: { facts: PodFacts; config: NodeTerms["config"] }): AddressRequest {
-    return this.#judged(pod, () => {
-      const identity = { namespace: pod?.namespace ?? "", name: pod?.name ?? "" };
+  resolve(subject: Subject, { facts, config }: { facts: PodFacts; config: NodeTerms["config"] }): AddressRequest {
+    const { pod } = subject;
+    const identity = { namespace: pod?.namespace ?? "", name: pod?.name ?? "" };
+    try {
       const resolved = resolveAddressRequest({
         identity: facts.image === undefined ? identity : { ...identity, image: facts.image },
         annotations: facts.annotations,
@@ -41,41 +42,32 @@ export class PodRequest {
       for (const warning of resolved.warnings) this.deps.events.warn(pod, "AnnotationIgnored", warning);
       this.#warnOfHostPort(pod, { facts, config });
       return resolved;
-    });
+    } catch (error) {
+      throw error instanceof InvalidInput ? this.#refusal(subject, error) : error;
+    }
   }
 
   /**
    * An earlier sandbox of the pod has ended when kubelet asks for a new one, but its DEL may come late or never: its addresses are the
    * pod's, so it goes now.
    */
-  async takeOver({ pod, containerId }: Subject, claims: Claims): Promise<void> {
+  async takeOver(claimant: Subject, claims: Claims): Promise<void> {
     const { ledger, del, queue, logger } = this.deps;
-    const claimant = pod === undefined ? { containerId } : { containerId, uid: pod.uid };
     for (const earlier of earlierHolders(claims, { all: ledger.all(), claimant })) {
-      logger.info("earlier sandbox replaced", { container: earlier.containerId, by: containerId });
+      logger.info("earlier sandbox replaced", { container: earlier.containerId, by: claimant.containerId });
       await queue.run(earlier.containerId, () => del.run({ ...earlier, at: this.deps.wall() }));
     }
   }
 
   /** To be called in the same turn as the addresses are taken. @throws CniError 101 naming annotation, value and holder */
-  check({ pod, containerId }: Subject, { claims, terms }: { claims: Claims; terms: NodeTerms }): void {
-    const claimant = pod === undefined ? { containerId } : { containerId, uid: pod.uid };
+  check(claimant: Subject, { claims, terms }: { claims: Claims; terms: NodeTerms }): void {
     const problems = checkClaims(claims, surroundingsOf(terms, { all: this.deps.ledger.all(), claimant }));
-    if (problems.length > 0) {
-      this.#judged(pod, () => {
-        throw new InvalidInput(problems);
-      });
-    }
+    if (problems.length > 0) throw this.#refusal(claimant, new InvalidInput(problems));
   }
 
-  #judged<T>(pod: Subject["pod"], work: () => T): T {
-    try {
-      return work();
-    } catch (error) {
-      if (!(error instanceof InvalidInput)) throw error;
-      this.deps.events.warn(pod, "InvalidAnnotation", error.message);
-      throw new CniError(CNI_CODE.invalidAnnotation, error.message, { cause: error });
-    }
+  #refusal({ pod }: Subject, cause: InvalidInput): CniError {
+    this.deps.events.warn(pod, "InvalidAnnotation", cause.message);
+    return new CniError(CNI_CODE.invalidAnnotation, cause.message, { cause });
   }
 
   #warnOfHostPort(pod: Subject["pod"], { facts, config }: { facts: PodFacts; config: NodeTerms["config"] }): void {

@@ -1,8 +1,9 @@
 /** What a pod that runs may get by its annotations as they are now. Pure. */
 import { InvalidInput } from "../fault/invalid_input.ts";
-import { FAMILIES, type Family, parseAddress } from "../ip/address.ts";
+import { FAMILIES, parseAddress } from "../ip/address.ts";
 import type { Allocation } from "../ipam/allocation.ts";
 import { CLAIM_KEYS, claimProblem, type Claims, primaryClaim } from "../pod/claims.ts";
+import { primaryOf } from "./allocation_addresses.ts";
 
 /** What of its record is to be. */
 export interface Wanted {
@@ -59,11 +60,6 @@ export function isEmpty({ secondary, anycast }: Wanted): boolean {
 export function claimsOf({ secondary, anycast }: Wanted): Claims {
   const [addresses, shared] = [secondary, anycast].map((texts) => texts.flatMap((text) => parseAddress(text) ?? []));
   return { addresses: addresses ?? [], anycast: shared ?? [] };
-}
-
-/** @returns the address of that family that the runtime was told of, if the pod has the family */
-export function primaryOf({ ipv6, ipv4 }: Allocation, family: Family): string | undefined {
-  return family === 6 ? ipv6 : ipv4;
 }
 
 /** Says whether the record has these already, in whatever order. */
