@@ -4,12 +4,14 @@
  * Debian packages that it needs. What cannot run here is skipped out loud.
  */
 import { createSystemRunner } from "../src/exec/system_runner.ts";
+import { parseJunit, type TestReport } from "./junit_report.ts";
 import { ensurePackages, LAB_PACKAGES } from "./lab/packages.ts";
 
-interface Counts {
-  readonly passed: number;
-  readonly failed: number;
-  readonly skipped: number;
+interface LaneResult {
+  readonly code: number;
+  readonly report: TestReport;
+  /** What the tests wrote, when the terminal did not get it. */
+  readonly output: string;
 }
 
 const ROOT = new URL("..", import.meta.url).pathname;
@@ -37,9 +39,16 @@ async function main(): Promise<number> {
   const [clusters, parts] = await Promise.all([runLane("clusters", { told: true }), runLane("parts", { told: false })]);
   console.log(parts.output);
   const lanes = [model, clusters, parts];
-  const sum = (what: keyof Counts): number => lanes.reduce((total, { counts }) => total + counts[what], 0);
-  console.log(`\n${sum("passed")} passed, ${sum("failed")} failed, ${sum("skipped")} skipped`);
+  printVerdict(lanes.map(({ report }) => report));
   return Math.max(...lanes.map(({ code }) => code));
+}
+
+/** The failures at the very end: of a long log people often see no more. */
+function printVerdict(reports: readonly TestReport[]): void {
+  const failures = reports.flatMap((report) => report.failures);
+  for (const failure of failures) console.log(`FAILED ${failure}`);
+  const sum = (what: "passed" | "skipped"): number => reports.reduce((total, report) => total + report[what], 0);
+  console.log(`\n${sum("passed")} passed, ${failures.length} failed, ${sum("skipped")} skipped`);
 }
 
 /** Ten thousand schedules have a minute and take both cores; they run before the others. */
@@ -51,15 +60,13 @@ type Lane = "model" | "clusters" | "parts";
  *
  * @param options.told whether the terminal gets what the tests say while they run; else it is handed back
  */
-async function runLane(
-  lane: Lane,
-  { told }: { told: boolean },
-): Promise<{ code: number; counts: Counts; output: string }> {
-  const report = `${ROOT}dist/junit_${lane}.xml`;
+async function runLane(lane: Lane, { told }: { told: boolean }): Promise<LaneResult> {
+  const path = `${ROOT}dist/junit_${lane}.xml`;
   const files = (await linuxTests()).filter((file) => laneOf(file) === lane);
-  const args = ["test", "-A", "--no-check", `--junit-path=${report}`, ...files];
+  const args = ["test", "-A", "--no-check", `--junit-path=${path}`, ...files];
+  await Deno.remove(path).catch(() => {});
   const { code, output } = told ? { code: await deno(args), output: "" } : await denoQuietly(args);
-  return { code, output, counts: count(await Deno.readTextFile(report)) };
+  return { code, output, report: parseJunit(await Deno.readTextFile(path).catch(() => "")) };
 }
 
 function laneOf(file: string): Lane {
@@ -85,14 +92,6 @@ async function collect(directory: string, found: string[]): Promise<void> {
     if (isDirectory) await collect(`${directory}/${name}`, found);
     else if (name.endsWith("_linux_test.ts")) found.push(`${directory}/${name}`);
   }
-}
-
-function count(junit: string): Counts {
-  const number = (attribute: string): number =>
-    Number(new RegExp(`<testsuites[^>]* ${attribute}="(\\d+)"`).exec(junit)?.[1] ?? 0);
-  const skipped = (junit.match(/<skipped\b/g) ?? []).length;
-  const failed = number("failures") + number("errors");
-  return { passed: number("tests") - failed - skipped, failed, skipped };
 }
 
 function task(name: string): Promise<number> {
