@@ -7,11 +7,9 @@ import { createSystemRunner } from "../src/exec/system_runner.ts";
 import { parseJunit, type TestReport } from "./junit_report.ts";
 import { ensurePackages, LAB_PACKAGES } from "./lab/packages.ts";
 
-interface LaneResult {
+interface RunResult {
   readonly code: number;
   readonly report: TestReport;
-  /** What the tests wrote, when the terminal did not get it. */
-  readonly output: string;
 }
 
 const ROOT = new URL("..", import.meta.url).pathname;
@@ -35,12 +33,24 @@ async function main(): Promise<number> {
   const built = await task("build");
   if (built !== 0) return built;
   skipOutLoud();
-  const model = await runLane("model", { told: true });
-  const [clusters, parts] = await Promise.all([runLane("clusters", { told: true }), runLane("parts", { told: false })]);
-  console.log(parts.output);
-  const lanes = [model, clusters, parts];
-  printVerdict(lanes.map(({ report }) => report));
-  return Math.max(...lanes.map(({ code }) => code));
+  const runs = await runAll(await linuxTests());
+  printVerdict(runs.map(({ report }) => report));
+  return Math.max(...runs.map(({ code }) => code));
+}
+
+/**
+ * Ten thousand schedules have a minute and take both cores, so they run first. Then tests of whole clusters, which mostly wait (for BGP, for the
+ * API server), beside those of parts, which mostly work; whoever is done with the parts takes clusters from the other end.
+ */
+async function runAll(files: readonly string[]): Promise<RunResult[]> {
+  const of = (lane: Lane): string[] => files.filter((file) => laneOf(file) === lane);
+  const clusters = of("clusters");
+  const model = await run(of("model"));
+  const runs = await Promise.all([
+    runEach(() => clusters.shift()),
+    run(of("parts")).then(async (parts) => [parts, ...await runEach(() => clusters.pop())]),
+  ]);
+  return [model, ...runs.flat()];
 }
 
 /** The failures at the very end: of a long log people often see no more. */
@@ -51,23 +61,25 @@ function printVerdict(reports: readonly TestReport[]): void {
   console.log(`\n${sum("passed")} passed, ${failures.length} failed, ${sum("skipped")} skipped`);
 }
 
-/** Ten thousand schedules have a minute and take both cores; they run before the others. */
-type Lane = "model" | "clusters" | "parts";
-
-/**
- * Tests of whole clusters mostly wait (for BGP, for the API server), those of parts mostly work: side by side they take two thirds of
- * the time.
- *
- * @param options.told whether the terminal gets what the tests say while they run; else it is handed back
- */
-async function runLane(lane: Lane, { told }: { told: boolean }): Promise<LaneResult> {
-  const path = `${ROOT}dist/junit_${lane}.xml`;
-  const files = (await linuxTests()).filter((file) => laneOf(file) === lane);
-  const args = ["test", "-A", "--no-check", `--junit-path=${path}`, ...files];
-  await Deno.remove(path).catch(() => {});
-  const { code, output } = told ? { code: await deno(args), output: "" } : await denoQuietly(args);
-  return { code, output, report: parseJunit(await Deno.readTextFile(path).catch(() => "")) };
+async function runEach(next: () => string | undefined): Promise<RunResult[]> {
+  const runs: RunResult[] = [];
+  for (let file = next(); file !== undefined; file = next()) runs.push(await run([file]));
+  return runs;
 }
+
+/** Prints what the tests wrote when all have ended: several runs at once would mix their lines. */
+async function run(files: readonly string[]): Promise<RunResult> {
+  const path = await Deno.makeTempFile({ prefix: "flock-junit-" });
+  try {
+    const { code, output } = await denoQuietly(["test", "-A", "--no-check", `--junit-path=${path}`, ...files]);
+    console.log(output);
+    return { code, report: parseJunit(await Deno.readTextFile(path)) };
+  } finally {
+    await Deno.remove(path);
+  }
+}
+
+type Lane = "model" | "clusters" | "parts";
 
 function laneOf(file: string): Lane {
   if (file.endsWith("/ten_thousand_linux_test.ts")) return "model";

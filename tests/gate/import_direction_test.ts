@@ -7,7 +7,11 @@ const LAYERS: readonly { readonly name: string; readonly folders: readonly strin
   { name: "entry", folders: ["main.ts"], apart: true },
   { name: "mode", folders: ["cni", "agent"], apart: true },
   { name: "driver", folders: ["link", "route", "host", "nft", "bird", "store", "kube", "sysctl"], apart: true },
-  { name: "capability", folders: ["ip", "ipam", "anycast", "bgp", "nodeconfig", "pod", "cnispec"], apart: false },
+  {
+    name: "capability",
+    folders: ["ip", "ipam", "anycast", "policy", "bgp", "nodeconfig", "pod", "cnispec"],
+    apart: false,
+  },
   {
     name: "leaf",
     folders: [
