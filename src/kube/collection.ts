@@ -7,39 +7,41 @@ type Decode<T> = WatchTarget<T>["decode"];
 export class Collection<T> {
   items: ReadonlyMap<string, T> = new Map();
   synced = false;
-  readonly #bells = new Set<() => void>();
+  readonly #bells = new Set<(changed: ReadonlySet<string>) => void>();
   #items = new Map<string, T>();
 
   constructor(readonly decode: Decode<T>) {}
 
   /** Replaces everything at once: what the list does not hold is gone. Rings. */
   replace(items: Map<string, T>): void {
+    const keys = new Set([...this.#items.keys(), ...items.keys()]);
+    const changed = [...keys].filter((key) => !isSameValue(this.#items.get(key), items.get(key)));
     this.#items = items;
     this.items = items;
     this.synced = true;
-    this.ring();
+    this.ring(new Set(changed));
   }
 
-  /** Takes an object as it is now. @returns whether that says anything new: of most changes `decode` keeps nothing */
-  put(object: KubeObject): boolean {
+  /** Takes an object as it is now. @returns its key if that says anything new: of most changes `decode` keeps nothing */
+  put(object: KubeObject): string | undefined {
     const key = keyOf(object);
     const before = key === undefined ? undefined : this.#items.get(key);
     store(this.#items, object, this.decode);
-    return key !== undefined && !isSameValue(before, this.#items.get(key));
+    return key === undefined || isSameValue(before, this.#items.get(key)) ? undefined : key;
   }
 
-  /** Forgets an object. @returns whether there was one */
-  remove(object: KubeObject): boolean {
+  /** Forgets an object. @returns its key if there was one */
+  remove(object: KubeObject): string | undefined {
     const key = keyOf(object);
-    return key !== undefined && this.#items.delete(key);
+    return key !== undefined && this.#items.delete(key) ? key : undefined;
   }
 
   /** Called once per batch of changes, not per change. */
-  ring(): void {
-    for (const bell of [...this.#bells]) bell();
+  ring(changed: ReadonlySet<string>): void {
+    for (const bell of [...this.#bells]) bell(changed);
   }
 
-  onChange(bell: () => void): () => void {
+  onChange(bell: (changed: ReadonlySet<string>) => void): () => void {
     this.#bells.add(bell);
     return () => this.#bells.delete(bell);
   }

@@ -23,12 +23,29 @@ Deno.test("put() says whether an object says anything new: a heartbeat of a thou
     pod("a", "5"),
     pod("a", "6", { app: "dns" }),
   ];
-  assertEquals(puts.map((object) => collection.put(object)), [true, false, true, true, false, true]);
+  assertEquals(puts.map((object) => collection.put(object)), [
+    "shop/a",
+    undefined,
+    "shop/a",
+    "shop/a",
+    undefined,
+    "shop/a",
+  ]);
   assertEquals([...collection.items], [["shop/a", { app: "dns" }]]);
 });
 
 Deno.test("remove() says whether there was anything to forget", () => {
   const collection = new Collection(decode);
   collection.put(pod("a", "1", {}));
-  assertEquals([collection.remove(pod("a", "2")), collection.remove(pod("a", "3"))], [true, false]);
+  assertEquals([collection.remove(pod("a", "2")), collection.remove(pod("a", "3"))], ["shop/a", undefined]);
+});
+
+Deno.test("replace() tells the bells which objects came, went or changed, and none that a list only says again", () => {
+  const collection = new Collection(decode);
+  const rung: string[][] = [];
+  collection.onChange((changed) => rung.push([...changed].sort()));
+  collection.replace(new Map([["a", 1], ["b", 1], ["c", 1]]));
+  collection.replace(new Map([["b", 1], ["c", 2], ["d", 1]]));
+  collection.replace(new Map([["b", 1], ["c", 2], ["d", 1]]));
+  assertEquals(rung, [["a", "b", "c"], ["a", "c", "d"], []]);
 });

@@ -36,7 +36,8 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
   const watches = new Set<Watched<unknown>>();
   return {
     watch<T>(target: WatchTarget<T>): Watched<T> {
-      const watched = followCollection(target, { transport, clock, logger, random });
+      const ended = (): boolean => watches.delete(watched); // else what a stopped one knew would be kept
+      const watched = followCollection(target, { transport, clock, logger, random, ended });
       watches.add(watched);
       return watched;
     },

@@ -30,6 +30,8 @@ export interface FollowOptions {
   readonly logger: Logger;
   /** Uniform in [0, 1). */
   readonly random: () => number;
+  /** It was stopped and does nothing more. */
+  ended?(): void;
 }
 
 /** The server no longer has the history from our resource version on: list again. */
@@ -38,7 +40,7 @@ class HistoryGone extends KubeError {}
 /** @returns what `KubeClient.watch` promises */
 export function followCollection<T>(target: WatchTarget<T>, options: FollowOptions): Watched<T> {
   const follower = new Follower(target, options);
-  follower.run();
+  void follower.run().finally(options.ended);
   return follower;
 }
 
@@ -69,7 +71,7 @@ class Follower<T> implements Watched<T> {
     return this.#collection.items;
   }
 
-  onChange(bell: () => void): () => void {
+  onChange(bell: (changed: ReadonlySet<string>) => void): () => void {
     return this.#collection.onChange(bell);
   }
 
@@ -149,24 +151,27 @@ class Follower<T> implements Watched<T> {
 
   /** One bell for all lines of a chunk, rung also when one of them ends the watch. @returns how many events there were */
   #take(lines: readonly string[]): number {
-    let changed = false;
+    const changed = new Set<string>();
     try {
-      for (const line of lines) changed = this.#apply(JSON.parse(line)) || changed;
+      for (const line of lines) {
+        const key = this.#apply(JSON.parse(line));
+        if (key !== undefined) changed.add(key);
+      }
     } finally {
-      if (changed) this.#collection.ring();
+      if (changed.size > 0) this.#collection.ring(changed);
     }
     if (lines.length > 0) this.#mute = false;
     return lines.length;
   }
 
-  /** @returns whether what is known of an object changed */
-  #apply(event: unknown): boolean {
+  /** @returns the key of an object of which something else is known now */
+  #apply(event: unknown): string | undefined {
     const type = textField(event, "type");
     const object = isObject(event) ? event["object"] : undefined;
     if (!isObject(object)) throw new Error("an event without an object");
     if (type === "ERROR") throw errorOf(object, this.target.path);
     this.#advance(textField(object["metadata"], "resourceVersion"));
-    if (type === "BOOKMARK") return false;
+    if (type === "BOOKMARK") return undefined;
     return type === "DELETED" ? this.#collection.remove(object) : this.#collection.put(object);
   }
 

@@ -20,8 +20,13 @@ export interface Watched<T> {
   readonly items: ReadonlyMap<string, T>;
   /** Monotonic milliseconds of the last sign of life from the server (any byte); undefined before the first. */
   readonly lastContact: number | undefined;
-  /** Rings on every change of what is decoded and when first synced; the listener reads `items`. @returns the way to stop listening */
-  onChange(bell: () => void): () => void;
+  /**
+   * Rings on every change of what is decoded and after each list, once for all that came together; the listener reads `items`.
+   *
+   * @param bell is told the keys whose object came, went or changed, which are none when a list said nothing new
+   * @returns the way to stop listening
+   */
+  onChange(bell: (changed: ReadonlySet<string>) => void): () => void;
   /** Ends list and watch. */
   stop(): void;
 }

@@ -52,10 +52,10 @@ export async function startNode(access: (clock: Clock) => ApiAccess = () => NO_P
   const [clock, bird, kernel, guard] = [new ModelClock(), new FlappingBird(), new MemoryKernel(), new MemoryGuard()];
   const { kube, pods } = access(clock);
   const readings = new Map<string, NodeConfigReading>();
-  const bells = new Set<() => void>();
+  const bells = new Set<(changed: ReadonlySet<string>) => void>();
   const nodeConfigs = {
     ...{ synced: true, items: readings, lastContact: 0, stop: () => {} },
-    onChange: (bell: () => void) => {
+    onChange: (bell: (changed: ReadonlySet<string>) => void) => {
       bells.add(bell);
       return () => void bells.delete(bell);
     },
@@ -94,5 +94,6 @@ export async function startNode(access: (clock: Clock) => ApiAccess = () => NO_P
   });
   const stop = new AbortController();
   void agent.run(stop.signal);
-  return { clock, bird, kernel, readings, parts, stop, configChanged: () => bells.forEach((bell) => bell()) };
+  const configChanged = (): void => bells.forEach((bell) => bell(new Set(readings.keys())));
+  return { clock, bird, kernel, readings, parts, stop, configChanged };
 }
