@@ -1,25 +1,14 @@
 /**
  * The tables `inet flock` and `arp flock` in the kernel, by way of nft. Ours after amnesia: everything in those two, and
- * nothing outside them.
- *
- * The whole tables go through one-shot `nft -f -` (2-4 ms; 120 ms with 20 000 elements, where a conversation takes 580).
- * Grants go through a conversation with `nft -i` (0.1 ms), which makes one transaction of each line.
+ * nothing outside them. The whole tables go one-shot (120 ms with 20 000 elements, where a conversation takes 580), grants line by line.
  */
-import { type Argv, type CommandRunner, type Conversation, expectSuccess } from "../exec/command_runner.ts";
+import { expectSuccess } from "../exec/command_runner.ts";
 import { diffGrants, diffGuard } from "./diff_guard.ts";
 import { compileGuard, grantElement, grantSet, GUARD_FAMILIES } from "./guard_model.ts";
+import { NftSession, type NftSessionOptions } from "./nft_session.ts";
 import type { GuardState, PacketGuard, SourceGrant } from "./packet_guard.ts";
 import { type FoundTables, parseGuard } from "./read_guard.ts";
 import { renderChanges, renderGuard, type SetChange } from "./render_guard.ts";
-import type { TransactionMark } from "./transaction_mark.ts";
-
-export interface PacketGuardOptions {
-  readonly runner: CommandRunner;
-  /** Absolute path of nft. */
-  readonly nft: string;
-  /** Signs what is changed, for whoever reads `nft monitor`; absent: nobody does. */
-  readonly mark?: TransactionMark;
-}
 
 /** A guard whose transactions can be told from others'. */
 export interface SignedPacketGuard extends PacketGuard {
@@ -27,16 +16,12 @@ export interface SignedPacketGuard extends PacketGuard {
   sign(): Promise<void>;
 }
 
-const TIMEOUT_MS = 10_000;
-/** `nft -i` remembers every line it was given, some 200 bytes for each: it is started anew now and then. */
-const LINES_PER_PROCESS = 5000;
-
 /** What nft cannot write down is not what this process wrote: replacing the tables mends that too. */
 const UNREADABLE = "the tables flock are unreadable: nft broke off its list";
 
 /** @returns the guard; nothing is started or written before its first call */
-export function createPacketGuard(options: PacketGuardOptions): SignedPacketGuard {
-  return new SystemPacketGuard(options);
+export function createPacketGuard(options: NftSessionOptions): SignedPacketGuard {
+  return new SystemPacketGuard(new NftSession(options));
 }
 
 /** Changes that will go into one transaction. */
@@ -47,32 +32,19 @@ interface Batch {
 }
 
 class SystemPacketGuard implements SignedPacketGuard {
-  readonly #runner: CommandRunner;
-  readonly #nft: string;
-  readonly #mark: TransactionMark | undefined;
-  /** Whether the persistent process that runs has been signed. */
-  #signed = false;
-  #conversation: Conversation;
-  #linesSent = 0;
-  #last: Promise<unknown> = Promise.resolve();
   #openBatch: Batch | undefined;
   /** The tables' objects as our own last transaction left them. */
   #objects: ReadonlyMap<string, string> | undefined;
 
-  constructor({ runner, nft, mark }: PacketGuardOptions) {
-    this.#runner = runner;
-    this.#nft = nft;
-    this.#mark = mark;
-    this.#conversation = this.#converse();
-  }
+  constructor(private readonly session: NftSession) {}
 
   async replace(state: GuardState): Promise<void> {
-    const text = `${renderGuard(compileGuard(state))}${this.#mark?.once ?? ""}`;
+    const text = renderGuard(compileGuard(state));
     // A grant that comes later must not slip into a batch that this replacement then overwrites.
     this.#openBatch = undefined;
-    await this.#inTurn(async () => {
-      const argv: Argv = [this.#nft, "-f", "-"];
-      expectSuccess(argv, await this.#runner.run(argv, { stdin: text, timeoutMs: TIMEOUT_MS }));
+    await this.session.inTurn(async () => {
+      const { argv, result } = await this.session.runFile(text);
+      expectSuccess(argv, result);
       const lists = await this.#list("-t");
       if (lists === undefined) throw new Error("Cannot read the tables flock back: one is gone");
       this.#objects = parseGuard(lists).objects;
@@ -89,7 +61,7 @@ class SystemPacketGuard implements SignedPacketGuard {
 
   async drift(state: GuardState): Promise<readonly string[] | undefined> {
     const model = compileGuard(state);
-    return await this.#inTurn(async () => {
+    return await this.session.inTurn(async () => {
       const lists = await this.#list();
       if (lists === undefined) return undefined;
       if (this.#objects === undefined) return ["the tables flock are not what this process wrote"];
@@ -100,7 +72,7 @@ class SystemPacketGuard implements SignedPacketGuard {
 
   async check(grants: readonly SourceGrant[]): Promise<readonly string[]> {
     const model = compileGuard({ grants, podPrefixes: [] });
-    return await this.#inTurn(async () => {
+    return await this.session.inTurn(async () => {
       const lists = await this.#list();
       if (lists === undefined) return ["table inet flock or table arp flock is missing"];
       const found = parseIfWhole(lists);
@@ -109,11 +81,11 @@ class SystemPacketGuard implements SignedPacketGuard {
   }
 
   async sign(): Promise<void> {
-    await this.#inTurn(() => this.#sign());
+    await this.session.inTurn(() => this.session.sign());
   }
 
   async close(): Promise<void> {
-    await this.#inTurn(() => this.#conversation.close());
+    await this.session.close();
   }
 
   /**
@@ -123,32 +95,12 @@ class SystemPacketGuard implements SignedPacketGuard {
    */
   async #list(...options: readonly string[]): Promise<readonly string[] | undefined> {
     const found = await Promise.all(GUARD_FAMILIES.map(async (family) => {
-      const argv: Argv = [this.#nft, "-j", ...options, "list", "table", family, "flock"];
-      const result = await this.#runner.run(argv);
+      const { argv, result } = await this.session.run(["-j", ...options, "list", "table", family, "flock"]);
       if (result.code !== 0 && result.stderr.includes("No such file or directory")) return undefined;
       return expectSuccess(argv, result).stdout;
     }));
     const lists = found.filter((list) => list !== undefined);
     return lists.length === found.length ? lists : undefined;
-  }
-
-  #converse(): Conversation {
-    const mark = (sequence: number): string => `flockmark${sequence}`;
-    return this.#runner.converse({
-      argv: [this.#nft, "-i"],
-      markerLine: mark,
-      // The line after the echo holds a caret below the end of the word.
-      markerText: (sequence) => `${mark(sequence)}\n${" ".repeat(mark(sequence).length)}^\n`,
-      timeoutMs: TIMEOUT_MS,
-      started: () => (this.#signed = false),
-    });
-  }
-
-  /** Runs the work after all work handed in before, whether that went well or not. */
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#last.then(work);
-    this.#last = result.catch(() => {});
-    return result;
   }
 
   async #change(grants: readonly SourceGrant[], { present }: { present: boolean }): Promise<void> {
@@ -161,7 +113,7 @@ class SystemPacketGuard implements SignedPacketGuard {
 
   #startBatch(): Batch {
     const changes = new Map<string, SetChange>();
-    const done = this.#inTurn(() => {
+    const done = this.session.inTurn(() => {
       if (this.#openBatch?.changes === changes) this.#openBatch = undefined;
       return this.#send(renderChanges([...changes.values()]));
     });
@@ -169,27 +121,9 @@ class SystemPacketGuard implements SignedPacketGuard {
   }
 
   async #send(line: string): Promise<void> {
-    if (++this.#linesSent % LINES_PER_PROCESS === 0) {
-      await this.#conversation.close();
-      this.#conversation = this.#converse();
-    }
-    const complaints = await this.#tell(line);
-    if (complaints !== "") {
-      throw new Error(`Cannot change the tables flock: nft wrote ${JSON.stringify(complaints.slice(0, 500))}`);
-    }
-    // After, not before: which process it is shows only now. Without a signature a monitor looks once too often, no more.
-    if (!this.#signed) await this.#sign().catch(() => {});
-  }
-
-  async #sign(): Promise<void> {
-    if (this.#mark !== undefined) this.#signed = await this.#tell(this.#mark.process) === "";
-  }
-
-  /** @returns what nft complained of; empty when all went well */
-  async #tell(line: string): Promise<string> {
-    const answer = await this.#conversation.send([line]);
-    // The last line is the marker's own complaint.
-    return answer.split("\n").slice(0, -2).join("\n");
+    const complaints = await this.session.send(line);
+    if (complaints === "") return;
+    throw new Error(`Cannot change the tables flock: nft wrote ${JSON.stringify(complaints.slice(0, 500))}`);
   }
 }
 
