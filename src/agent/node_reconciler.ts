@@ -7,7 +7,7 @@ import { compareIp, FAMILIES, type Family, type Prefix } from "../ip/address.ts"
 import type { Watched } from "../kube/kube_client.ts";
 import type { AttachmentDriver } from "../link/attachment_driver.ts";
 import type { Logger } from "../log/logger.ts";
-import type { GuardState, PacketGuard } from "../nft/packet_guard.ts";
+import type { GuardState, PacketGuard, SourceGrant } from "../nft/packet_guard.ts";
 import type { NodeConfig } from "../nodeconfig/node_config.ts";
 import type { NodeTerms } from "./add.ts";
 import { primaryOf } from "./allocation_addresses.ts";
@@ -316,12 +316,16 @@ export class NodeReconciler {
     if (left.length > 0) throw new Error(`Cannot make the node what it should be: ${left.join("; ")}`);
   }
 
-  /** The whole table only when the cluster's prefixes changed. */
+  /**
+   * The whole table only when the cluster's prefixes changed. They are remembered first: an agent that dies in between is not the wiser
+   * for less. Who may send is read only then, in the same turn as the replacement: of a pod that was added while the disk wrote the grant
+   * would be lost, and of one that went it would come back.
+   */
   async #applyGuard(): Promise<void> {
-    const state = this.#guardState();
-    const wanted = textOf(state.podPrefixes);
-    await this.#rememberPrefixes(state.podPrefixes); // first: an agent that dies in between is not the wiser for less
-    if (this.#guarded !== wanted) await this.#replaceGuard(state);
+    const podPrefixes = this.#podPrefixes();
+    await this.#rememberPrefixes(podPrefixes);
+    const wanted = textOf(podPrefixes);
+    if (this.#guarded !== wanted) await this.#replaceGuard({ grants: this.#grants(), podPrefixes });
     this.#guarded = wanted;
   }
 
@@ -341,7 +345,11 @@ export class NodeReconciler {
   }
 
   #guardState(): GuardState {
-    return { grants: this.deps.ledger.all().flatMap(grantsOf), podPrefixes: this.#podPrefixes() };
+    return { grants: this.#grants(), podPrefixes: this.#podPrefixes() };
+  }
+
+  #grants(): SourceGrant[] {
+    return this.deps.ledger.all().flatMap(grantsOf);
   }
 
   /**

@@ -26,7 +26,7 @@ interface Opened {
   readonly reconciler: NodeReconciler;
   readonly saved: NodeConfig[];
   /** What is remembered of where the cluster's pods are. */
-  readonly prefixes: { now: readonly Prefix[]; saves: number };
+  readonly prefixes: { now: readonly Prefix[]; saves: number; whileSaved?: () => Promise<unknown> };
   /** The pods' prefixes of each replacement of the guard's table. */
   readonly guarded: string[][];
 }
@@ -72,7 +72,10 @@ async function openReconciler(
     memory: { load: () => remembered, save: (config) => Promise.resolve(void saved.push(config)) },
     prefixes: {
       load: () => prefixes.now,
-      save: (now) => Promise.resolve(void Object.assign(prefixes, { now, saves: prefixes.saves + 1 })),
+      save: async (now) => {
+        await prefixes.whileSaved?.();
+        Object.assign(prefixes, { now, saves: prefixes.saves + 1 });
+      },
     },
   });
   return { fixture, host, items, know, reconciler, saved, prefixes, guarded };
@@ -153,6 +156,23 @@ Deno.test("NodeReconciler forgets a remembered prefix once the API server tells 
   know(raw("node-a", "203.0.113.0/26"));
   await reconciler.pass({ full: false });
   assertEquals([guarded, prefixes.now.map(({ text }) => text)], [[["203.0.113.0/26"]], ["203.0.113.0/26"]]);
+});
+
+Deno.test("NodeReconciler replaces the guard's tables with the pods as they are once the prefixes are remembered, not as they were before", async () => {
+  const { fixture, know, reconciler, prefixes } = await openReconciler();
+  await using _ = fixture;
+  know(raw("node-a", "203.0.113.0/26"));
+  await fixture.service.handle(request(fixture, "ADD", { id: "goes" }));
+  const before = new Set(fixture.guard.grants);
+  prefixes.whileSaved = async () => {
+    await fixture.service.handle(request(fixture, "DEL", { id: "goes" }));
+    await fixture.service.handle(request(fixture, "ADD", { id: "comes" }));
+  };
+  await reconciler.pass({ full: false });
+  const held = fixture.ledger.all().flatMap((
+    { hostLink, ipv6, ipv4 },
+  ) => [`${hostLink} ${ipv6}`, `${hostLink} ${ipv4}`]);
+  assertEquals([before.size, held.length, fixture.guard.grants], [2, 2, new Set(held)]);
 });
 
 Deno.test("the memory of prefixes survives, and a damaged one is none", async () => {

@@ -26,6 +26,18 @@ const REGRESSIONS: readonly Regression[] = [
     ],
   },
   {
+    rule: "an ADD that is undone while the prefixes of the cluster's pods are remembered leaves no grant",
+    beginning: ONE,
+    steps: [
+      { do: "add", pod: 0 },
+      go(15),
+      { do: "vanish", pod: 0 },
+      { do: "configure", which: 1 },
+      { do: "add", pod: 0 },
+      go(1),
+    ],
+  },
+  {
     rule: "a DEL of what the memory has dropped, and the disk has not, is written before it is answered",
     beginning: ONE,
     steps: [
