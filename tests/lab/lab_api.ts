@@ -141,6 +141,9 @@ const RESOURCES: ReadonlyMap<string, { readonly resource: string; readonly names
   ["CustomResourceDefinition", { resource: "customresourcedefinitions", namespaced: false }],
   ["Pod", { resource: "pods", namespaced: true }],
   ["ServiceAccount", { resource: "serviceaccounts", namespaced: true }],
+  ["Service", { resource: "services", namespaced: true }],
+  ["EndpointSlice", { resource: "endpointslices", namespaced: true }],
+  ["NetworkPolicy", { resource: "networkpolicies", namespaced: true }],
 ]);
 
 /** @returns the REST paths of an object and of the collection that it belongs to */

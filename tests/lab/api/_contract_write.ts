@@ -31,6 +31,19 @@ export const WRITE_CASES: readonly Case[] = [
     },
   },
   {
+    title: "names a namespace in its labels, and completes the types of a policy",
+    run: async (subject) => {
+      const made = await make(subject, "/api/v1/namespaces", { metadata: { name: "w-labelled", labels: { a: "b" } } });
+      assertEquals(valueAt(made, "metadata.labels"), { a: "b", "kubernetes.io/metadata.name": "w-labelled" });
+      const policies = "/apis/networking.k8s.io/v1/namespaces/w-labelled/networkpolicies";
+      for (const [rules, types] of [[{}, ["Ingress"]], [{ egress: [{}] }, ["Ingress", "Egress"]]] as const) {
+        const spec = { podSelector: {}, ...rules };
+        const policy = await make(subject, policies, { metadata: { name: `w-${types.length}` }, spec });
+        assertEquals(valueAt(policy, "spec.policyTypes"), types);
+      }
+    },
+  },
+  {
     title: "counts the generation when the spec changes, not when metadata does",
     run: async (subject) => {
       await make(subject, NODE_CONFIGS, nodeConfig("w-generation"));

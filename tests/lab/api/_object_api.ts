@@ -5,7 +5,16 @@ import { applyPatch } from "./_patch.ts";
 import { apiVersionOf, qualifiedName, type Resource } from "./_resource.ts";
 import { pruneAndDefault, validate } from "./_schema.ts";
 import { type Cause, StatusError } from "./_status_error.ts";
-import { checkBuiltIn, graceOf, initialStatus, mergeUpdate, now, type Target, withStatus } from "./_strategy.ts";
+import {
+  checkBuiltIn,
+  completeBuiltIn,
+  graceOf,
+  initialStatus,
+  mergeUpdate,
+  now,
+  type Target,
+  withStatus,
+} from "./_strategy.ts";
 
 const NAME = /^[a-z0-9]([-a-z0-9.:]{0,251}[a-z0-9])?$/;
 
@@ -118,7 +127,9 @@ export class ObjectApi {
   /** Validates, and writes unless nothing changed. */
   #write(target: Target, object: StoredObject): StoredObject {
     const { resource, name } = target;
-    const pruned = resource.schema === undefined ? object : parseStoredObject(pruneAndDefault(resource.schema, object));
+    const pruned = resource.schema === undefined
+      ? completeBuiltIn(resource, object)
+      : parseStoredObject(pruneAndDefault(resource.schema, object));
     const causes = resource.schema === undefined ? checkBuiltIn(resource, pruned) : validate(resource.schema, pruned);
     if (causes.length > 0) throw invalidObject(resource, name, causes);
     const old = this.store.get(qualifiedName(resource), keyOf(target));

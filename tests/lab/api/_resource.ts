@@ -48,6 +48,16 @@ export const BUILT_IN: readonly Resource[] = [
     }),
     group: "apiextensions.k8s.io",
   },
+  {
+    ...core({
+      plural: "networkpolicies",
+      kind: "NetworkPolicy",
+      shortNames: ["netpol"],
+      namespaced: true,
+      hasStatus: false,
+    }),
+    group: "networking.k8s.io",
+  },
 ];
 
 /** @returns `v1` or `group/version` */

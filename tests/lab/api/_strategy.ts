@@ -67,6 +67,18 @@ export function graceOf(resource: Resource, object: StoredObject, asked: number 
   return asked ?? Number(valueAt(object, "spec.terminationGracePeriodSeconds") ?? DEFAULT_GRACE_SECONDS);
 }
 
+/** @returns the object with what the server itself adds to it */
+export function completeBuiltIn({ kind }: Resource, object: StoredObject): StoredObject {
+  if (kind === "Namespace") {
+    const labels = { ...object.metadata.labels, "kubernetes.io/metadata.name": object.metadata.name };
+    return { ...object, metadata: { ...object.metadata, labels } };
+  }
+  const spec = object["spec"];
+  if (kind !== "NetworkPolicy" || !isJson(spec) || spec["policyTypes"] !== undefined) return object;
+  const isEgress = Array.isArray(spec["egress"]) && spec["egress"].length > 0;
+  return { ...object, spec: { ...spec, policyTypes: isEgress ? ["Ingress", "Egress"] : ["Ingress"] } };
+}
+
 export function checkBuiltIn(resource: Resource, object: StoredObject): Cause[] {
   if (resource.kind !== "Event" || !isJson(object["involvedObject"])) return [];
   const involved = object["involvedObject"]["namespace"] ?? "default";

@@ -3,7 +3,7 @@
  * their structural schema. Behaves as the real one where flock can tell (`contract_test.ts` runs against both).
  *
  * It does NOT: evaluate CEL rules (see `_schema.ts`), authorize (every known token may do everything), validate its
- * own kinds (pods, nodes) beyond their metadata, serve tables, apply server-side, keep objects on disk.
+ * own kinds (pods, nodes, policies) beyond their metadata, serve tables, apply server-side, keep objects on disk.
  */
 import { load } from "js-yaml";
 import type { ApiFaults, ApiOptions, ApiServer } from "./api_server.ts";
