@@ -13,6 +13,7 @@ import { createKubeClient } from "../kube/create_kube_client.ts";
 import { createAttachmentDriver } from "../link/system_attachment_driver.ts";
 import { createLogger } from "../log/logger.ts";
 import { writeLinesTo } from "../log/write_lines.ts";
+import { GUARD_TABLES } from "../nft/guard_model.ts";
 import { createPacketGuard } from "../nft/system_packet_guard.ts";
 import { TransactionMark } from "../nft/transaction_mark.ts";
 import {
@@ -41,7 +42,7 @@ import { Agent } from "./agent.ts";
 import { assembleNode } from "./assemble_node.ts";
 import { createBootMarker } from "./boot_marker.ts";
 import { createConflistPlacer } from "./conflist.ts";
-import { watchDrift } from "./drift_watch.ts";
+import { type TableWriter, watchDrift } from "./drift_watch.ts";
 import { PATIENCE } from "./garbage_collector.ts";
 import { listen, lockOutOthers } from "./listen.ts";
 import { openNodeConfigMemory } from "./node_config_memory.ts";
@@ -72,7 +73,7 @@ export async function composeAgent(
     throw new Error(`Cannot start agent: /proc/sys/net is not mounted at "${SYSCTL_DIR}"`);
   }
   const driver = createAttachmentDriver({ runner, ip: IP, sysctls, nodePid: Deno.pid, netnsAt });
-  const mark = new TransactionMark(crypto.randomUUID().slice(0, 8));
+  const mark = new TransactionMark(crypto.randomUUID().slice(0, 8), GUARD_TABLES);
   const guard = createPacketGuard({ runner, nft: NFT, mark });
   const host = createHostDriver({ runner, ip: IP, sysctls });
   const bird = createBirdDriver({ runner, clock, logger });
@@ -125,7 +126,8 @@ export async function composeAgent(
     read: (name) => held.read(name),
     letGo: () => held.letGo(),
   });
-  const drift = { ip: IP, nft: NFT, source: runner, node: reconciler, routes };
+  const writers: TableWriter[] = [{ mark, tick: "guard", sign: () => guard.sign() }];
+  const drift = { ip: IP, nft: NFT, source: runner, node: reconciler, routes, writers };
   const listener = await listen(AGENT_SOCKET);
   // The notes of those who came before the socket: whatever is added from now on is younger, whichever way the wall clock was set.
   await node.tombstones.replay();
@@ -141,7 +143,7 @@ export async function composeAgent(
   agent = new Agent({
     ...{ ...node, nodeName, nodeConfigs, pods, kube, reporter, server, clock, logger },
     placeConflist: () => placeConflist(reconciler.config),
-    watchDrift: (listener) => watchDrift({ ...drift, guard, mark, settings, ledger, clock, logger }, listener),
+    watchDrift: (listener) => watchDrift({ ...drift, settings, ledger, clock, logger }, listener),
     close: async () => {
       await Promise.all([driver.close(), guard.close(), routes.close()]);
       bird.close();

@@ -5,7 +5,6 @@ import { IP_MONITOR, isLoss, parseIpEvent } from "../exec/parse_ip_event.ts";
 import type { HostNetwork, HostState } from "../host/host_driver.ts";
 import { isNews } from "../host/is_news.ts";
 import type { Logger } from "../log/logger.ts";
-import type { SignedPacketGuard } from "../nft/system_packet_guard.ts";
 import type { TransactionMark } from "../nft/transaction_mark.ts";
 import { TransactionTracker } from "../nft/transaction_tracker.ts";
 import type { RouteDriver } from "../route/route_driver.ts";
@@ -16,10 +15,20 @@ import type { SettingWatch } from "./setting_watch.ts";
 import { Throttle } from "./throttle.ts";
 
 /**
- * What somebody else may have changed: pods' paths (`links`), the packet guard's tables (`guard`), sysctls (`settings`), the node's own
- * network and what flock has in it (`network`), routes to anycast addresses (`anycast`); `drift` is any of them.
+ * What somebody else may have changed: pods' paths (`links`), the packet guard's tables (`guard`), that of the policies (`policies`), sysctls
+ * (`settings`), the node's own network and what flock has in it (`network`), routes to anycast addresses (`anycast`); `drift` is any of
+ * them.
  */
-export type DriftTick = "links" | "guard" | "settings" | "network" | "anycast" | "drift";
+export type DriftTick = "links" | "guard" | "policies" | "settings" | "network" | "anycast" | "drift";
+
+/** Who writes nft tables of ours, and signs what it writes. */
+export interface TableWriter {
+  readonly mark: TransactionMark;
+  /** What others' changes to its tables are told as. */
+  readonly tick: DriftTick;
+  /** Signs its persistent process once more. Changes nothing. */
+  sign(): Promise<void>;
+}
 
 /** Changes are looked at this long after the first of a burst, and at most so often, in milliseconds. */
 const BURST = { delayMs: 100, everyMs: 500 };
@@ -38,9 +47,8 @@ export interface DriftWatchDependencies {
   /** Absolute paths of the tools. */
   readonly ip: string;
   readonly nft: string;
-  readonly guard: Pick<SignedPacketGuard, "sign">;
-  /** The guard's. */
-  readonly mark: TransactionMark;
+  /** Of all nft tables that are ours. */
+  readonly writers: readonly TableWriter[];
   readonly settings: SettingWatch;
   readonly ledger: Pick<AllocationLedger, "all">;
   /** The anycast routes' driver. */
@@ -93,26 +101,28 @@ async function watchIp(deps: DriftWatchDependencies, { signal, ring }: DriftList
 }
 
 /**
- * The guard's process may have signed before the monitor heard anything. ADDs that waited for a new agent are granted in the monitor's
+ * A writer's process may have signed before the monitor heard anything. ADDs that waited for a new agent are granted in the monitor's
  * first moments, and would look like others' changes: so nobody is suspected before the process has signed again.
  */
 async function watchNft(deps: DriftWatchDependencies, { signal, ring }: DriftListener): Promise<void> {
-  const { clock, guard, mark, nft } = deps;
-  const transactions = new TransactionTracker(mark);
-  let signed = false;
+  const { clock, writers, nft } = deps;
+  const transactions = new TransactionTracker(...writers.map(({ mark }) => mark));
+  const signed = new Set<TableWriter>();
   const judge = (): void => {
-    if (signed && transactions.changedByOthers()) ring("guard");
+    const changed = writers.filter((each) => signed.has(each) && transactions.changedByOthers(each.mark));
+    for (const { tick } of changed) ring(tick);
   };
   const tables = new Throttle(judge, { ...GUARD_BURST, clock, signal });
-  const signedAgain = (): void => {
-    signed = true;
+  const signedAgain = (writer: TableWriter): void => {
+    signed.add(writer);
     tables.ring();
   };
   await keepFollowing({
     ...{ ...deps, signal, maxLines: MAX_LINES },
     argv: [nft, "monitor"],
     listening: () => {
-      guard.sign().then(signedAgain, signedAgain); // after a failure its next change signs
+      // After a failure its next change signs.
+      for (const each of writers) void each.sign().catch(() => {}).then(() => signedAgain(each));
       ring("drift");
     },
     hear: (line) => {

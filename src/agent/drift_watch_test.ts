@@ -3,12 +3,15 @@ import { HandClock } from "../../tests/fakes/hand_clock.ts";
 import type { Hearing } from "../exec/command_runner.ts";
 import { createLogger } from "../log/logger.ts";
 import { TransactionMark } from "../nft/transaction_mark.ts";
+import { GUARD_TABLES } from "../nft/guard_model.ts";
 import { watchDrift } from "./drift_watch.ts";
 import { SettingWatch } from "./setting_watch.ts";
 
 const OWN = 10;
 const STRANGER = 11;
-const mark = new TransactionMark("1f3a");
+const POLICIES = 12;
+const mark = new TransactionMark("1f3a", GUARD_TABLES);
+const policyMark = new TransactionMark("1f3a", ["inet flock-policy"]);
 const GRANT = 'add element inet flock own4 { "flock0badcafe" . 10.0.0.8 }';
 
 interface World {
@@ -20,7 +23,7 @@ interface World {
   end(): Promise<void>;
 }
 
-/** A watch over monitors that say what a test lets them say; the guard's process is OWN. */
+/** A watch over monitors that say what a test lets them say; the guard's process is OWN, the policies' POLICIES. */
 function openWorld(): World {
   const clock = new HandClock();
   const stop = new AbortController();
@@ -39,8 +42,15 @@ function openWorld(): World {
         return new Promise((resolve) => hearing.signal.addEventListener("abort", () => resolve("killed")));
       },
     },
-    ...{ ip: "ip", nft: "nft", mark, ledger, clock, logger },
-    guard: { sign: () => Promise.resolve(commit(OWN, mark.process.split("; "))) },
+    ...{ ip: "ip", nft: "nft", ledger, clock, logger },
+    writers: [
+      { mark, tick: "guard", sign: () => Promise.resolve(commit(OWN, mark.process.split("; "))) },
+      {
+        mark: policyMark,
+        tick: "policies",
+        sign: () => Promise.resolve(commit(POLICIES, policyMark.process.split("; "))),
+      },
+    ],
     settings: new SettingWatch({ ledger, node, read: () => undefined, letGo: () => {}, clock }),
     ...{ node, routes: { left: () => new Map() } },
   }, { signal: stop.signal, ring: (tick) => Promise.resolve(void rung.push(tick)) });
@@ -73,5 +83,24 @@ Deno.test("watchDrift() forgets no change of others, also from the monitor's fir
   world.commit(STRANGER, [GRANT]);
   await world.clock.pass(1_000);
   assertEquals(world.rung.filter((tick) => tick === "guard").length, 2);
+  await world.end();
+});
+
+Deno.test("watchDrift() tells which table others have changed, and asks for no look at what the two writers do", async () => {
+  const world = openWorld();
+  const ELEMENT = 'add element inet flock-policy ingress_pods { "flock0badcafe" : goto to_flock0badcafe }';
+  await world.clock.pass(5_000);
+  world.rung.length = 0;
+  world.commit(POLICIES, [ELEMENT]);
+  world.commit(OWN, [GRANT]);
+  world.commit(STRANGER, ["add table inet flock-other"]);
+  await world.clock.pass(2_000);
+  assertEquals(world.rung, []);
+  world.commit(STRANGER, [ELEMENT]);
+  await world.clock.pass(1_000);
+  assertEquals(world.rung, ["policies"]);
+  world.commit(STRANGER, ["delete table inet flock-policy", "delete table inet flock"]);
+  await world.clock.pass(1_000);
+  assertEquals(world.rung, ["policies", "guard", "policies"]);
   await world.end();
 });

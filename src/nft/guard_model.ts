@@ -7,6 +7,9 @@ import type { GuardState, SourceGrant } from "./packet_guard.ts";
 export const GUARD_FAMILIES = ["inet", "arp"] as const;
 export type GuardFamily = typeof GUARD_FAMILIES[number];
 
+/** The guard's tables, as `nft monitor` names them. */
+export const GUARD_TABLES = ["inet flock", "arp flock"] as const;
+
 /** What flock fills sets with. `own`: link . source address; `pods`: prefixes of all pods of the cluster. */
 export type GuardSet = "own4" | "own6" | "pods4" | "pods6";
 

@@ -1,5 +1,6 @@
 import { parseAddress, parsePrefix } from "../ip/address.ts";
 import { GUARD_SETS } from "./guard_model.ts";
+import { type Fields, isFields, listObjects } from "./list_objects.ts";
 
 /** The tables as `nft -j list table inet flock` and `nft -j list table arp flock` show them. */
 export interface FoundTables {
@@ -26,22 +27,6 @@ export function parseGuard(lists: readonly string[]): FoundTables {
     if (kind === "set" && isFilled(body)) elements.set(qualify(body, "name"), parseElements(body["elem"]));
   }
   return { objects, elements };
-}
-
-type Fields = Readonly<Record<string, unknown>>;
-
-function listObjects(json: string): [kind: string, body: Fields][] {
-  const document: unknown = JSON.parse(json);
-  if (!isFields(document) || !Array.isArray(document["nftables"])) {
-    throw new Error("Cannot read nft's list: no nftables");
-  }
-  return document["nftables"].flatMap((item: unknown) =>
-    isFields(item) ? Object.entries(item).flatMap(([kind, body]) => isFields(body) ? [[kind, body] as const] : []) : []
-  ).map(([kind, body]) => [kind, body]);
-}
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function describe(kind: string, body: Fields): string {

@@ -1,7 +1,7 @@
 import type { TransactionMark } from "./transaction_mark.ts";
 
-/** A change to one of our tables, whatever it is a change of: `delete element inet flock own4 { ... }`. */
-const TOUCHES_OURS = /^[a-z]+ (?:ct )?[a-z]+ (?:inet|arp) flock(?:\s|$)/;
+/** A change to a table, whatever it is a change of: `delete element inet flock own4 { ... }`. */
+const CHANGED_TABLE = /^[a-z]+ (?:ct )?[a-z]+ ([a-z0-9]+ [^\s]+)(?:\s|$)/;
 /** The end of a transaction; kernels and nft that do not tell the process are no reason not to look. */
 const END = /^# new generation \d+(?: by process (\d+))?/;
 const CHANGE = /^[a-z]+ [a-z]+ /;
@@ -10,53 +10,71 @@ const UNKNOWN = -1;
 
 /**
  * Reads `nft monitor`: have others than flock changed flock's tables? Each transaction is some lines, one for a change, and a
- * last one that names its process. One without a single change that nft could show counts as a change of ours, and so does whatever else
- * it writes: it does so where it has lost messages, or does not understand one.
+ * last one that names its process. One without a single change that nft could show counts as a change of all of ours, and so does
+ * whatever else it writes: it does so where it has lost messages, or does not understand one.
  */
 export class TransactionTracker {
-  readonly #mark: TransactionMark;
-  /** The signed process, as the machine counts. */
-  #own: number | undefined;
-  readonly #strangers = new Set<number>();
+  readonly #marks: readonly TransactionMark[];
+  // writer -> its signed process, as the machine counts
+  readonly #own = new Map<TransactionMark, number>();
+  // writer -> the processes that have changed its tables, or may have, since somebody asked
+  readonly #strangers: ReadonlyMap<TransactionMark, Set<number>>;
   #transaction = newTransaction();
 
-  constructor(mark: TransactionMark) {
-    this.#mark = mark;
+  /** @param marks of the writers whose tables are watched */
+  constructor(...marks: readonly TransactionMark[]) {
+    this.#marks = marks;
+    this.#strangers = new Map(marks.map((mark) => [mark, new Set<number>()]));
   }
 
-  /** @returns whether `changedByOthers` may be true now */
+  /** @returns whether `changedByOthers` may be true now, for one of the writers */
   hear(line: string): boolean {
     const end = END.exec(line);
     if (end !== null) return this.#end(end[1] === undefined ? UNKNOWN : Number(end[1]));
-    if (!CHANGE.test(line)) return this.#isAlarm(line) && this.#suspect(UNKNOWN);
-    this.#transaction.changes++;
-    this.#transaction.signed ??= this.#mark.read(line);
-    if (TOUCHES_OURS.test(line)) this.#transaction.touchesOurs = true;
+    if (!CHANGE.test(line)) return this.#isAlarm(line) && this.#suspect(UNKNOWN, this.#marks);
+    this.#change(line);
     return false;
   }
 
   /**
    * To be asked a moment after `hear`: a new process of ours signs after its first transaction, not before.
    *
-   * @returns whether others have changed our tables, or may have, since the last call
+   * @returns whether others have changed the writer's tables, or may have, since it was last asked for that writer
    */
-  changedByOthers(): boolean {
-    const changed = [...this.#strangers].some((pid) => pid !== this.#own);
-    this.#strangers.clear();
+  changedByOthers(mark: TransactionMark): boolean {
+    const strangers = this.#strangers.get(mark);
+    const own = this.#ownProcesses();
+    const changed = [...strangers ?? []].some((pid) => !own.has(pid));
+    strangers?.clear();
     return changed;
   }
 
-  #end(pid: number): boolean {
-    const { signed, touchesOurs, changes } = this.#transaction;
-    this.#transaction = newTransaction();
-    if (signed === "process") this.#own = pid;
-    const harmless = signed !== undefined || pid === this.#own || (changes > 0 && !touchesOurs);
-    return !harmless && this.#suspect(pid);
+  #change(line: string): void {
+    const transaction = this.#transaction;
+    transaction.changes++;
+    const [, table] = CHANGED_TABLE.exec(line) ?? [];
+    for (const mark of this.#marks) {
+      const signed = mark.read(line);
+      if (signed !== undefined) transaction.signed ??= { mark, what: signed };
+      if (table !== undefined && mark.covers(table)) transaction.touched.add(mark);
+    }
   }
 
-  #suspect(pid: number): boolean {
-    this.#strangers.add(pid);
-    return true;
+  #end(pid: number): boolean {
+    const { signed, touched, changes } = this.#transaction;
+    this.#transaction = newTransaction();
+    if (signed?.what === "process") this.#own.set(signed.mark, pid);
+    if (signed !== undefined || this.#ownProcesses().has(pid)) return false;
+    return this.#suspect(pid, changes === 0 ? this.#marks : [...touched]);
+  }
+
+  #suspect(pid: number, marks: readonly TransactionMark[]): boolean {
+    for (const mark of marks) this.#strangers.get(mark)?.add(pid);
+    return marks.length > 0;
+  }
+
+  #ownProcesses(): ReadonlySet<number> {
+    return new Set(this.#own.values());
   }
 
   /** `# ERROR: We lost some netlink events!`, warnings, and not the further lines of a change, which are indented or close a brace. */
@@ -67,10 +85,11 @@ export class TransactionTracker {
 
 interface Transaction {
   changes: number;
-  touchesOurs: boolean;
-  signed: ReturnType<TransactionMark["read"]>;
+  /** Whose tables it changes. */
+  readonly touched: Set<TransactionMark>;
+  signed: { readonly mark: TransactionMark; readonly what: "process" | "once" } | undefined;
 }
 
 function newTransaction(): Transaction {
-  return { changes: 0, touchesOurs: false, signed: undefined };
+  return { changes: 0, touched: new Set(), signed: undefined };
 }

@@ -1,8 +1,10 @@
 import { assertEquals } from "@std/assert";
+import { GUARD_TABLES } from "./guard_model.ts";
 import { TransactionMark } from "./transaction_mark.ts";
 import { TransactionTracker } from "./transaction_tracker.ts";
 
-const mark = new TransactionMark("1f3a");
+const mark = new TransactionMark("1f3a", GUARD_TABLES);
+const policyMark = new TransactionMark("1f3a", ["inet flock-policy"]);
 const ELEMENT = 'add element inet flock own4 { "flock0badcafe" . 10.0.0.8 }';
 const end = (pid: number): string => `# new generation 7 by process ${pid} (nft)`;
 /** As nft monitor shows the transactions that sign. */
@@ -11,7 +13,7 @@ const shown = (signature: string): string[] => signature.trim().split(/; |\n/);
 /** @returns whether others have changed flock's tables, after these lines */
 function changed(lines: readonly string[], tracker = new TransactionTracker(mark)): boolean {
   for (const line of lines) tracker.hear(line);
-  return tracker.changedByOthers();
+  return tracker.changedByOthers(mark);
 }
 
 Deno.test("TransactionTracker knows a process that signs, also what it did just before", () => {
@@ -27,7 +29,7 @@ Deno.test("TransactionTracker takes a signed transaction for ours, and its proce
   const replaced = ["delete table inet flock", "add table inet flock", ...shown(mark.once)];
   assertEquals(changed([...replaced, end(20)]), false);
   assertEquals(changed([...replaced, end(20), ELEMENT, end(20)]), true);
-  assertEquals(changed([...shown(new TransactionMark("0000").once), ELEMENT, end(20)]), true);
+  assertEquals(changed([...shown(new TransactionMark("0000", GUARD_TABLES).once), ELEMENT, end(20)]), true);
 });
 
 Deno.test("TransactionTracker tells changes of flock's tables from changes of others'", () => {
@@ -62,4 +64,21 @@ Deno.test("TransactionTracker suspects what it cannot see: transactions without 
   ];
   for (const line of lines) assertEquals(changed([line]), true, line);
   assertEquals(changed(["\telements = { 10.0.0.1 }", "}", ""]), false);
+});
+
+Deno.test("TransactionTracker keeps two writers' tables apart, and takes either one's process for ours", () => {
+  const tracker = new TransactionTracker(mark, policyMark);
+  const policy = "delete element inet flock-policy peers4_x { 10.0.0.8 }";
+  const told = (lines: readonly string[]): boolean[] => {
+    const worthAsking = lines.map((line) => tracker.hear(line)).includes(true);
+    return [worthAsking, tracker.changedByOthers(mark), tracker.changedByOthers(policyMark)];
+  };
+  assertEquals(told([policy, end(9)]), [true, false, true]);
+  assertEquals(told([ELEMENT, end(9)]), [true, true, false]);
+  assertEquals(told([policy, end(31), ...shown(policyMark.process), end(31)]), [true, false, false]);
+  assertEquals(told([...shown(mark.process), end(30)]), [false, false, false]);
+  assertEquals(told([policy, end(31), ELEMENT, end(30)]), [false, false, false]);
+  assertEquals(told([end(31), end(30)]), [false, false, false], "nothing that nft shows, but ours");
+  assertEquals(told([end(9)]), [true, true, true]);
+  assertEquals(told(["add table inet flock-policy", ...shown(policyMark.once), end(40)]), [false, false, false]);
 });
