@@ -17,6 +17,7 @@ const REQUIREMENTS = {
   "frr": { files: ["/usr/lib/frr/bgpd"], unit: "frr.service" },
   "iproute2": { files: ["/usr/sbin/ip"] },
   "iputils-ping": { files: ["/usr/bin/ping", "/bin/ping"] },
+  "mmdebstrap": { files: ["/usr/bin/mmdebstrap"] },
   "mount": { files: ["/usr/bin/mount", "/bin/mount"] },
   "nftables": { files: ["/usr/sbin/nft"] },
   "openssl": { files: ["/usr/bin/openssl"] },
