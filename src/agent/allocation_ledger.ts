@@ -170,14 +170,14 @@ export class AllocationLedger {
 
   /**
    * Records an attachment that was found in the kernel without a record. An address that another record has stays with that one: a file
-   * in which two have it would be damaged.
+   * in which two have it would be damaged. No deletion of it was done to the end, whatever the state says: see `isAddedAfter`.
    *
    * @throws StateWriteFailed; the memory has it all the same, here and in `confirm`
    */
   async adopt({ ipv6, ipv4, secondary = [], ...found }: Allocation): Promise<void> {
     const [free6, free4] = [ipv6, ipv4].map((text) => this.#takeText(text) ? text : undefined);
     const more = secondary.filter((text) => this.#takeText(text));
-    await this.#put({
+    await this.#putUndeleted({
       ...found,
       ...(free6 === undefined ? {} : { ipv6: free6 }),
       ...(free4 === undefined ? {} : { ipv4: free4 }),
@@ -235,6 +235,21 @@ export class AllocationLedger {
     await this.store.update((state) => state);
   }
 
+  /**
+   * Tells a container that was added again from one whose deletion was only begun. The state may have both a deletion and a record only
+   * where the ADD came later: a record that was put back, or adopted, because the kernel had kept its link, has no deletion beside it. No
+   * clock is asked.
+   *
+   * @param deletion one that arrived at that time by the wall clock
+   * @returns whether it was done, and the container added after it; false when it is forgotten, or was not the last one
+   */
+  isAddedAfter({ at, ...container }: { containerId: string; ifname: string; at: number }): boolean {
+    const key = allocationKey(container);
+    const { allocations, tombstones } = this.store.current();
+    return allocations.get(key)?.state === "committed" &&
+      tombstones.some((stone) => stone.until === at + TOMBSTONE_MS && allocationKey(stone) === key);
+  }
+
   /** @returns when the container was last deleted, monotonic milliseconds; undefined when it was not, or long ago */
   deletedAt(key: string): number | undefined {
     return this.#deletions.deletedAt(key);
@@ -246,16 +261,30 @@ export class AllocationLedger {
    */
   async #settle(allocation: Allocation, { begunAt, gone }: { begunAt: number; gone: boolean }): Promise<void> {
     for (const { text } of pooledOf(allocation)) this.#dying.delete(text);
-    if (!gone) return await this.#put(allocation);
+    if (!gone) return await this.#putUndeleted(allocation);
     this.#forgetTimes(allocation);
     const age = Math.round(this.clock.monotonic() - begunAt);
     this.#addresses.release(allocation, this.clock.wall() - age);
   }
 
   #put(allocation: Allocation): Promise<void> {
+    this.#noteAge(allocation);
+    return this.#update((state) => withAllocation(state, allocation));
+  }
+
+  /** Of an attachment that the kernel has although it was to be deleted, or may have been. */
+  #putUndeleted(allocation: Allocation): Promise<void> {
+    const key = allocationKey(allocation);
+    this.#noteAge(allocation);
+    return this.#update((state) => ({
+      ...withAllocation(state, allocation),
+      tombstones: state.tombstones.filter((stone) => allocationKey(stone) !== key),
+    }));
+  }
+
+  #noteAge(allocation: Allocation): void {
     const key = allocationKey(allocation);
     if (!this.#createdAt.has(key)) this.#createdAt.set(key, this.clock.monotonic());
-    return this.#update((state) => ({ ...state, allocations: new Map(state.allocations).set(key, allocation) }));
   }
 
   #remove(allocation: Allocation): Promise<void> {
@@ -294,6 +323,10 @@ export class AllocationLedger {
     const address = text === undefined ? undefined : parseAddress(text);
     return address !== undefined && this.ipam.take(address);
   }
+}
+
+function withAllocation(state: State, allocation: Allocation): State {
+  return { ...state, allocations: new Map(state.allocations).set(allocationKey(allocation), allocation) };
 }
 
 function without(state: State, key: string): State {

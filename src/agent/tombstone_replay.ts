@@ -9,7 +9,7 @@ import type { DelOperation } from "./del.ts";
 
 export interface TombstoneReplayDependencies {
   readonly tombstones: { list(): LeftTombstone[]; remove(tombstone: LeftTombstone): void };
-  readonly ledger: Pick<AllocationLedger, "get" | "sinceStart" | "flush">;
+  readonly ledger: Pick<AllocationLedger, "get" | "isAddedAfter" | "sinceStart" | "flush">;
   readonly del: Pick<DelOperation, "run">;
   readonly queue: ContainerQueue;
   readonly clock: Clock;
@@ -44,7 +44,7 @@ export class TombstoneReplay {
 
   /**
    * A DEL forgives a disk that refuses, so its note has to outlive a crash until the deletion is written. But it is done once: what comes
-   * after it is another attachment.
+   * after it is another attachment, for the next agent too, if this one is killed before it has removed the note.
    */
   async #try(tombstone: LeftTombstone): Promise<void> {
     const { tombstones, ledger, del, logger } = this.deps;
@@ -52,7 +52,7 @@ export class TombstoneReplay {
     const note = `${allocationKey(tombstone)} ${tombstone.at}`;
     logger.info("replaying a DEL", { container, known: ledger.get(allocationKey(tombstone)) !== undefined });
     try {
-      if (!this.#done.has(note)) await del.run(tombstone);
+      if (!this.#done.has(note) && !ledger.isAddedAfter(tombstone)) await del.run(tombstone);
       this.#done.add(note);
       await ledger.flush();
       tombstones.remove(tombstone);

@@ -237,6 +237,21 @@ const REGRESSIONS: readonly Regression[] = [
     ],
   },
   {
+    rule: "a note whose deletion the disk has taken since cuts off nothing that was added after it, over a crash too",
+    beginning: ONE,
+    steps: [
+      { do: "disk", state: "ENOSPC" },
+      { do: "del", pod: 0 },
+      { do: "kill", happened: 0 },
+      { do: "start" },
+      go(18),
+      { do: "add", pod: 0 },
+      { do: "disk", state: "room" },
+      go(16),
+      { do: "kill", happened: 0 },
+    ],
+  },
+  {
     rule: "an agent that stalls for 250 s with an ADD under way leaves nothing of it once its DEL has come",
     beginning: ONE,
     steps: [
