@@ -34,6 +34,12 @@ export function parseClaims(annotations: ReadonlyMap<string, string>): Claims {
   return { addresses: addresses ?? [], anycast: anycast ?? [] };
 }
 
+/** @returns what the annotations claim validly, each address once; what is wrong is left out, and so is a list over the limits */
+export function validClaims(annotations: ReadonlyMap<string, string>): readonly Address[] {
+  const claimed = CLAIM_KEYS.flatMap((key) => parseList(key, { text: annotations.get(key), problems: [] }));
+  return [...new Map(claimed.map((address) => [address.text, address])).values()];
+}
+
 /** @returns the claimed address of that family that the pod is to be known by; undefined: its comes from the pool */
 export function primaryClaim({ addresses }: Claims, family: Family): Address | undefined {
   return addresses.find((address) => address.family === family);

@@ -40,8 +40,8 @@ export type PeerMatch =
 export type PortMatch =
   /** Sorted, disjoint and not adjacent. Never empty. 0-65535 is every packet of the protocol, fragments that show no port too. */
   | { readonly kind: "ranges"; readonly protocol: Protocol; readonly ranges: readonly PortRange[] }
-  /** A set of type linkPort (ingress) or addressPort (egress): it says which destination has the name at which number. */
-  | { readonly kind: "set"; readonly protocol: Protocol; readonly set: string };
+  /** A set of type linkPort (ingress; no family), or addressPort (egress; of that family): it says which destination has the name at which number. */
+  | { readonly kind: "set"; readonly protocol: Protocol; readonly set: string; readonly family?: Family };
 
 /** Accepts what matches both; what is absent matches everything. */
 export interface ChainRule {
