@@ -1,6 +1,6 @@
 /** The agent's operations over a real state file and a kernel in memory. */
 import type { Clock } from "../clock/clock.ts";
-import { parsePrefix, type Prefix } from "../ip/address.ts";
+import { type Address, parsePrefix, type Prefix } from "../ip/address.ts";
 import { createIpam } from "../ipam/create_ipam.ts";
 import type { KubeClient, KubeEvent, KubeObject, Watched } from "../kube/kube_client.ts";
 import { createLogger } from "../log/logger.ts";
@@ -94,6 +94,8 @@ export interface Fixture extends AsyncDisposable {
   readonly watched: Map<string, Pod>;
   readonly service: CniService;
   config: NodeConfig;
+  /** Addresses that other nodes' pods answer. */
+  foreign: readonly Address[];
 }
 
 export interface FixtureOptions {
@@ -135,7 +137,7 @@ export async function openFixture(options: FixtureOptions = {}): Promise<Fixture
   const events = new PodEvents(kube);
   const fixture: Fixture = {
     ...{ directory, clock, kernel, guard, kube, ledger, origin: store.origin, del, collector, lateAdds, watched },
-    config: CONFIG,
+    ...{ config: CONFIG, foreign: [] },
     service: new CniService({
       add: new AddOperation({
         ...shared,
@@ -144,7 +146,8 @@ export async function openFixture(options: FixtureOptions = {}): Promise<Fixture
         events,
         podRequest: new PodRequest({ ledger, del, queue, events, logger, wall: clock.wall }),
         netnsAt: (path) => kernel.namespaces.at(path),
-        terms: () => Promise.resolve({ config: fixture.config, mtu: 9000, network: { addresses: [] } }),
+        terms: () =>
+          Promise.resolve({ config: fixture.config, mtu: 9000, network: { addresses: [] }, foreign: fixture.foreign }),
       }),
       ...{ del, collector, queue, lateAdds },
       check: new CheckOperation({ ledger, driver: kernel, guard }),

@@ -2,6 +2,7 @@ import { CNI_CODE, CniError } from "../cnispec/cni_error.ts";
 import type { AddRequest } from "../cnispec/cni_request.ts";
 import type { HostNetwork } from "../host/host_driver.ts";
 import { hostLinkName, podMacOf } from "../hash/container_hash.ts";
+import type { Address } from "../ip/address.ts";
 import { type Allocation, allocationKey } from "../ipam/allocation.ts";
 import { PoolExhausted } from "../ipam/ipam.ts";
 import { AttachFailed, type AttachFault, type AttachmentDriver } from "../link/attachment_driver.ts";
@@ -28,6 +29,8 @@ export interface NodeTerms {
   readonly mtu: number;
   /** The node's own addresses, those of pods' links left out. */
   readonly network: Pick<HostNetwork, "addresses">;
+  /** Addresses inside the node's CIDRs that other nodes' pods answer, as far as known: reserved, whoever chose them (spec section 2). */
+  readonly foreign: readonly Address[];
 }
 
 export interface AddDependencies {
@@ -137,7 +140,8 @@ export class AddOperation {
     podRequest.check(request, { claims, terms });
     const ready = claims.anycast.length > 0 && facts.pod !== undefined && isServing(facts.pod);
     const named = pod === undefined ? draft : { ...draft, pod };
-    const allocation = await this.#take(ready ? { ...named, ready } : named, { requests, claims, startedAt });
+    const asked = { requests, claims, startedAt, foreign: terms.foreign };
+    const allocation = await this.#take(ready ? { ...named, ready } : named, asked);
     return { allocation, facts };
   }
 

@@ -14,14 +14,25 @@ export class AddressBook {
 
   constructor(private readonly ipam: Ipam) {}
 
-  /** Takes what is claimed and gives what is asked of the pool, all or nothing. @throws AddressTaken, PoolExhausted */
-  allocate(requests: readonly FamilyRequest[], claimed: AddressFields): Grant {
+  /**
+   * Takes what is claimed and gives what is asked of the pool, all or nothing. Of the pool nobody gets what is foreign; who claims it does:
+   * a pod that moves here may still be answering elsewhere.
+   *
+   * @throws AddressTaken, PoolExhausted
+   */
+  allocate(
+    requests: readonly FamilyRequest[],
+    { claimed, foreign }: { claimed: AddressFields; foreign: readonly Address[] },
+  ): Grant {
     this.change({}, claimed);
+    const keptBack = foreign.filter((address) => this.ipam.take(address));
     try {
       return this.ipam.allocate(requests);
     } catch (error) {
       this.change(claimed, {});
       throw error;
+    } finally {
+      for (const address of keptBack) this.ipam.undo(address);
     }
   }
 

@@ -17,6 +17,8 @@ export interface Reservation {
   readonly requests: readonly FamilyRequest[];
   /** Default: none. */
   readonly claims?: Claims;
+  /** Others' addresses, which the pool does not give. */
+  readonly foreign: readonly Address[];
   /** When the ADD's plugin started, monotonic milliseconds. */
   readonly startedAt: number;
 }
@@ -113,10 +115,10 @@ export class AllocationLedger {
    */
   async reserve(
     draft: AllocationDraft,
-    { requests, claims = NO_CLAIMS, startedAt }: Reservation,
+    { requests, claims = NO_CLAIMS, foreign, startedAt }: Reservation,
   ): Promise<{ allocation: Allocation; warnings: readonly string[] }> {
     const own = fieldsOf(claims);
-    const { ipv6, ipv4, warnings } = this.#addresses.allocate(requests, own);
+    const { ipv6, ipv4, warnings } = this.#addresses.allocate(requests, { claimed: own, foreign });
     const allocation: Allocation = {
       ...draft,
       ...(ipv6 === undefined ? {} : { ipv6: ipv6.text }),

@@ -53,7 +53,7 @@ async function open({ of: earlier, dieAt }: { of?: Fixture; dieAt?: string } = {
         await pastStep(passed.includes("told") ? "unbound" : "bound");
       },
     },
-    terms: () => ({ config: CONFIG, mtu: 1500, network: { addresses: [] } }),
+    terms: () => ({ config: CONFIG, mtu: 1500, network: { addresses: [] }, foreign: [] }),
     addressesChanged: () => void done.push("again"),
     drifted: () => {},
     announce: async () => {

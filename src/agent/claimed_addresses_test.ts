@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { CniError } from "../cnispec/cni_error.ts";
+import { parseAddress } from "../ip/address.ts";
 import { type Fixture, know, openFixture, rawPod, request, restart } from "./_agent_fixture.ts";
 
 interface Sandbox {
@@ -47,6 +48,19 @@ Deno.test("addresses: the first of each family is in the result, in place of one
   assertEquals(fixture.ledger.all()[0]?.claimed, [6, 4]);
   await del(fixture, "c1");
   assertEquals([grants(fixture), fixture.kernel.links.size], [[], 0]);
+});
+
+Deno.test("addresses: the pool gives nobody what another node's pod answers, and a pod that moves here gets it", async () => {
+  await using fixture = await openFixture();
+  fixture.foreign = ["203.0.113.2", "203.0.113.4"].flatMap((text) => parseAddress(text) ?? []);
+  const given: (string | undefined)[] = [];
+  for (let pod = 0; pod < 3; pod++) given.push((await add(fixture, { id: `c${pod}`, name: `web-${pod}` }))[0]);
+  assertEquals(given, ["203.0.113.3/32", "203.0.113.5/32", "203.0.113.6/32"]);
+  assertStringIncludes(await refusal(fixture, { id: "c3", name: "web-3" }), "none free");
+  const annotations = { addresses: "203.0.113.4" };
+  assertEquals((await add(fixture, { id: "c4", name: "moved", annotations }))[0], "203.0.113.4/32");
+  fixture.foreign = [];
+  assertEquals((await add(fixture, { id: "c3", name: "web-3" }))[0], "203.0.113.2/32");
 });
 
 Deno.test("addresses: a family that is covered takes nothing from the pool, and does not rest", async () => {

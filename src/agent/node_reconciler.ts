@@ -3,7 +3,16 @@ import type { Clock } from "../clock/clock.ts";
 import { InvalidInput } from "../fault/invalid_input.ts";
 import { runEach } from "../fault/run_each.ts";
 import type { HostDriver, HostNetwork, HostState } from "../host/host_driver.ts";
-import { compareIp, FAMILIES, type Family, type Prefix } from "../ip/address.ts";
+import {
+  type Address,
+  addressOf,
+  compareIp,
+  contains,
+  FAMILIES,
+  type Family,
+  isHost,
+  type Prefix,
+} from "../ip/address.ts";
 import type { Watched } from "../kube/kube_client.ts";
 import type { AttachmentDriver } from "../link/attachment_driver.ts";
 import type { Logger } from "../log/logger.ts";
@@ -197,7 +206,7 @@ export class NodeReconciler {
     { config, network, synced }: { config: NodeConfig; network: HostNetwork; synced: boolean },
   ): Promise<void> {
     if (synced) await this.#applyGuard(); // else it would forget where other nodes' pods are
-    this.#terms = { config, mtu: chooseMtu(config, network), network };
+    this.#terms = { config, mtu: chooseMtu(config, network), network, foreign: this.#foreignIn(config) };
     this.#termsKnown.resolve();
   }
 
@@ -314,6 +323,15 @@ export class NodeReconciler {
     const { changed, left } = await this.deps.host.apply(this.#hostState, network);
     for (const what of changed) this.deps.logger.info("node changed", { what });
     if (left.length > 0) throw new Error(`Cannot make the node what it should be: ${left.join("; ")}`);
+  }
+
+  /** Before the API server is heard, as last known. */
+  #foreignIn({ cidr6, cidr4 }: NodeConfig): Address[] {
+    const { nodeConfigs, nodeName } = this.deps;
+    const own = new Set(nodeConfigs.items.get(nodeName)?.advertised.map(({ text }) => text));
+    return this.#podPrefixes().filter((prefix) =>
+      isHost(prefix) && !own.has(prefix.text) && [...cidr6, ...cidr4].some((cidr) => contains(cidr, prefix))
+    ).map(({ family, base }) => addressOf(family, base));
   }
 
   /**

@@ -98,6 +98,21 @@ Deno.test("NodeReconciler keeps another node's old prefixes guarded while that n
   assert(guarded.at(-1)?.includes("203.0.113.128/26"));
 });
 
+Deno.test("NodeReconciler reserves what other nodes' pods answer inside its CIDRs, and what they answered before the API server was lost", async () => {
+  const first = await openReconciler();
+  await using _ = first.fixture;
+  first.know(raw("node-a", "203.0.113.0/26", { advertised: ["203.0.113.0/26", "203.0.113.9/32"] }));
+  first.know(raw("node-b", "198.51.100.0/24", { advertised: ["198.51.100.0/24", "203.0.113.7/32", "192.0.2.7/32"] }));
+  await first.reconciler.pass({ full: false });
+  const reserved = ({ reconciler }: Opened): string[] => reconciler.termsNow?.foreign.map(({ text }) => text) ?? [];
+  assertEquals(reserved(first), ["203.0.113.7"]);
+  const again = await openReconciler(first.saved[0], { synced: false, known: first.prefixes.now });
+  await using _again = again.fixture;
+  again.fixture.clock.now += SERVER_LATE_MS;
+  await again.reconciler.pass({ full: false });
+  assertEquals(reserved(again).includes("203.0.113.7"), true);
+});
+
 Deno.test("NodeReconciler serves with the remembered NodeConfig when the API's is invalid or gone after a restart", async () => {
   const first = await openReconciler();
   await using _ = first.fixture;

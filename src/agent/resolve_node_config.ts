@@ -1,5 +1,5 @@
 import { InvalidInput } from "../fault/invalid_input.ts";
-import { hostPrefix, parseAddress, parsePrefix, type Prefix } from "../ip/address.ts";
+import { isHost, parsePrefix, type Prefix } from "../ip/address.ts";
 import { checkAgainstHost, type HostAddresses } from "../nodeconfig/check_against_host.ts";
 import { checkAgainstOthers } from "../nodeconfig/check_against_others.ts";
 import type { NodeConfig } from "../nodeconfig/node_config.ts";
@@ -13,8 +13,6 @@ export interface NodeConfigReading {
   readonly outcome: NodeConfig | InvalidInput;
   /** What its node's agent reports as advertised. */
   readonly advertised: readonly Prefix[];
-  /** Texts of prefixes that are of anycast addresses: any number of nodes may serve them, whoever's CIDR they are in. Absent: none. */
-  readonly anycast?: ReadonlySet<string>;
 }
 
 /** What became of this node's NodeConfig; the reason is a status condition's. */
@@ -49,13 +47,11 @@ export interface NodeConfigResolution {
 export function decodeNodeConfig(raw: Readonly<Record<string, unknown>>): NodeConfigReading | undefined {
   const { name, uid, generation } = asRecord(raw["metadata"]);
   if (typeof name !== "string") return undefined;
-  const status = asRecord(raw["status"]);
   const identity = {
     name,
     uid: String(uid ?? ""),
     generation: typeof generation === "number" ? generation : 0,
-    advertised: parsePrefixes(status["advertised"]),
-    anycast: parseAnycast(status["anycast"]),
+    advertised: parsePrefixes(asRecord(raw["status"])["advertised"]),
   };
   try {
     return { ...identity, outcome: parseNodeConfig(raw) };
@@ -102,16 +98,12 @@ function parsePrefixes(list: unknown): Prefix[] {
   return Array.isArray(list) ? list.flatMap((text) => parsePrefix(String(text)) ?? []) : [];
 }
 
-function parseAnycast(list: unknown): ReadonlySet<string> {
-  const addresses: unknown[] = Array.isArray(list) ? list.map((entry) => asRecord(entry)["address"]) : [];
-  return new Set(
-    addresses.flatMap((text) => parseAddress(String(text)) ?? []).map((address) => hostPrefix(address).text),
-  );
-}
-
-/** @returns what the node has to itself */
-function heldBy({ advertised, anycast }: NodeConfigReading): Prefix[] {
-  return advertised.filter(({ text }) => anycast?.has(text) !== true);
+/**
+ * A single address is no claim to the CIDR around it, whether a pod chose it by annotation or kept it when its node's CIDR changed: its
+ * route is longer, and IPAM gives it to nobody. Else one pod's annotation would make another node's NodeConfig invalid.
+ */
+function heldBy({ advertised }: NodeConfigReading): Prefix[] {
+  return advertised.filter((prefix) => !isHost(prefix));
 }
 
 function asRecord(value: unknown): Readonly<Record<string, unknown>> {

@@ -79,23 +79,18 @@ Deno.test("resolveNodeConfig() gives no prefix that another node has in use to a
   assertEquals(resolve(readings(advertising, older)).verdict.reason, "Accepted");
   const good = resolve(readings(raw("node-a"))).inForce;
   assertEquals(resolve(readings(raw("node-a"), older), good).verdict.reason, "Accepted");
-  const served = { ...raw("node-b", { cidr4: ["198.51.100.0/24"] }), status: { advertised: ["203.0.113.7/32"] } };
+  const served = { ...raw("node-b", { cidr4: ["198.51.100.0/24"] }), status: { advertised: ["203.0.113.0/25"] } };
   const { verdict } = resolve(readings(raw("node-a", {}, "2025-01-01T00:00:00Z"), served));
   assertEquals(verdict.reason, "Invalid");
-  assertStringIncludes(verdict.message, "203.0.113.7/32 of NodeConfig node-b");
+  assertStringIncludes(verdict.message, "203.0.113.0/25 of NodeConfig node-b");
 });
 
-Deno.test("resolveNodeConfig() takes no anycast address that another node serves for a claim to the CIDR around it", () => {
-  const anycast = [{ address: "203.0.113.53", advertised: true, pods: ["dns/a"], waiting: [] }];
-  const serving = { advertised: ["198.51.100.0/24", "203.0.113.53/32"], anycast };
-  const other = { ...raw("node-b", { cidr4: ["198.51.100.0/24"] }, "2025-01-01T00:00:00Z"), status: serving };
-  assertEquals(resolve(readings(raw("node-a"), other)).verdict.reason, "Accepted");
-  const whole = {
-    ...serving,
-    advertised: [...serving.advertised, "203.0.113.0/24"],
-    anycast: [{ address: "203.0.113.0" }],
-  };
-  assertEquals(resolve(readings(raw("node-a"), { ...other, status: whole })).verdict.reason, "Invalid");
+Deno.test("resolveNodeConfig() takes no single address that another node serves for a claim to the CIDR around it, of one in force or a new one", () => {
+  const status = { advertised: ["198.51.100.0/24", "203.0.113.53/32", "2001:db8:f001::53/128"] };
+  const older = { ...raw("node-b", { cidr4: ["198.51.100.0/24"] }, "2025-01-01T00:00:00Z"), status };
+  const all = readings(raw("node-a", { cidr4: ["203.0.113.0/24"], cidr6: ["2001:db8:f001::/64"] }), older);
+  const { inForce, verdict } = resolve(all);
+  assertEquals([verdict.reason, resolve(all, inForce).verdict.reason], ["Accepted", "Accepted"]);
 });
 
 Deno.test("chooseMtu() takes the link towards the peers, else the default route's, else what the NodeConfig says", () => {

@@ -95,6 +95,11 @@ export function hostPrefix(address: Address): Prefix {
   return prefixOf(address, bitsOf(address.family));
 }
 
+/** Says whether the prefix is of a single address. */
+export function isHost({ family, length }: Prefix): boolean {
+  return length === bitsOf(family);
+}
+
 /** @returns how many addresses the prefix has */
 export function sizeOf(prefix: Prefix): bigint {
   return 1n << BigInt(bitsOf(prefix.family) - prefix.length);
