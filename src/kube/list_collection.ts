@@ -2,7 +2,8 @@ import type { Clock } from "../clock/clock.ts";
 import { quote } from "../fault/invalid_input.ts";
 import { isObject, store, textField } from "./collection.ts";
 import { KubeError, type WatchTarget } from "./kube_client.ts";
-import { noAnswer, readText, type Transport } from "./transport.ts";
+import { noAnswer, type Transport } from "./transport.ts";
+import { ListScanner } from "./_list_scanner.ts";
 import { startWatchdog } from "./_watchdog.ts";
 
 const PAGE_SIZE = 500;
@@ -26,7 +27,6 @@ export interface ListOptions {
 }
 
 interface Page {
-  readonly items: readonly unknown[];
   readonly resourceVersion: string;
   readonly next: string | undefined;
 }
@@ -62,15 +62,18 @@ async function listPages<T>(target: WatchTarget<T>, options: PageOptions): Promi
   const items = new Map<string, T>();
   let page: Page | undefined;
   do {
-    page = await fetchPage(target, { ...options, next: page?.next });
-    for (const object of page.items) if (isObject(object)) store(items, object, target.decode);
+    page = await fetchPage(target, { ...options, items, next: page?.next });
   } while (page.next !== undefined);
   return { items, resourceVersion: page.resourceVersion };
 }
 
-async function fetchPage(
-  { path, fieldSelector }: Pick<WatchTarget<unknown>, "path" | "fieldSelector">,
-  { transport, clock, signal, onContact, limit, next }: PageOptions & { next: string | undefined },
+/** Each object is cut down as soon as it is there: a page of pods as they come is 50 times what is kept of them. */
+async function fetchPage<T>(
+  { path, fieldSelector, decode }: WatchTarget<T>,
+  { transport, clock, signal, onContact, limit, next, items }: PageOptions & {
+    readonly next: string | undefined;
+    readonly items: Map<string, T>;
+  },
 ): Promise<Page> {
   const reason = (ms: number): string => `the list was silent for ${ms / 1000} s`;
   const watchdog = startWatchdog(clock, { silenceMs: LIST_SILENCE_MS, reason, outer: signal });
@@ -79,24 +82,20 @@ async function fetchPage(
     path: withQuery(path, { fieldSelector, limit: limit?.toString(), continue: next }),
     signal: watchdog.signal,
   };
-  const hear = (): void => {
-    watchdog.feed();
-    onContact();
-  };
+  const scanner = new ListScanner((object) => isObject(object) && store(items, object, decode));
+  let size = 0;
   try {
-    const body = await transport.send(wanted);
-    return parsePage(path, JSON.parse(await readText(heard(body, hear), MAX_PAGE_BYTES)));
+    for await (const chunk of await transport.send(wanted)) {
+      watchdog.feed();
+      onContact();
+      if ((size += chunk.length) > MAX_PAGE_BYTES) throw new Error(`an answer of more than ${MAX_PAGE_BYTES} bytes`);
+      scanner.push(chunk);
+    }
+    return parsePage(path, scanner.end());
   } catch (error) {
     throw error instanceof KubeError ? error : noAnswer(wanted, error);
   } finally {
     watchdog.end();
-  }
-}
-
-async function* heard(body: AsyncIterable<Uint8Array>, onContact: () => void): AsyncGenerator<Uint8Array> {
-  for await (const chunk of body) {
-    onContact();
-    yield chunk;
   }
 }
 
@@ -108,5 +107,5 @@ function parsePage(path: string, answer: unknown): Page {
   if (!Array.isArray(items) || resourceVersion === undefined) {
     throw new KubeError(`Cannot GET ${quote(path)}: the answer is no list`, undefined);
   }
-  return { items, resourceVersion, next: textField(metadata, "continue") };
+  return { resourceVersion, next: textField(metadata, "continue") };
 }
