@@ -1,10 +1,10 @@
 /**
  * The lab's API server as a process of its own, which the lab starts inside the control plane's network. Beside the server's port it
- * serves a unix socket, the lab's way in from outside that network: `/-/access` and `/-/faults/NAME` are its own, everything else it
+ * serves a unix socket, the lab's way in from outside that network: `/-/access`, `/-/fill` and `/-/faults/NAME` are its own, everything else it
  * passes on to the server as the administrator.
  */
 import type { ApiServer } from "./api/api_server.ts";
-import { startEmbeddedApi } from "./api/embedded.ts";
+import { type EmbeddedApi, startEmbeddedApi } from "./api/embedded.ts";
 import { CONTROL_PLANE } from "./topology.ts";
 
 /** Where nodes reach the server. */
@@ -43,6 +43,7 @@ async function main([kind, dir, socket]: readonly string[]): Promise<void> {
       const [kubeconfig, spareKubeconfig] = [api.kubeconfig(), api.kubeconfig(OPERATOR)];
       return Response.json({ kind: api.kind, kubeconfig, spareKubeconfig } satisfies ApiAccess);
     }
+    if (pathname === "/-/fill") return fill(api, await request.json());
     if (pathname.startsWith("/-/faults/")) return await inflict(api, pathname.slice("/-/faults/".length));
     const headers = new Headers(request.headers);
     headers.set("authorization", `Bearer ${api.token(OPERATOR)}`);
@@ -51,12 +52,18 @@ async function main([kind, dir, socket]: readonly string[]): Promise<void> {
   });
 }
 
-async function startApi(kind: string | undefined, dir: string): Promise<ApiServer> {
+async function startApi(kind: string | undefined, dir: string): Promise<ApiServer | EmbeddedApi> {
   if (kind === "embedded") return await startEmbeddedApi({ ...OPTIONS, dir });
   const { startRealApi } = await import("./api/real.ts");
   const assets = Deno.env.get("KUBEBUILDER_ASSETS");
   if (assets === undefined) throw new Error("Cannot start the real API server: KUBEBUILDER_ASSETS is not set");
   return await startRealApi({ ...OPTIONS, assets, dir });
+}
+
+function fill(api: ApiServer | EmbeddedApi, filling: Parameters<EmbeddedApi["fill"]>[0]): Response {
+  if (!("fill" in api)) return Response.json({ message: "the real server cannot be filled" }, { status: 404 });
+  api.fill(filling);
+  return Response.json({});
 }
 
 const SIMPLE_FAULTS = ["freeze", "refuse", "recover", "compact", "stall", "hurry", "forget"] as const;

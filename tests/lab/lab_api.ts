@@ -1,6 +1,6 @@
 /** The lab's Kubernetes API server, as tests use it from outside the lab's network. */
 import type { Family } from "../../src/ip/address.ts";
-import type { ApiFaults } from "./api/api_server.ts";
+import type { ApiFaults, Filling } from "./api/api_server.ts";
 import { API_HOST_PROGRAM, type ApiAccess } from "./api_host.ts";
 import { record, records } from "./json.ts";
 import type { Place } from "./place.ts";
@@ -20,6 +20,12 @@ export interface LabApi {
   spareKubeconfig(): string;
   /** Creates the object, or replaces it (the main resource, not its status). @returns it as the server keeps it */
   apply(object: KubeObject): Promise<KubeObject>;
+  /**
+   * Creates or replaces tens of thousands at once, status and all: each is `base` with a merge patch (RFC 7396).
+   *
+   * @throws on the real server
+   */
+  fill(filling: Filling): Promise<void>;
   /** @param path `/api/v1/nodes/node-a`. @returns undefined when it is not there */
   get(path: string): Promise<KubeObject | undefined>;
   /** Merge patch (RFC 7386), of the object or of `PATH/status`. */
@@ -31,6 +37,9 @@ export interface LabApi {
   /** @returns all Events about the object of that name, oldest first */
   events(name: string): Promise<readonly KubeObject[]>;
 }
+
+/** Between two requests the server serves others. */
+const FILL_AT_ONCE = 1_000;
 
 /** The server's answer when it refuses a request. */
 export class ApiRefused extends Error {
@@ -82,6 +91,11 @@ function labApiOf(send: Send, { kind, kubeconfig, spareKubeconfig, socket }: Api
     kind,
     socket,
     get,
+    fill: async ({ collection, base, variants }) => {
+      for (let at = 0; at < variants.length; at += FILL_AT_ONCE) {
+        await send("POST", "/-/fill", { collection, base, variants: variants.slice(at, at + FILL_AT_ONCE) });
+      }
+    },
     faults: {
       freeze: () => inflict("freeze"),
       refuse: () => inflict("refuse"),

@@ -27,8 +27,8 @@ export function applyPatch(object: Json, patch: unknown, contentType: string): J
   }
 }
 
-/** RFC 7396. */
-function mergePatch(target: unknown, patch: unknown): unknown {
+/** RFC 7396. @returns the result; it shares with `target` what the patch does not touch */
+export function mergePatch(target: unknown, patch: unknown): unknown {
   if (!isJson(patch)) return patch;
   const result: Json = isJson(target) ? { ...target } : {};
   for (const [key, value] of Object.entries(patch)) {

@@ -1,7 +1,9 @@
 /** HTTP to objects: authentication, paths, verbs. */
+import type { Filling } from "./api_server.ts";
 import { discover } from "./_discovery.ts";
 import { failure, readBody, readDeleteOptions } from "./_http.ts";
 import type { StoredObject } from "./_object.ts";
+import { mergePatch } from "./_patch.ts";
 import { ObjectApi } from "./_object_api.ts";
 import { ObjectStore } from "./_object_store.ts";
 import { Pages, parseCount } from "./_page.ts";
@@ -46,6 +48,12 @@ export class Rest {
   /** Creates an object without a request. @throws StatusError */
   create(path: string, body: unknown): StoredObject {
     return this.#objects.create(this.#target(path), body);
+  }
+
+  /** Creates or replaces many without a request: each is `base` with a merge patch (RFC 7396), and shares with the others what that does not touch. */
+  fill({ collection, base, variants }: Filling): void {
+    const target = this.#target(collection);
+    for (const variant of variants) this.#objects.put(target, mergePatch(base, variant));
   }
 
   /** Lets the token in no more. */

@@ -20,6 +20,15 @@ export interface ApiServer extends Access {
   stop(): Promise<void>;
 }
 
+/** Many objects of one kind. */
+export interface Filling {
+  /** `/api/v1/pods` */
+  readonly collection: string;
+  readonly base: Readonly<Record<string, unknown>>;
+  /** Of each: what is other than in `base`, its name (and namespace) among that. */
+  readonly variants: readonly Readonly<Record<string, unknown>>[];
+}
+
 /** Ways to make the server misbehave as real ones do. */
 export interface ApiFaults {
   /** Connections are accepted and never answered; running watches fall silent: a half-open network. */
