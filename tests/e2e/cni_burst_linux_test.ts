@@ -37,7 +37,7 @@ Deno.test("110 pods come at once, and go at once (T-CNI-33)", async (t) => {
   });
   await node.stopAgent();
   const agent = await node.startAgent();
-  agent.signal("SIGSTOP");
+  await agent.freeze();
   await t.step("so many plugins fit beside pods, and a node's memory", async () => {
     assertLess(PODS * await ownMemoryOf(node, "burst0"), MEMORY_KIB);
   });

@@ -189,7 +189,7 @@ interface SilentCalls {
 async function callSilentAgent(node: LabNode): Promise<SilentCalls> {
   const agent = await node.startAgent();
   const sandbox = await createSandbox(node);
-  agent.signal("SIGSTOP");
+  await agent.freeze();
   const start = performance.now();
   const prevResult = { cniVersion: "1.1.0", interfaces: [], ips: [] };
   const [check, del] = await Promise.all([sandbox.call("CHECK", { config: { prevResult } }), sandbox.call("DEL")]);

@@ -1,5 +1,7 @@
 /** The lab's long-running processes. The only file of the tests that uses `Deno.Command` (one-shots go through src/exec). */
 
+import { until } from "./until.ts";
+
 /** How a process ended. */
 export interface DaemonEnd {
   readonly code: number;
@@ -21,6 +23,8 @@ export interface Daemon {
   readLog(): Promise<string>;
   /** Sends a signal; does nothing when the process has ended. One that was stopped can be ended only after SIGCONT, or by SIGKILL. */
   signal(signal: Deno.Signal): void;
+  /** SIGSTOP, and waits until each of its threads stands still: on a busy machine they run on for a while. */
+  freeze(): Promise<void>;
   /** Signals (default SIGTERM), waits, and kills what is still there after `graceMs` (default 5000). Idempotent. */
   stop(signal?: Deno.Signal, graceMs?: number): Promise<DaemonEnd>;
 }
@@ -77,12 +81,25 @@ function daemonOf(
     },
     readLog: () => Deno.readTextFile(logPath),
     signal,
+    freeze: async () => {
+      signal("SIGSTOP");
+      await until(`${name} stands still`, async () => !state.running || await isStopped(pid), { everyMs: 2 });
+    },
     stop: async (first = "SIGTERM", graceMs = 5000) => {
       signal(first);
       const timer = setTimeout(() => signal("SIGKILL"), graceMs);
       return await ended.finally(() => clearTimeout(timer));
     },
   };
+}
+
+/** proc_pid_stat(5): the third field of each thread, after a name in parentheses that may hold anything. */
+async function isStopped(pid: number): Promise<boolean> {
+  for await (const { name } of Deno.readDir(`/proc/${pid}/task`)) {
+    const stat = await Deno.readTextFile(`/proc/${pid}/task/${name}/stat`);
+    if (stat.slice(stat.lastIndexOf(")") + 2, stat.lastIndexOf(")") + 3) !== "T") return false;
+  }
+  return true;
 }
 
 function kill(pid: number, signal: Deno.Signal): void {

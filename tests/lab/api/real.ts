@@ -92,9 +92,8 @@ class ControlPlane implements ApiFaults {
     return logs.map((log) => log.slice(-1000)).join("\n");
   }
 
-  freeze(): Promise<void> {
-    this.#apiServer?.signal("SIGSTOP");
-    return Promise.resolve();
+  async freeze(): Promise<void> {
+    await this.#apiServer?.freeze();
   }
 
   async refuse(): Promise<void> {
