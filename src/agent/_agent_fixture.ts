@@ -170,10 +170,12 @@ export function replayOf({ ledger, del, clock }: Fixture, notes: LeftTombstone[]
 /** The agent's next life: everything in memory is lost, the packet guard's table too, the kernel's links are not. */
 export async function restart(
   fixture: Fixture,
-  { tombstones = [], prefixes = [], ...options }: FixtureOptions & {
+  { tombstones = [], prefixes = [], served = [], ...options }: FixtureOptions & {
     tombstones?: LeftTombstone[];
     /** Remembered of the cluster's pods. */
     prefixes?: readonly Prefix[];
+    /** Anycast addresses that the kernel leads to every link. */
+    served?: readonly Address[];
   } = {},
 ): Promise<Fixture> {
   const { directory, kernel, clock, config } = fixture;
@@ -183,8 +185,9 @@ export async function restart(
   const { origin, ledger, guard, del } = again;
   const replay = replayOf(again, tombstones);
   const remembered = { load: () => prefixes };
+  const routes = { found: () => Promise.resolve(new Map([...kernel.links.keys()].map((link) => [link, served]))) };
   await recover({
-    ...{ origin, ledger, driver: kernel, guard, prefixes: remembered, del, tombstones: replay, clock, logger },
+    ...{ origin, ledger, driver: kernel, guard, routes, prefixes: remembered, del, tombstones: replay, clock, logger },
   });
   return again;
 }

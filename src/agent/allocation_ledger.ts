@@ -179,6 +179,7 @@ export class AllocationLedger {
   async adopt({ ipv6, ipv4, secondary = [], ...found }: Allocation): Promise<void> {
     const [free6, free4] = [ipv6, ipv4].map((text) => this.#takeText(text) ? text : undefined);
     const more = secondary.filter((text) => this.#takeText(text));
+    this.#addresses.restore({ anycast: found.anycast ?? [] });
     await this.#putUndeleted({
       ...found,
       ...(free6 === undefined ? {} : { ipv6: free6 }),

@@ -3,7 +3,7 @@ import { runEach } from "../fault/run_each.ts";
 import { FAMILIES } from "../ip/address.ts";
 import { type Allocation, allocationKey } from "../ipam/allocation.ts";
 import type { Watched } from "../kube/kube_client.ts";
-import type { AttachmentDriver } from "../link/attachment_driver.ts";
+import { AttachFailed, type AttachmentDriver } from "../link/attachment_driver.ts";
 import type { Logger } from "../log/logger.ts";
 import type { PacketGuard } from "../nft/packet_guard.ts";
 import { checkClaims } from "../pod/check_claims.ts";
@@ -36,6 +36,8 @@ export interface ClaimReconcilerDependencies {
   addressesChanged(): void;
   /** Somebody else changed the packet guard's table: it has to be looked at. */
   drifted(): void;
+  /** Whether the namespace of a record has ended, or cannot be told from another one. @throws when it may not be looked at */
+  netnsGone(of: Pick<Allocation, "netns" | "netnsId">): boolean;
 }
 
 /**
@@ -49,6 +51,8 @@ export class ClaimReconciler {
   readonly #settled = new WeakMap<Allocation, Pod>();
   /** Containers that were busy when something was to be done. */
   readonly #awaited = new Set<string>();
+  /** Keys of those whose sandbox has ended, which was said. */
+  readonly #ended = new Set<string>();
 
   constructor(private readonly deps: ClaimReconcilerDependencies) {}
 
@@ -60,12 +64,13 @@ export class ClaimReconciler {
     const all = ledger.all();
     const keys = new Set(all.map(allocationKey));
     for (const key of this.#said.keys()) if (!keys.has(key)) this.#said.delete(key);
+    for (const key of this.#ended) if (!keys.has(key)) this.#ended.delete(key);
     const behind = all.filter((each) => this.#differs(each));
     const [busy = [], idle = []] = [true, false].map((is) =>
       behind.filter((each) => queue.busy(each.containerId) === is)
     );
     for (const { containerId } of busy) this.#comeBack(containerId);
-    await runEach(idle.map((each) => () => queue.run(each.containerId, () => this.#rebind(each, terms))));
+    await runEach(idle.map((each) => () => queue.run(each.containerId, () => this.#tryRebind(each, terms))));
   }
 
   /** Nobody else tells when an operation ends that changes nothing: a CHECK, or an ADD whose pod was edited meanwhile. */
@@ -86,6 +91,18 @@ export class ClaimReconciler {
     if (wanted !== undefined && !isSame(allocation, wanted)) return true;
     this.#settled.set(allocation, pod);
     return false;
+  }
+
+  /** A sandbox that has ended is its DEL's, or the collector's. */
+  async #tryRebind(seen: Allocation, terms: NodeTerms): Promise<void> {
+    try {
+      await this.#rebind(seen, terms);
+    } catch (error) {
+      if (!(error instanceof AttachFailed) || error.fault !== "netnsMissing" || !this.deps.netnsGone(seen)) throw error;
+      const key = allocationKey(seen);
+      if (!this.#ended.has(key)) this.deps.logger.info("sandbox has ended", { container: seen.containerId });
+      this.#ended.add(key);
+    }
   }
 
   /** The look is old by the time the queue is ours. Once more in the end: what changes its place goes before it comes. */

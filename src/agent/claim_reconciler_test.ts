@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { AttachFailed } from "../link/attachment_driver.ts";
 import { CONFIG, type Fixture, know, logger, openFixture, rawPod, request, restart } from "./_agent_fixture.ts";
 import { ClaimReconciler } from "./claim_reconciler.ts";
@@ -56,6 +56,7 @@ async function open({ of: earlier, dieAt }: { of?: Fixture; dieAt?: string } = {
     terms: () => ({ config: CONFIG, mtu: 1500, network: { addresses: [] }, foreign: [] }),
     addressesChanged: () => void done.push("again"),
     drifted: () => {},
+    netnsGone: (of) => kernel.netnsGone(of),
     announce: async () => {
       done.push(`announce ${ledger.all().flatMap(({ anycast = [] }) => anycast)}`);
       await pastStep("told");
@@ -199,6 +200,26 @@ Deno.test("ClaimReconciler: an address that could not be bound is nobody else's 
   assertEquals(fixture.ledger.all()[1]?.anycast, undefined);
   await pass();
   assertEquals(fixture.kernel.links.values().toArray()[1]?.anycast, undefined);
+});
+
+Deno.test("ClaimReconciler leaves the edit of a pod whose sandbox has ended to its DEL, without a failure; where only the link is gone it fails", async () => {
+  const { fixture, done, pass, edit, add } = await open();
+  await using _ = fixture;
+  await add("a", { anycast: "192.0.2.53" });
+  const [link] = fixture.kernel.links.values();
+  assert(link !== undefined);
+  edit("a", { anycast: "192.0.2.54" });
+  fixture.kernel.links.clear();
+  await assertRejects(pass, AttachFailed, "it is gone");
+  fixture.kernel.links.set(link.hostLink, link);
+  fixture.kernel.vanish(link.netns);
+  done.length = 0;
+  for (let again = 0; again < 3; again++) await pass();
+  assertEquals([done.filter((what) => what.startsWith("announce")), fixture.ledger.all()[0]?.anycast], [[], [
+    "192.0.2.53",
+  ]]);
+  await fixture.service.handle(request(fixture, "DEL", { id: "a" }));
+  assertEquals([fixture.ledger.all(), granted(fixture)], [[], []]);
 });
 
 Deno.test("ClaimReconciler: an agent that was killed between any two steps of an edit leaves nothing behind, though the edit is undone", async () => {

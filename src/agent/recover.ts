@@ -1,9 +1,11 @@
 import type { Clock } from "../clock/clock.ts";
 import { podMacOf } from "../hash/container_hash.ts";
+import type { Address } from "../ip/address.ts";
 import type { Allocation } from "../ipam/allocation.ts";
 import type { AttachmentDriver, FoundAttachment } from "../link/attachment_driver.ts";
 import type { Logger } from "../log/logger.ts";
 import type { PacketGuard } from "../nft/packet_guard.ts";
+import type { RouteDriver } from "../route/route_driver.ts";
 import type { StateOrigin } from "../store/state.ts";
 import { addressesOf } from "./allocation_addresses.ts";
 import type { AllocationLedger } from "./allocation_ledger.ts";
@@ -17,6 +19,7 @@ export interface RecoverDependencies {
   readonly ledger: AllocationLedger;
   readonly driver: AttachmentDriver;
   readonly guard: PacketGuard;
+  readonly routes: Pick<RouteDriver, "found">;
   readonly prefixes: Pick<PrefixMemory, "load">;
   readonly del: DelOperation;
   readonly tombstones: Pick<TombstoneReplay, "replay">;
@@ -60,9 +63,12 @@ async function keepAnswered(found: readonly FoundAttachment[], { ledger, logger 
 async function adoptUnrecorded(found: readonly FoundAttachment[], deps: RecoverDependencies): Promise<void> {
   const { ledger, clock, logger } = deps;
   const links = new Set(found.map(({ hostLink }) => hostLink));
-  for (const attachment of found.filter(({ hostLink }) => ledger.holderOf(hostLink) === undefined)) {
+  const unrecorded = found.filter(({ hostLink }) => ledger.holderOf(hostLink) === undefined);
+  const served = unrecorded.length === 0 ? new Map<string, readonly Address[]>() : await readServed(deps);
+  for (const attachment of unrecorded) {
     await dropOutdated(attachment, { ...deps, links });
-    const allocation = allocationOf(attachment, clock.wall());
+    const anycast = served.get(attachment.hostLink) ?? [];
+    const allocation = allocationOf(attachment, { createdAt: clock.wall(), anycast });
     if (allocation === undefined) {
       ledger.keepBack(attachment.addresses);
       logger.error("link without a readable alias left alone", { link: attachment.hostLink });
@@ -70,6 +76,19 @@ async function adoptUnrecorded(found: readonly FoundAttachment[], deps: RecoverD
     }
     await attempt("adopt", allocation.containerId, { work: ledger.adopt(allocation), logger });
     logger.warn("adopted from the kernel", { link: attachment.hostLink, container: allocation.containerId });
+  }
+}
+
+/**
+ * The kernel leads anycast addresses to pods that are Ready, and nobody else remembers which were: they stay announced until the API server
+ * says otherwise. Who cannot be asked costs them their announcement, and nothing else.
+ */
+async function readServed({ routes, logger }: RecoverDependencies): Promise<ReadonlyMap<string, readonly Address[]>> {
+  try {
+    return await routes.found();
+  } catch (error) {
+    logger.error("recovery incomplete", { what: "anycast routes", error: String(error) });
+    return new Map();
   }
 }
 
@@ -103,7 +122,10 @@ async function attempt(
   }
 }
 
-function allocationOf(found: FoundAttachment, createdAt: number): Allocation | undefined {
+function allocationOf(
+  found: FoundAttachment,
+  { createdAt, anycast }: { createdAt: number; anycast: readonly Address[] },
+): Allocation | undefined {
   const { hostLink, containerId, ifname, netnsId, network, mtu, addresses } = found;
   if (containerId === undefined || ifname === undefined) return undefined;
   const podMac = podMacOf(containerId);
@@ -117,6 +139,7 @@ function allocationOf(found: FoundAttachment, createdAt: number): Allocation | u
     ...(ipv6 === undefined ? {} : { ipv6 }),
     ...(ipv4 === undefined ? {} : { ipv4 }),
     ...(secondary.length === 0 ? {} : { secondary }),
+    ...(anycast.length === 0 ? {} : { anycast: anycast.map(({ text }) => text), ready: true }),
   };
 }
 

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertObjectMatch, assertRejects } from "@std/assert";
 import { CniError } from "../cnispec/cni_error.ts";
+import { parseAddress } from "../ip/address.ts";
 import { openFixture, prefix, request, restart } from "./_agent_fixture.ts";
 import { PATIENCE } from "./garbage_collector.ts";
 
@@ -51,6 +52,22 @@ Deno.test("recover() rebuilds from the kernel when the file is gone, and no addr
   const again = await restart(fixture);
   for (const id of ["d", "e"]) await again.service.handle(request(again, "ADD", { id }));
   assertEquals(new Set(again.ledger.all().map(({ ipv4 }) => ipv4)).size, 5);
+});
+
+Deno.test("recover() takes what the kernel leads to a pod for its anycast addresses when all files are gone, and for Ready", async () => {
+  await using fixture = await openFixture();
+  for (const id of ["a", "b"]) await fixture.service.handle(request(fixture, "ADD", { id }));
+  for (const name of [".prev", ""]) await Deno.remove(`${fixture.directory}/allocations.json${name}`);
+  const served = ["192.0.2.53", "203.0.113.6"].flatMap((text) => parseAddress(text) ?? []);
+  const again = await restart(fixture, { served });
+  const held = again.ledger.all().map(({ containerId, anycast, ready }) => [containerId, anycast?.join(), ready]);
+  assertEquals(held.sort(), ["a", "b"].map((id) => [id, "192.0.2.53,203.0.113.6", true]));
+  for (const id of ["c", "d"]) await again.service.handle(request(again, "ADD", { id }));
+  await assertRejects(() => again.service.handle(request(again, "ADD", { id: "e" })), CniError, "203.0.113.0/29");
+  for (const id of ["a", "b", "c"]) await again.service.handle(request(again, "DEL", { id }));
+  again.clock.now += 30_000;
+  for (const id of ["e", "f", "g", "h"]) await again.service.handle(request(again, "ADD", { id }));
+  assert(again.ledger.all().some(({ ipv4 }) => ipv4 === "203.0.113.6"));
 });
 
 Deno.test("recover() keeps an answered ADD that the write before the last calls pending", async () => {

@@ -22,6 +22,7 @@ export interface FoundRoutes {
 export interface FoundHop {
   readonly id: number;
   readonly key: string;
+  readonly link: string;
   readonly family: Family;
 }
 
@@ -62,10 +63,23 @@ export async function readRoutes({ runner, ip }: { runner: CommandRunner; ip: st
   };
 }
 
+/** @returns host link -> the addresses that routes as we make them lead there, each once. Pure */
+export function servedByLink({ hops, groups, routes }: FoundRoutes): ReadonlyMap<string, readonly Address[]> {
+  const linkOf = new Map(hops.map(({ id, link }) => [id, link]));
+  const served = routes.flatMap(({ whole }) => {
+    const members = whole === undefined ? [] : groups.get(whole.group)?.members ?? [];
+    const links = new Set(members.flatMap((id) => linkOf.get(id) ?? []));
+    return whole === undefined ? [] : [...links].map((link) => ({ link, address: whole.address }));
+  });
+  const byLink = Map.groupBy(served, ({ link }) => link);
+  return new Map([...byLink].map(([link, each]) => [link, each.map(({ address }) => address)]));
+}
+
 function parseHop({ id, gateway, dev, flags, encap }: IpObject): FoundHop[] {
   const via = typeof gateway === "string" ? parseAddress(gateway) : undefined;
   if (via === undefined || encap !== undefined || !Array.isArray(flags) || !flags.includes("onlink")) return [];
-  return [{ id: Number(id), key: hopKey({ via, link: String(dev) }), family: via.family }];
+  const link = String(dev);
+  return [{ id: Number(id), key: hopKey({ via, link }), link, family: via.family }];
 }
 
 function parseGroup(raw: IpObject): [id: number, group: FoundGroup][] {

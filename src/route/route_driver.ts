@@ -1,4 +1,5 @@
 import type { ServiceRoute } from "../anycast/service_route.ts";
+import type { Address } from "../ip/address.ts";
 
 /** Something could not be made or removed; the rest is done. */
 export class RoutesIncomplete extends Error {
@@ -29,6 +30,12 @@ export interface RouteDriver {
   apply(routes: readonly ServiceRoute[]): Promise<readonly string[]>;
   /** Somebody may have changed the kernel: the next `apply` reads what is there first. */
   doubt(): void;
+  /**
+   * What is there of flock's, whoever made it: for an agent that has lost its records. Changes nothing.
+   *
+   * @returns host link -> the addresses that routes lead there. @throws what kept the kernel from being read
+   */
+  found(): Promise<ReadonlyMap<string, readonly Address[]>>;
   /** What it left in the kernel, as `RouteTracker` compares it with what the kernel says. */
   left(): ReadonlyMap<string, string>;
   /** Ends the persistent process. Nothing is removed. */

@@ -8,11 +8,12 @@ import type { ServiceRoute } from "../anycast/service_route.ts";
 import type { CommandRunner } from "../exec/command_runner.ts";
 import { IpBatch } from "../exec/ip_batch.ts";
 import { withoutMissing } from "../exec/without_missing.ts";
+import type { Address } from "../ip/address.ts";
 import type { Logger } from "../log/logger.ts";
 import { adoptRoutes } from "./adopt_routes.ts";
 import { describeDrift, type HopGroup, hopKey, tellRoutes, wantedHops } from "./kernel_routes.ts";
 import { NexthopIds } from "./nexthop_ids.ts";
-import { readRoutes } from "./read_routes.ts";
+import { readRoutes, servedByLink } from "./read_routes.ts";
 import { type RouteDriver, RoutesIncomplete } from "./route_driver.ts";
 import {
   addGroup,
@@ -64,6 +65,10 @@ class SystemRouteDriver implements RouteDriver {
 
   doubt(): void {
     this.#doubted = true;
+  }
+
+  async found(): Promise<ReadonlyMap<string, readonly Address[]>> {
+    return servedByLink(await readRoutes(this.options));
   }
 
   left(): ReadonlyMap<string, string> {

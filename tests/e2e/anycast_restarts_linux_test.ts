@@ -1,5 +1,6 @@
 /** What becomes of anycast addresses when agent, BIRD or sandbox go and come back, and what happened meanwhile. */
 import { assertEquals } from "@std/assert";
+import { STATE_FILE } from "../../src/paths/paths.ts";
 import { listenToBgp } from "../lab/bgp_wire.ts";
 import type { Lab } from "../lab/lab.ts";
 import type { LabNode } from "../lab/node.ts";
@@ -67,9 +68,34 @@ Deno.test("what happened to pods while the agent was away is so when it is back"
       return wanted.every((prefix) => table.get(prefix)?.length === 1);
     });
     await flips.remove();
-    await edited.remove();
-    for (const address of FLIPS) await lab.router.waitForNoRoute(alone(address));
   });
+  await t.step(
+    "all records lost while the API server is away: no request is lost, and routers hear nothing of it",
+    async () => {
+      for (const pod of [stays, rises, edited]) await tellAddresses(lab, pod);
+      const load = await startLoad(lab.client, READY[1] ?? "");
+      await lab.api.faults.refuse();
+      await node.stopAgent("SIGKILL");
+      await node.output(["sh", "-c", `rm ${STATE_FILE} ${STATE_FILE}.prev`]);
+      const [at, mark] = [now(), (await node.readLog("agent")).length];
+      await node.startAgent();
+      await untilLogged(node, ["adopted from the kernel", stays.sandbox.hostLink], { after: mark });
+      await addSandbox(node); // once it serves under the NodeConfig that it remembers
+      await lab.api.faults.recover();
+      for (const [[address = ""], pod] of [[READY, stays], [BY_EDIT, rises], [FLIPS, edited]] as const) {
+        await until(`the status says again who serves ${address}`, async () => {
+          const status = await anycastStatus(lab, node, address);
+          return status?.advertised === true && status.pods.join() === pod.sandbox.id;
+        });
+      }
+      const told = (await wire.heard()).filter((it) => it.at > at).flatMap((it) => [...it.announced, ...it.withdrawn]);
+      assertEquals(told, []);
+      assertEquals((await load.stop()).lost, 0);
+      for (const address of [...READY, ...FLIPS, ...BY_EDIT]) await expectPing(lab.client, address);
+      await edited.remove();
+      for (const address of FLIPS) await lab.router.waitForNoRoute(alone(address));
+    },
+  );
 });
 
 Deno.test("the sandbox of a pod that stays Ready is made anew, and the address follows", async () => {
@@ -111,6 +137,12 @@ Deno.test("a client on a node is answered by the node's own pod, and by another 
   );
   for (const address of READY) assertEquals(await namesFor(client, address), [far.name]);
 });
+
+/** Says which addresses the pod has, as kubelet does. */
+async function tellAddresses({ api }: Lab, { name, sandbox }: ServicePod): Promise<void> {
+  const podIPs = ([6, 4] as const).map((family) => ({ ip: sandbox.address(family) }));
+  await api.patch(`/api/v1/namespaces/default/pods/${name}/status`, { status: { podIPs } });
+}
 
 /** The node has heard of the other node's pod: only its own route's metric keeps its clients from there. */
 async function untilImported(lab: Lab, node: LabNode, address: string): Promise<void> {

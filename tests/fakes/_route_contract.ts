@@ -162,6 +162,21 @@ export const ROUTE_CONTRACT: readonly PromisedRoute[] = [
       }),
   },
   {
+    title: "found() says which addresses lead to which link, whoever made the routes, and changes nothing",
+    verify: (bench) =>
+      withLinks(bench, async (driver) => {
+        assertEquals(await driver.found(), new Map());
+        await driver.apply([routeTo(DNS4, 1, 2), routeTo(DNS6, 1), routeTo(WEB4, 2)]);
+        const next = bench.openRoutes();
+        const found = new Map(
+          [...await next.found()].map(([link, each]) => [link, each.map(({ text }) => text).sort()]),
+        );
+        assertEquals(found, new Map([[linkOf(1), [DNS4, DNS6]], [linkOf(2), [DNS4, WEB4]]]));
+        assertEquals([await driver.apply([routeTo(DNS4, 1, 2), routeTo(DNS6, 1), routeTo(WEB4, 2)])], [[]]);
+        await next.close();
+      }),
+  },
+  {
     title: "a link that is not named as flock's are is refused",
     verify: async (bench) => {
       const driver = bench.openRoutes();

@@ -5,6 +5,7 @@ export const IDLE_ROUTES: RouteDriver = {
   apply: (routes) =>
     routes.length === 0 ? Promise.resolve([]) : Promise.reject(new Error("Cannot route: there is no kernel here")),
   doubt: () => {},
+  found: () => Promise.resolve(new Map()),
   left: () => new Map(),
   close: () => Promise.resolve(),
 };

@@ -1,4 +1,5 @@
 import type { ServiceHop, ServiceRoute } from "../../src/anycast/service_route.ts";
+import { type Address, parseAddress } from "../../src/ip/address.ts";
 import { type RouteDriver, RoutesIncomplete } from "../../src/route/route_driver.ts";
 
 const name = ({ via, link }: ServiceHop): string => `${via.text} dev ${link}`;
@@ -20,6 +21,16 @@ export class MemoryRouteTable {
   show(): Record<string, string[]> {
     const there = [...this.#routes.keys()].map((address) => [address, this.hopsOf(address)] as const);
     return Object.fromEntries(there.filter(([, hops]) => hops.length > 0));
+  }
+
+  /** link -> addresses that lead there */
+  byLink(): ReadonlyMap<string, readonly Address[]> {
+    const served = [...this.#routes.keys()].flatMap((text) => {
+      const address = parseAddress(text);
+      return address === undefined ? [] : this.#alive(text).map(({ link }) => ({ link, address }));
+    });
+    const byLink = Map.groupBy(served, ({ link }) => link);
+    return new Map([...byLink].map(([link, each]) => [link, each.map(({ address }) => address)]));
   }
 
   /** `via dev link`, sorted. */
@@ -74,6 +85,10 @@ export class MemoryRoutes implements RouteDriver {
 
   doubt(): void {
     this.#doubted = true;
+  }
+
+  found(): Promise<ReadonlyMap<string, readonly Address[]>> {
+    return Promise.resolve(this.table.byLink());
   }
 
   left(): ReadonlyMap<string, string> {
