@@ -15,7 +15,13 @@ export interface CompiledChain {
 export function compileChain(policy: NetworkPolicy, direction: Direction): CompiledChain {
   const compiler = new ChainCompiler(policy.namespace, direction);
   const rules = (policy.rules[direction] ?? []).flatMap((rule) => compiler.compile(rule));
-  return { chain: { direction, rules }, sources: compiler.sources };
+  // Peers whose ports are all names, going out, are in the sets of the names alone.
+  const named = new Set(rules.flatMap(({ peer, port }) => [peer, port].map((match) => match && setNamedBy(match))));
+  return { chain: { direction, rules }, sources: new Map([...compiler.sources].filter(([name]) => named.has(name))) };
+}
+
+function setNamedBy(match: PeerMatch | PortMatch): string | undefined {
+  return match.kind === "set" ? match.set : undefined;
 }
 
 /** @returns the chain of a policy that allows nothing for now */

@@ -10,6 +10,8 @@ export interface PacketDraft {
   readonly to: number;
   readonly protocol: Packet["protocol"];
   readonly port: number;
+  /** Which of the ports that the destination's containers say they have takes the place of `protocol` and `port`. */
+  readonly aim: number | undefined;
   readonly state: Packet["state"];
 }
 
@@ -18,6 +20,7 @@ interface End {
   readonly address: string;
 }
 
+const PROTOCOLS: Readonly<Record<string, Packet["protocol"]>> = { TCP: "tcp", UDP: "udp", SCTP: "sctp" };
 const NEAR_LIMITS = [...new Set(PORTS.flatMap((port) => [port - 1, port, port + 1]))]
   .filter((port) => port >= 1 && port <= 65535);
 
@@ -30,6 +33,7 @@ export const arbitraryPacket: fc.Arbitrary<PacketDraft> = fc.record({
     { weight: 5, arbitrary: fc.constantFrom<Packet["protocol"]>("udp", "udp", "sctp", "icmp", "other") },
   ),
   port: fc.oneof(fc.constantFrom(...PORTS), fc.constantFrom(...NEAR_LIMITS)),
+  aim: fc.option(fc.nat(9), { nil: undefined, freq: 2 }),
   state: fc.oneof(
     { weight: 18, arbitrary: fc.constant<Packet["state"]>("new") },
     { weight: 2, arbitrary: fc.constantFrom<Packet["state"]>("invalid", "established", "related") },
@@ -40,16 +44,28 @@ export const arbitraryPacket: fc.Arbitrary<PacketDraft> = fc.record({
 export function packetIn(world: RawWorld, draft: PacketDraft): Packet | undefined {
   const local = world.local.flatMap(({ link, addresses }) => addresses.map((address) => ({ link, address })));
   const away = awayFrom(world, local);
-  const senders = [...local, ...NODES[0].map((address) => ({ link: NODE, address })), ...away];
-  const from = pick(senders, draft.from);
-  const isLocal = from?.link !== UPLINK && from?.link !== NODE;
-  const others = (isLocal ? [...local, ...away] : local).filter(({ address }) => isSameFamily(address, from?.address));
-  const to = pick(others, draft.to);
+  const node = NODES[0].map((address) => ({ link: NODE, address }));
+  const otherNode = NODES[1].map((address) => ({ link: UPLINK, address }));
+  const from = pick([local, away, local, away, local, node, local, otherNode], draft.from);
+  const others = from?.link === UPLINK || from?.link === NODE ? [local] : [local, away, local];
+  const to = pick(others.map((ends) => ends.filter(({ address }) => isSameFamily(address, from?.address))), draft.to);
   if (from === undefined || to === undefined) return undefined;
-  const { protocol, state } = draft;
-  const port = protocol === "icmp" || protocol === "other" ? 0 : draft.port;
   const [source, destination] = [from.address, to.address];
-  return { cameBy: from.link, leavesBy: to.link, source, destination, protocol, port, state };
+  const ends = { cameBy: from.link, leavesBy: to.link, source, destination };
+  return { ...ends, ...portIn(world, { draft, destination }), state: draft.state };
+}
+
+function portIn(
+  { pods }: RawWorld,
+  { draft, destination }: { draft: PacketDraft; destination: string },
+): Pick<Packet, "protocol" | "port"> {
+  const { protocol, port, aim } = draft;
+  const said = pods.filter((pod) => addressesOf(pod).includes(destination)).flatMap(({ spec }) =>
+    [...spec.containers, ...spec.initContainers ?? []].flatMap(({ ports }) => ports ?? [])
+  );
+  const aimed = aim === undefined ? undefined : said[aim % Math.max(said.length, 1)];
+  if (aimed !== undefined) return { protocol: PROTOCOLS[aimed.protocol ?? "TCP"] ?? "tcp", port: aimed.containerPort };
+  return { protocol, port: protocol === "icmp" || protocol === "other" ? 0 : port };
 }
 
 /** What is reached through the uplink: strangers, the other node, and pods that are not of this one. */
@@ -59,8 +75,10 @@ function awayFrom({ pods }: RawWorld, local: readonly End[]): readonly End[] {
   return [...new Set(known)].filter((address) => !here.includes(address)).map((address) => ({ link: UPLINK, address }));
 }
 
-function pick<T>(list: readonly T[], number: number): T | undefined {
-  return list[number % Math.max(list.length, 1)];
+/** The number says which list, and which of its items. */
+function pick<T>(lists: readonly (readonly T[])[], number: number): T | undefined {
+  const list = lists[number % lists.length] ?? [];
+  return list[Math.floor(number / lists.length) % Math.max(list.length, 1)];
 }
 
 function isSameFamily(a: string, b: string | undefined): boolean {

@@ -10,7 +10,7 @@ const containerPort: fc.Arbitrary<ContainerPort> = object<ContainerPort>({
   containerPort: portNumber,
   protocol,
 });
-const containerPorts = maybe(fc.array(containerPort, { maxLength: 3 }), 6);
+const containerPorts = maybe(fc.array(containerPort, { minLength: 1, maxLength: 2 }), 12);
 const container: fc.Arbitrary<RawContainer> = object<RawContainer>({
   name: fc.constant("main"),
   ports: containerPorts,
@@ -41,7 +41,7 @@ export const podDraft: fc.Arbitrary<PodDraft> = fc.record({
   namespace,
   labels: maybe(labels, 12),
   containers: fc.array(container, { minLength: 1, maxLength: 2 }),
-  initContainers: maybe(fc.array(initContainer, { maxLength: 1 })),
+  initContainers: maybe(fc.array(initContainer, { minLength: 1, maxLength: 1 }), 8),
   families: fc.constantFrom<(4 | 6)[]>([4, 6], [6, 4], [4, 6], [4], [6]),
   anycast: rarely<readonly string[]>(3, { usual: fc.constant([]), odd: fc.subarray([...ANYCAST]) }),
   hasSecondAddress: fc.nat(7).map((n) => n === 7),

@@ -16,16 +16,22 @@ import { NAMES, SUBNETS } from "./universe.ts";
 
 const requirement: fc.Arbitrary<RawRequirement> = rarely(40, {
   usual: fc.oneof(
-    object<RawRequirement>({
-      key: labelKey,
-      operator: fc.constantFrom("In", "NotIn"),
-      values: fc.array(labelValue, { minLength: 1, maxLength: 3 }),
-    }),
-    object<RawRequirement>({
-      key: labelKey,
-      operator: fc.constantFrom("Exists", "DoesNotExist"),
-      values: maybe(fc.constant([]), 1),
-    }),
+    {
+      weight: 2,
+      arbitrary: object<RawRequirement>({
+        key: labelKey,
+        operator: fc.constantFrom("In", "NotIn"),
+        values: fc.array(labelValue, { minLength: 1, maxLength: 2 }),
+      }),
+    },
+    {
+      weight: 1,
+      arbitrary: object<RawRequirement>({
+        key: labelKey,
+        operator: fc.constantFrom("Exists", "DoesNotExist"),
+        values: maybe(fc.constant([]), 1),
+      }),
+    },
   ),
   odd: fc.record({
     key: labelKey,
@@ -35,10 +41,29 @@ const requirement: fc.Arbitrary<RawRequirement> = rarely(40, {
     .filter(({ operator, values }) => !(operator === "Exists" && values.length === 0)),
 });
 
-const selector: fc.Arbitrary<RawSelector> = object<RawSelector>({
-  matchLabels: maybe(fc.dictionary(labelKey, labelValue, { maxKeys: 1, noNullPrototype: true }), 2),
-  matchExpressions: maybe(fc.array(requirement, { maxLength: 2 }), 2),
-});
+const matchLabels = fc.dictionary(labelKey, labelValue, { maxKeys: 1, noNullPrototype: true });
+
+/** Mostly of one requirement: of several few pods have all. */
+const selector: fc.Arbitrary<RawSelector> = fc.oneof(
+  {
+    weight: 3,
+    arbitrary: object<RawSelector>({ matchLabels: maybe(matchLabels), matchExpressions: maybe(fc.constant([]), 1) }),
+  },
+  {
+    weight: 5,
+    arbitrary: object<RawSelector>({
+      matchLabels: maybe(fc.constant({}), 1),
+      matchExpressions: fc.array(requirement, { minLength: 1, maxLength: 1 }),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: object<RawSelector>({
+      matchLabels: maybe(matchLabels),
+      matchExpressions: fc.array(requirement, { maxLength: 2 }),
+    }),
+  },
+);
 
 interface Block {
   readonly family: 4 | 6;
@@ -108,7 +133,14 @@ const peer: fc.Arbitrary<RawPeer> = rarely(60, {
 
 const goodPort: fc.Arbitrary<RawPort> = fc.oneof(
   object<RawPort>({ protocol, port: maybe(portNumber), endPort: maybe(fc.constant(null), 1) }),
-  object<RawPort>({ protocol, port: fc.constantFrom<string>(...NAMES, "nobodys"), endPort: nothing }),
+  {
+    weight: 2,
+    arbitrary: object<RawPort>({
+      protocol,
+      port: fc.constantFrom<string>(...NAMES, ...NAMES, "nobodys"),
+      endPort: nothing,
+    }),
+  },
   fc.tuple(portNumber, portNumber).chain((ends) =>
     object<RawPort>({
       protocol,
