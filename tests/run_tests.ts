@@ -92,7 +92,7 @@ function laneOf(file: string): Lane {
 function skipOutLoud(): void {
   if (Deno.env.get("KUBEBUILDER_ASSETS") !== undefined) return;
   console.error(
-    "test: SKIPPED the real kube-apiserver and containerd 2.4; run: KUBEBUILDER_ASSETS=DIR npx -y deno@2.9.6 task test",
+    "test: SKIPPED the real kube-apiserver, kubelet and containerd 2.4; run: KUBEBUILDER_ASSETS=DIR npx -y deno@2.9.6 task test",
   );
 }
 
