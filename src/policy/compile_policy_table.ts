@@ -1,5 +1,5 @@
 import { closedChain, compileChain, type CompiledChain } from "./compile_chain.ts";
-import { isolatePod, isSelected } from "./isolate_pod.ts";
+import { chainNamesOf, isolatePod, isSelected } from "./isolate_pod.ts";
 import { chainName } from "./names.ts";
 import { DIRECTIONS, type NetworkPolicy } from "./network_policy.ts";
 import type { IsolatedPod, PolicySet, PolicyTable } from "./policy_table.ts";
@@ -29,8 +29,8 @@ export function compilePolicyTable(world: PolicyWorld, options: CompileOptions =
 function isolatePods({ targets, policies }: PolicyWorld): ReadonlyMap<string, IsolatedPod> {
   const pods = new Map<string, IsolatedPod>();
   for (const [link, target] of targets) {
-    const selecting = [...policies.values()].filter((policy) => isSelected(target, policy));
-    const isolated = isolatePod(target, selecting);
+    const selecting = [...policies].filter(([, policy]) => isSelected(target, policy));
+    const isolated = isolatePod(target, selecting.map(([key, policy]) => chainNamesOf(key, policy)));
     if (isolated !== undefined) pods.set(link, isolated);
   }
   return pods;

@@ -3,11 +3,16 @@
  * policy whose chain would take the place of another's.
  */
 import { createHash } from "node:crypto";
+import { HOST_LINK } from "../hash/container_hash.ts";
 import type { Direction } from "./network_policy.ts";
 
 const HASH_DIGITS = 24;
 const CHAIN_PREFIX: Readonly<Record<Direction, string>> = { ingress: "in_", egress: "out_" };
 const POD_PREFIX: Readonly<Record<Direction, string>> = { ingress: "to_", egress: "from_" };
+const LOOKUP_PREFIX: Readonly<Record<Direction, string>> = { ingress: "source_", egress: "target_" };
+
+/** What nft's grammar has no other meaning for, whatever else it is. */
+const NAME = /^[a-z][a-z0-9_]{0,63}$/;
 
 /** @returns 96 bits of the text's SHA-256, hexadecimal */
 export function hashText(text: string): string {
@@ -21,10 +26,26 @@ export function chainName(policyKey: string, direction: Direction): string {
 
 /** @param link host end of the pod's link. @returns the pod's own chain of one direction, and the counter of what it drops */
 export function podChainName(link: string, direction: Direction): string {
-  return POD_PREFIX[direction] + link;
+  return POD_PREFIX[direction] + checkLink(link);
 }
 
-/** @returns the key of a policy, as in a PolicyWorld */
-export function policyKeyOf({ namespace, name }: { readonly namespace: string; readonly name: string }): string {
-  return `${namespace}/${name}`;
+/** @returns the chain that looks packets of one direction up in the set, and alone names it */
+export function lookupChainName(set: string, direction: Direction): string {
+  return LOOKUP_PREFIX[direction] + checkName(set);
+}
+
+/** @returns the map of one direction from links to the pods' own chains */
+export function mapName(direction: Direction): string {
+  return `${direction}_pods`;
+}
+
+/** @returns the name. @throws TypeError for what is no name of a set or chain */
+export function checkName(name: string): string {
+  if (!NAME.test(name)) throw new TypeError(`Cannot render name ${JSON.stringify(name)}: not of flock's table`);
+  return name;
+}
+
+function checkLink(link: string): string {
+  if (!HOST_LINK.test(link)) throw new TypeError(`Cannot render link ${JSON.stringify(link)}: not a host end`);
+  return link;
 }

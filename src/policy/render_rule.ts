@@ -1,49 +1,104 @@
+/** Rules of the table as nft reads them, without the chain that they are in. */
 import { addressOf, bitsOf, type Family } from "../ip/address.ts";
-import type { Direction, PortRange } from "./network_policy.ts";
-import type { AddressRange, ChainRule, PeerMatch, PolicySetType, PortMatch } from "./policy_table.ts";
+import { checkName, lookupChainName, podChainName } from "./names.ts";
+import type { Direction, PortRange, Protocol } from "./network_policy.ts";
+import type {
+  AddressRange,
+  ChainRule,
+  IsolatedPod,
+  PeerMatch,
+  PolicyChain,
+  PolicySetType,
+  PortMatch,
+} from "./policy_table.ts";
 
 const ADDRESS_FIELD: Readonly<Record<Family, string>> = { 4: "ip", 6: "ip6" };
 const PEER_END: Readonly<Record<Direction, string>> = { ingress: "saddr", egress: "daddr" };
 const NFPROTO: Readonly<Record<Family, string>> = { 4: "ipv4", 6: "ipv6" };
 const MAX_PORT = 65535;
+const LOG_LIMIT = "limit rate 10/second burst 20 packets";
 
-/** @returns the rule as nft reads it, without the chain */
-export function renderRule({ peer, port }: ChainRule, direction: Direction): string {
-  const parts = [peer && renderPeer(peer, direction), port && renderPort(port, { peer, direction }), "accept"];
-  return parts.filter((part) => part !== undefined).join(" ");
+/** Where a rule leads. */
+interface Verdict {
+  readonly match?: string;
+  readonly verdict: string;
 }
 
-/** @returns what stands in a set's declaration besides its elements */
-export function renderSetType(type: PolicySetType): string {
-  if (type.kind === "address") return `type ${type.family === 4 ? "ipv4_addr" : "ipv6_addr"};`;
-  if (type.kind === "linkPort") return `typeof oifname . ${type.protocol} dport;`;
-  return `typeof ${ADDRESS_FIELD[type.family]} daddr . ${type.protocol} dport;`;
+/**
+ * Sets of pods' addresses are named by one chain of their own each, which accepts what is in the set: a policy's rule goes there when the rest of it matches. So a small set can
+ * be made anew with its chain, whoever uses it, which nft does in no time; for deleting an element it reads all sets of the machine first (renderPolicyChanges()).
+ *
+ * @returns the rules of a policy's chain
+ */
+export function renderPolicyRules({ direction, rules }: PolicyChain): string[] {
+  return rules.map((rule) => renderPolicyRule(rule, direction));
 }
 
-function renderPeer(peer: PeerMatch, direction: Direction): string {
+/** @returns the only rule of the chain that looks packets of one direction up in the set */
+export function renderLookup(set: string, { type, direction }: { type: PolicySetType; direction: Direction }): string {
+  if (type.kind === "linkPort") throw new TypeError(`Cannot render a chain of set ${checkName(set)}: it needs none`);
+  const field = `${ADDRESS_FIELD[type.family]} ${PEER_END[direction]}`;
+  const port = type.kind === "addressPort" ? ` . ${type.protocol} dport` : "";
+  return `${field}${port} @${checkName(set)} accept`;
+}
+
+/** @returns the rules of the pod's own chain of one direction */
+export function renderPodRules(
+  { chains, logDrops }: IsolatedPod,
+  { link, direction }: { readonly link: string; readonly direction: Direction },
+): string[] {
+  const name = podChainName(link, direction);
+  return [
+    "ct state established,related accept",
+    ...(chains[direction] ?? []).map((chain) => `jump ${checkName(chain)}`),
+    ...(logDrops ? [`${LOG_LIMIT} log prefix "flock drop ${name.replace("_", " ")}: "`] : []),
+    `counter name "${name}" drop`,
+  ];
+}
+
+/** @returns the sets that the chain's rules look up by chains of the sets' own */
+export function lookupsOf({ rules }: PolicyChain): Set<string> {
+  return new Set(rules.flatMap(({ peer, port }) => [
+    ...(peer?.kind === "set" ? [peer.set] : []),
+    ...(port?.kind === "set" && port.family !== undefined ? [port.set] : []),
+  ]));
+}
+
+/** @returns the sets of links and ports that the chain's rules name, with their protocol */
+export function linkPortsOf({ rules }: PolicyChain): Map<string, Protocol> {
+  return new Map(
+    rules.flatMap(({ port }) =>
+      port?.kind === "set" && port.family === undefined ? [[port.set, port.protocol] as const] : []
+    ),
+  );
+}
+
+function renderPolicyRule({ peer, port }: ChainRule, direction: Direction): string {
+  const [byPeer, byPort] = [peer && renderPeer(peer, direction), port && renderPort(port, direction)];
+  const lookup = [byPort, byPeer].find((each) => each !== undefined && each.verdict !== "accept");
+  const matches = [byPeer?.match, byPort?.match].filter((match) => match !== undefined);
+  return [...matches, lookup?.verdict ?? "accept"].join(" ");
+}
+
+function renderPeer(peer: PeerMatch, direction: Direction): Verdict {
   const { family } = peer;
-  const field = `${ADDRESS_FIELD[family]} ${PEER_END[direction]}`;
-  if (peer.kind === "set") return `${field} @${peer.set}`;
+  if (peer.kind === "set") return { verdict: `jump ${lookupChainName(peer.set, direction)}` };
   // nft takes no interval that is everything.
-  if (peer.ranges.some(isWholeFamily)) return `meta nfproto ${NFPROTO[family]}`;
-  return `${field} ${renderList(peer.ranges.map(renderAddresses))}`;
+  if (peer.ranges.some(isWholeFamily)) return { match: `meta nfproto ${NFPROTO[family]}`, verdict: "accept" };
+  const field = `${ADDRESS_FIELD[family]} ${PEER_END[direction]}`;
+  return { match: `${field} ${renderList(peer.ranges.map(renderAddresses))}`, verdict: "accept" };
 }
 
-function renderPort(
-  port: PortMatch,
-  { peer, direction }: { readonly peer: PeerMatch | undefined; readonly direction: Direction },
-): string {
-  if (port.kind === "ranges") return renderNumbers(port);
-  if (direction === "ingress") return `oifname . ${port.protocol} dport @${port.set}`;
-  const family = port.family ?? peer?.family;
-  if (family === undefined) throw new TypeError(`Cannot render port set ${port.set}: of no family`);
-  return `${ADDRESS_FIELD[family]} daddr . ${port.protocol} dport @${port.set}`;
+function renderPort(port: PortMatch, direction: Direction): Verdict {
+  if (port.kind === "ranges") return { match: renderNumbers(port), verdict: "accept" };
+  if (port.family !== undefined) return { verdict: `jump ${lookupChainName(port.set, direction)}` };
+  return { match: `oifname . ${port.protocol} dport @${checkName(port.set)}`, verdict: "accept" };
 }
+
 function renderNumbers({ protocol, ranges }: Extract<PortMatch, { readonly kind: "ranges" }>): string {
   if (ranges.some(isEveryPort)) return `meta l4proto ${protocol}`;
-  return `${protocol} dport ${
-    renderList(ranges.map(({ first, last }) => (first === last ? `${first}` : `${first}-${last}`)))
-  }`;
+  const texts = ranges.map(({ first, last }) => (first === last ? `${first}` : `${first}-${last}`));
+  return `${protocol} dport ${renderList(texts)}`;
 }
 
 function renderList(items: readonly string[]): string {
