@@ -43,7 +43,7 @@ function renderBasics({ routerId }: BirdConfig): string {
 log stderr all;
 router id ${addressOf(4, routerId.value).text};
 timeformat protocol "%Y-%m-%dT%H:%M:%S%z";
-graceful restart wait 60;
+graceful restart wait 20;
 
 protocol device {
 }`;

@@ -10,7 +10,7 @@ const SHAPES: readonly RegExp[] = [
   "log stderr all;",
   `router id ${V4};`,
   'timeformat protocol "%Y-%m-%dT%H:%M:%S%z";',
-  "graceful restart wait 60;",
+  "graceful restart wait 20;",
   "protocol device \\{",
   "protocol kernel kernel[46] \\{",
   "protocol bgp peer(?:4_[0-9a-f]{8}|6_[0-9a-f]{32}) \\{",

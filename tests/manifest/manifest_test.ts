@@ -1,0 +1,76 @@
+/** deploy/install.yaml as it stands: up to date, and each container with no more than it needs. */
+import { assert, assertEquals } from "@std/assert";
+import { BUNDLE, renderManifest } from "../../deploy/manifest.ts";
+import config from "../../deno.json" with { type: "json" };
+import { record, records } from "../lab/json.ts";
+import { bundled, bundledObjects, podContainers, podSpec } from "./objects.ts";
+
+Deno.test("deploy/install.yaml is what deno task manifest makes", async () => {
+  assertEquals(await Deno.readTextFile(BUNDLE), await renderManifest());
+});
+
+Deno.test("the namespace comes first, and the definition before whoever reads its objects", async () => {
+  const kinds = (await bundledObjects()).map(({ kind }) => kind);
+  assertEquals(kinds[0], "Namespace");
+  assertEquals(kinds.at(-1), "DaemonSet");
+  assert(kinds.includes("CustomResourceDefinition"));
+});
+
+Deno.test("all containers run the image of this version", async () => {
+  const images = new Set((await podContainers()).map(({ image }) => image));
+  assertEquals([...images], [`ghcr.io/fritzlab/flock:${config.version}`]);
+});
+
+Deno.test("each container has these capabilities, a file system that it cannot write, and no way to more", async () => {
+  const rights = (await podContainers()).map(({ name, securityContext }) => {
+    const { capabilities, appArmorProfile: _, ...rest } = record(securityContext);
+    assertEquals(rest, { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true });
+    assertEquals(record(capabilities)["drop"], ["ALL"]);
+    return [name, record(capabilities)["add"] ?? []];
+  });
+  assertEquals(Object.fromEntries(rights), {
+    install: [],
+    bird: [
+      ...["NET_ADMIN", "NET_RAW", "NET_BIND_SERVICE", "NET_BROADCAST"],
+      ...["SETUID", "SETGID", "CHOWN", "FOWNER"],
+    ],
+    agent: ["NET_ADMIN", "SYS_ADMIN"],
+  });
+});
+
+Deno.test("each container sees these directories of the node, and only the agent the token", async () => {
+  const mounts = (await podContainers()).map(({ name, volumeMounts }) => [
+    name,
+    records(volumeMounts).map(({ mountPath, readOnly }) => `${mountPath}${readOnly === true ? " (ro)" : ""}`),
+  ]);
+  assertEquals(Object.fromEntries(mounts), {
+    install: ["/opt/cni/bin"],
+    bird: ["/run/flock", "/etc/flock/bird (ro)", "/etc/flock/bootstrap (ro)", "/run/bird"],
+    agent: [
+      ...["/run/flock", "/run/flock/sys", "/var/lib/flock", "/etc/flock/bird", "/etc/cni/net.d", "/run/netns"],
+      "/var/run/secrets/kubernetes.io/serviceaccount (ro)",
+    ],
+  });
+  const spec = await podSpec();
+  assertEquals([spec["automountServiceAccountToken"], spec["hostPID"], spec["hostIPC"]], [false, undefined, undefined]);
+  assertEquals((await bundled("ServiceAccount"))["automountServiceAccountToken"], false);
+});
+
+Deno.test("the pods go where the label is, come before all others, and are replaced one node at a time", async () => {
+  const spec = await podSpec();
+  assertEquals(spec["priorityClassName"], "system-node-critical");
+  assertEquals(spec["tolerations"], [{ operator: "Exists" }]);
+  assertEquals(spec["hostNetwork"], true);
+  const gate = JSON.stringify(spec["affinity"]);
+  assert(gate.includes(`{"key":"flock.fritzlab.net/agent","operator":"Exists"}`), gate);
+  const { updateStrategy } = record((await bundled("DaemonSet"))["spec"]);
+  assertEquals(updateStrategy, { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 1 } });
+});
+
+Deno.test("whether a container is alive is asked of itself, never of the API server", async () => {
+  for (const { name, livenessProbe } of await podContainers()) {
+    if (name === "install") continue;
+    assertEquals(Object.keys(record(livenessProbe)).includes("exec"), true, `${name} has a probe`);
+    assert(!/http|kube|api/i.test(JSON.stringify(record(livenessProbe)["exec"])), `${name} asks itself`);
+  }
+});
