@@ -28,6 +28,8 @@ export interface LabOptions {
   readonly mtu?: number;
   /** Which API server. Default: the real one where KUBEBUILDER_ASSETS names it, else the embedded one. */
   readonly api?: LabApi["kind"] | "none";
+  /** Nodes as they are before flock comes: without a directory or a mount of its own. */
+  readonly bare?: boolean;
   /** The executable that nodes run. Default: FLOCK_BIN, else what `deno task build` made; never the source tree. */
   readonly flock?: string;
 }
@@ -91,7 +93,7 @@ async function buildLab({ id, dir }: { id: string; dir: string }, options: LabOp
       startRouter(routerPlace),
       apiKind === "none" ? undefined : startLabApi(controlPlane, { kind: apiKind, dir }),
       wire(runner, { router: routerPlace, controlPlane, client, nodes, mtu }),
-      ...nodes.map((node) => node.prepare()),
+      ...options.bare === true ? [] : nodes.map((node) => node.prepare()),
     ]),
   );
   if (api !== undefined) {

@@ -1,7 +1,7 @@
 /** What both servers need before they start. */
 import { describeAccess, formatEndpoint } from "./api_server.ts";
 import type { ApiOptions, Described } from "./api_server.ts";
-import { type Credentials, makeCredentials } from "./_pki.ts";
+import { type Credentials, makeCredentials } from "./pki.ts";
 
 /** The repository's own definition. */
 const NODE_CONFIG_CRD: string = new URL("../../../crds/nodeconfig.yaml", import.meta.url).pathname;

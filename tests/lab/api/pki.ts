@@ -49,6 +49,18 @@ export async function makeCredentials(
   return { caFile, certFile, keyFile, tokenFile, tokens };
 }
 
+/** Makes a certificate of a user, signed by the authority that `makeCredentials` left in `dir`. @returns its files, named after `name` */
+export async function makeClientCertificate(
+  dir: string,
+  { name, subject }: { readonly name: string; /** `/O=GROUP/CN=USER` */ readonly subject: string },
+): Promise<{ certFile: string; keyFile: string }> {
+  const [certFile, keyFile, request] = [`${dir}/${name}.crt`, `${dir}/${name}.key`, `${dir}/${name}.csr`];
+  await openssl(["req", "-subj", subject, ...EC_KEY, "-keyout", keyFile, "-out", request]);
+  const signing = ["-CA", `${dir}/ca.crt`, "-CAkey", `${dir}/ca.key`, "-CAcreateserial"];
+  await openssl(["x509", "-req", "-days", "30", "-in", request, ...signing, "-out", certFile]);
+  return { certFile, keyFile };
+}
+
 async function openssl(args: readonly string[]): Promise<void> {
   await run("/usr/bin/openssl", args);
 }

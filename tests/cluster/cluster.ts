@@ -1,0 +1,82 @@
+/** A real Kubernetes in the lab's network: a control plane, and nodes with containerd 2.4, kubelet and kube-proxy. flock is not yet there. */
+import { cgroupOf } from "../lab/census.ts";
+import { createLab, type Lab } from "../lab/lab.ts";
+import type { LabNode } from "../lab/node.ts";
+import { PAUSE_IMAGE } from "../lab/pause_image.ts";
+import { until } from "../lab/until.ts";
+import { type ControlPlane, startControlPlane } from "./control_plane.ts";
+import type { Kubectl } from "./kubectl.ts";
+import { startKubelet, startKubeProxy } from "./kubelet.ts";
+
+/** What containers of tests run: busybox, by the name that every node has. */
+export const BUSYBOX_IMAGE = PAUSE_IMAGE;
+
+/** An archive, and the name that its image is to have on the nodes. */
+export interface Image {
+  readonly archive: string;
+  readonly reference: string;
+  /** The name that pods use. */
+  readonly as: string;
+}
+
+export interface Cluster extends AsyncDisposable {
+  readonly lab: Lab;
+  readonly controlPlane: ControlPlane;
+  readonly kubectl: Kubectl;
+}
+
+/**
+ * Starts everything at once. Resolves when two nodes have joined; they are not Ready, for there is no network.
+ *
+ * @param options.assets the folder that KUBEBUILDER_ASSETS names; in it `containerd/` with containerd 2
+ */
+export async function startCluster(
+  { assets, image }: { readonly assets: string; readonly image: Promise<Image> },
+): Promise<Cluster> {
+  const lab = await createLab({ nodes: 2, api: "none", bare: true });
+  try {
+    const controlPlane = await startEverything(lab, { assets, image });
+    const { kubectl } = controlPlane;
+    return { lab, controlPlane, kubectl, [Symbol.asyncDispose]: () => lab[Symbol.asyncDispose]() };
+  } catch (error) {
+    await lab[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+async function startEverything(
+  lab: Lab,
+  { assets, image }: { readonly assets: string; readonly image: Promise<Image> },
+): Promise<ControlPlane> {
+  const dir = `${lab.dir}/cluster`;
+  await Deno.mkdir(dir);
+  const names = lab.nodes.map(({ name }) => name);
+  const [controlPlane] = await Promise.all([
+    startControlPlane(lab.controlPlane, { assets, dir, nodes: names }),
+    ...lab.nodes.map((node) => startRuntime(node, { assets, image })),
+  ]);
+  await Promise.all(lab.nodes.map(async (node) => {
+    const options = { assets, controlPlane, spec: node.spec, cgroup: `${cgroupOf(lab.id)}/${node.name}` };
+    await Promise.all([startKubelet(node, options), startKubeProxy(node, options)]);
+  }));
+  const joined = (): Promise<string> => controlPlane.kubectl.run("get", "node", ...names);
+  await until("the nodes have joined", joined, { timeoutMs: 60_000, everyMs: 200 });
+  return controlPlane;
+}
+
+/** Starts containerd with the images that pods need. */
+async function startRuntime(
+  node: LabNode,
+  { assets, image }: { readonly assets: string; readonly image: Promise<Image> },
+): Promise<void> {
+  const binDir = `${assets}/containerd`;
+  await node.startContainerd({ binDir });
+  const { archive, reference, as } = await image;
+  const ctr = (...words: string[]): Promise<string> =>
+    node.output([`${binDir}/ctr`, "--namespace", "k8s.io", "images", ...words], {
+      timeoutMs: 120_000,
+      env: { TMPDIR: "/run/containerd" },
+    });
+  await ctr("import", archive);
+  await ctr("tag", reference, as);
+}

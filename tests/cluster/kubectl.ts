@@ -1,0 +1,35 @@
+import { record } from "../lab/json.ts";
+import type { KubeObject } from "../lab/lab_api.ts";
+import type { Place } from "../lab/place.ts";
+
+/** kubectl on the control plane, as the administrator. */
+export interface Kubectl {
+  /** @returns standard output. @throws CommandFailed with what it wrote to standard error */
+  run(...args: readonly string[]): Promise<string>;
+  /** Applies a manifest: text, or objects of any kind. @throws CommandFailed with the server's message */
+  apply(manifest: string | readonly KubeObject[]): Promise<void>;
+  /** @returns the object that `kubectl get ARGS -o json` prints. @throws CommandFailed when there is none */
+  get(...args: readonly string[]): Promise<KubeObject>;
+}
+
+const TIMEOUT_MS = 60_000;
+
+/** @param options.path the program; `kubeconfig` and `cacheDir` lie inside the place */
+export function createKubectl(
+  place: Place,
+  { path, kubeconfig, cacheDir }: { readonly path: string; readonly kubeconfig: string; readonly cacheDir: string },
+): Kubectl {
+  const words = [path, "--kubeconfig", kubeconfig, "--cache-dir", cacheDir];
+  const run = (args: readonly string[], stdin = ""): Promise<string> =>
+    place.output([...words, ...args], { stdin, timeoutMs: TIMEOUT_MS });
+  return {
+    run: (...args) => run(args),
+    apply: async (manifest) => {
+      const text = typeof manifest === "string"
+        ? manifest
+        : JSON.stringify({ apiVersion: "v1", kind: "List", items: manifest });
+      await run(["apply", "-f", "-"], text);
+    },
+    get: async (...args) => record(JSON.parse(await run(["get", ...args, "-o", "json"]))),
+  };
+}
