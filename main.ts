@@ -4,7 +4,7 @@ import { answerVersion } from "./src/cni/answer_version.ts";
 import { runPlugin, type WithoutAgent } from "./src/cni/run_plugin.ts";
 import { peekStdin, print } from "./src/cni/stdio.ts";
 import { installLastResort, systemProcess } from "./src/cni/system_process.ts";
-import { giveUpEverything, keepOnly } from "./src/permissions/give_up.ts";
+import { giveUpEverything, giveUpKind, keepOnly } from "./src/permissions/give_up.ts";
 import { PERMISSION_SETS } from "./src/permissions/permission_sets.ts";
 
 /** What src/agent/main.ts exports. */
@@ -15,12 +15,22 @@ interface AgentModule {
   }): Promise<number>;
 }
 
+/** What src/install/main.ts exports. */
+interface InstallModule {
+  run(
+    mode: "install" | "uninstall",
+    start: { readonly args: readonly string[]; giveUpNetwork(): void },
+  ): Promise<number>;
+}
+
 const USAGE = `flock ${config.version}, a Kubernetes CNI for nodes that speak BGP
 
 Usage:
   flock agent [--kubeconfig FILE] [--node NAME]   serve this node
+  flock install                                   place the CNI plugin on this node
+  flock uninstall [--force] [--keep-bgp-routes]   leave nothing of flock on this node
   flock version                                   print the version
-  flock --help, flock agent --help                print how to use it
+  flock --help, flock MODE --help                 print how to use it
 
 With CNI_COMMAND set, flock is a CNI plugin (ADD, DEL, CHECK, GC, STATUS, VERSION).
 `;
@@ -31,6 +41,7 @@ function main(): Promise<number> {
   if (command !== undefined) return plugin();
   const [mode, ...args] = Deno.args;
   if (mode === "agent") return agent(args);
+  if (mode === "install" || mode === "uninstall") return installer(mode, args);
   giveUpEverything();
   return Promise.resolve(answer(mode));
 }
@@ -54,6 +65,13 @@ async function agent(args: readonly string[]): Promise<number> {
   const specifier = new URL("./src/agent/main.ts", import.meta.url).href;
   const { runAgent }: AgentModule = await import(specifier);
   return await runAgent({ args, env: (name) => Deno.env.get(name) });
+}
+
+async function installer(mode: "install" | "uninstall", args: readonly string[]): Promise<number> {
+  keepOnly(PERMISSION_SETS[mode]);
+  const specifier = new URL("./src/install/main.ts", import.meta.url).href;
+  const { run }: InstallModule = await import(specifier);
+  return await run(mode, { args, giveUpNetwork: () => giveUpKind("net") });
 }
 
 function answer(mode: string | undefined): number {

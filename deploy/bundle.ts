@@ -8,16 +8,27 @@ export interface Bundles {
   readonly withoutAgent: string;
   /** The agent, loaded by main when it is asked for. */
   readonly agent: string;
+  /** `install` and `uninstall`, loaded by main when it is asked for one. */
+  readonly install: string;
+}
+
+/** @returns the bundles that main loads when it needs them */
+export function loadedOf({ withoutAgent, agent, install }: Bundles): string[] {
+  return [withoutAgent, agent, install];
 }
 
 /** @returns where the bundles of a directory lie */
 export function bundlesIn(directory: string): Bundles {
   const at = (name: string): string => `${directory}/${name}.mjs`;
-  return { main: at("main"), withoutAgent: at("without_agent"), agent: at("agent") };
+  return { main: at("main"), withoutAgent: at("without_agent"), agent: at("agent"), install: at("install") };
 }
 
 /** What main.ts loads on demand, as it writes it -> where the bundle lies. */
-const LOADED = { "./src/cni/without_agent.ts": "./without_agent.mjs", "./src/agent/main.ts": "./agent.mjs" };
+const LOADED = {
+  "./src/cni/without_agent.ts": "./without_agent.mjs",
+  "./src/agent/main.ts": "./agent.mjs",
+  "./src/install/main.ts": "./install.mjs",
+};
 /** Packages that the agent's dependencies load only where they happen to be installed. */
 const OPTIONAL_PACKAGES = ["supports-color", "bufferutil", "utf-8-validate"];
 
@@ -34,6 +45,7 @@ export async function bundle(source: string, directory: string): Promise<Bundles
   await bundleOne(`${source}/main.ts`, bundles.main);
   await bundleOne(`${source}/src/cni/without_agent.ts`, bundles.withoutAgent);
   await bundleOne(`${source}/src/agent/main.ts`, bundles.agent);
+  await bundleOne(`${source}/src/install/main.ts`, bundles.install);
   // Whoever looks for the nearest package.json stops here, and does not search the directories above the checkout.
   await Deno.writeTextFile(`${directory}/package.json`, '{ "type": "module" }\n');
   await Deno.writeTextFile(bundles.main, linkLoaded(await Deno.readTextFile(bundles.main)));

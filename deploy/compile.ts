@@ -1,5 +1,5 @@
 import { GRANTED } from "../src/permissions/permission_sets.ts";
-import type { Bundles } from "./bundle.ts";
+import { type Bundles, loadedOf } from "./bundle.ts";
 import { renderPermissionFlags } from "./permission_flags.ts";
 import { runDeno, runProgram } from "./run_deno.ts";
 import { V8_FLAGS } from "./v8_flags.ts";
@@ -47,7 +47,7 @@ function compileArguments(bundles: Bundles, output: string): string[] {
     V8_FLAGS,
   ];
   const permissions = renderPermissionFlags(GRANTED, Deno.version.deno);
-  const included = [bundles.withoutAgent, bundles.agent].flatMap((file) => ["--include", file]);
+  const included = loadedOf(bundles).flatMap((file) => ["--include", file]);
   return ["compile", "--quiet", ...flags, ...permissions, ...included, "--output", output, bundles.main];
 }
 

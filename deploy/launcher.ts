@@ -1,5 +1,5 @@
 import { GRANTED } from "../src/permissions/permission_sets.ts";
-import { type Bundles, bundlesIn } from "./bundle.ts";
+import { type Bundles, bundlesIn, loadedOf } from "./bundle.ts";
 import type { FormOptions } from "./compile.ts";
 import { renderPermissionFlags } from "./permission_flags.ts";
 import { V8_FLAGS } from "./v8_flags.ts";
@@ -43,7 +43,7 @@ function ignoreMissing(error: unknown): void {
  */
 function renderLauncher(lib: string): string {
   const bundles = bundlesIn(lib);
-  const read = [...(Array.isArray(GRANTED.read) ? GRANTED.read : []), bundles.withoutAgent, bundles.agent];
+  const read = [...(Array.isArray(GRANTED.read) ? GRANTED.read : []), ...loadedOf(bundles)];
   const granted = { ...GRANTED, read };
   const flags = [
     "--no-prompt",

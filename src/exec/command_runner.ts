@@ -8,6 +8,8 @@ export interface CommandResult {
 export interface RunOptions {
   /** Written to the process's standard input, which is then closed. */
   readonly stdin?: string;
+  /** Variables that it gets besides those of every child. */
+  readonly env?: Readonly<Record<string, string>>;
   /** After this many milliseconds the process is killed and the call rejects. Default 10 000. */
   readonly timeoutMs?: number;
 }

@@ -33,8 +33,9 @@ export function createSystemRunner(options: SystemRunnerOptions = {}): CommandRu
  * a grandchild that inherited the pipes cannot hold the call open.
  */
 async function runToEnd(argv: Argv, options: RunOptions & { maxBytes: number }): Promise<CommandResult> {
-  const { stdin, timeoutMs = DEFAULT_TIMEOUT_MS, maxBytes } = options;
-  const child = spawnChild(argv, { stdin: stdin === undefined ? "null" : "piped", stdout: "piped", stderr: "piped" });
+  const { stdin, env = {}, timeoutMs = DEFAULT_TIMEOUT_MS, maxBytes } = options;
+  const input = stdin === undefined ? "null" : "piped";
+  const child = spawnChild(argv, { stdin: input, stdout: "piped", stderr: "piped", env });
   const stop = new AbortController();
   const stopBecause = (state: string): void => stop.abort(new Error(`Cannot run ${argv.join(" ")}: ${state}`));
   stop.signal.addEventListener("abort", () => killChild(child), { once: true });

@@ -7,7 +7,7 @@ import type { KernelEnd } from "./diff_attachment.ts";
 import { type KernelLink, type KernelRoute, parseLink, parseNeighbor, parseRoute } from "./read_kernel.ts";
 
 export interface IpReader {
-  readonly runner: CommandRunner;
+  readonly runner: Pick<CommandRunner, "run">;
   /** ip's absolute path, and the words that choose a network namespace. */
   readonly ip: readonly [string, ...string[]];
 }

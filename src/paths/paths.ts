@@ -15,6 +15,7 @@ export const SYSCTL_DIR = "/run/flock/sys";
 /** BIRD's control socket. */
 export const BIRD_SOCKET = "/run/flock/bird.ctl";
 /** BIRD's directory and its configuration. */
+export const CONFIG_DIR = "/etc/flock";
 export const BIRD_DIR = "/etc/flock/bird";
 export const BIRD_CONFIG = "/etc/flock/bird/bird.conf";
 /** The agent's durable state. */
@@ -27,6 +28,13 @@ export const LAST_PREFIXES = "/var/lib/flock/prefixes.json";
 /** Where runtimes look for CNI configurations, and flock's. */
 export const CNI_CONFIG_DIR = "/etc/cni/net.d";
 export const CONFLIST = "/etc/cni/net.d/01-flock.conflist";
+/** Where runtimes look for plugins, flock there, and what `install` makes it of. */
+export const CNI_BIN_DIR = "/opt/cni/bin";
+export const PLUGIN = "/opt/cni/bin/flock";
+export const LOOPBACK_PLUGIN = "/opt/cni/bin/loopback";
+export const NEW_PLUGIN = "/opt/cni/bin/.flock.new";
+/** The executable in the image, which `install` copies. */
+export const IMAGE_EXECUTABLE = "/usr/local/bin/flock";
 /** Where runtimes keep named network namespaces. */
 export const NETNS_DIR = "/run/netns";
 

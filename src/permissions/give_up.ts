@@ -17,6 +17,11 @@ export function keepOnly(keep: PermissionSet): void {
   giveUpUnlisted();
 }
 
+/** Gives up what is left of a kind, for good. */
+export function giveUpKind(kind: PermissionKind): void {
+  Deno.permissions.revokeSync({ name: kind });
+}
+
 function narrow(kind: PermissionKind, keep: readonly string[] | boolean): void {
   if (keep === false) Deno.permissions.revokeSync({ name: kind });
   const granted = GRANTED[kind];

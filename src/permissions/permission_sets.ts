@@ -7,8 +7,10 @@ export type PermissionKind = typeof PERMISSION_KINDS[number];
 /** kind -> what is allowed: a list of names or paths, or true for everything; absent: nothing */
 export type PermissionSet = { readonly [kind in PermissionKind]?: readonly string[] | boolean };
 
+export type Mode = "plugin" | "agent" | "install" | "uninstall";
+
 /** One set per mode. The `permissions` of deno.json are the only place that lists them. */
-export const PERMISSION_SETS: { readonly plugin: PermissionSet; readonly agent: PermissionSet } = config.permissions;
+export const PERMISSION_SETS: Readonly<Record<Mode, PermissionSet>> = config.permissions;
 
 /** What the executable is granted: what any mode needs. Each mode gives up the rest as its first act. */
 export const GRANTED: PermissionSet = unionOf(Object.values(PERMISSION_SETS));

@@ -15,18 +15,35 @@ Deno.test("the plugin's set names the agent's socket, the tombstones and CNI_ va
 
 Deno.test("the agent's set covers every path that flock uses", () => {
   const { read, write, run } = PERMISSION_SETS.agent;
-  const { IP, NFT, BIRD, NETNS_DIR, ...own } = paths;
+  const { IP, NFT, BIRD, NETNS_DIR, CONFIG_DIR, ...own } = paths;
+  const installers = ["CNI_BIN_DIR", "PLUGIN", "NEW_PLUGIN", "LOOPBACK_PLUGIN", "IMAGE_EXECUTABLE"];
   for (const [name, path] of Object.entries(own)) {
-    if (typeof path === "string" && !allows(run, path)) {
+    if (typeof path === "string" && !installers.includes(name)) {
       assert(allows(read, path) && allows(write, path), `${name} ${path}`);
     }
   }
+  assert(allows(read, CONFIG_DIR) && !allows(write, CONFIG_DIR));
   assert(allows(read, NETNS_DIR) && !allows(write, NETNS_DIR));
   assert([IP, NFT, BIRD].every((tool) => allows(run, tool)));
 });
 
 Deno.test("the agent runs its three tools and nothing else", () => {
   assertEquals(PERMISSION_SETS.agent.run, ["/usr/sbin/ip", "/usr/sbin/nft", "/usr/sbin/bird"]);
+});
+
+Deno.test("install reads the image's executable, and runs nothing else; it writes where plugins are, and nowhere else", () => {
+  const { IMAGE_EXECUTABLE, CNI_BIN_DIR, PLUGIN, NEW_PLUGIN } = paths;
+  const expected = { read: [IMAGE_EXECUTABLE, CNI_BIN_DIR], write: [CNI_BIN_DIR], run: [IMAGE_EXECUTABLE] };
+  assertEquals(PERMISSION_SETS.install, expected);
+  assert([PLUGIN, NEW_PLUGIN].every((path) => allows(PERMISSION_SETS.install.write, path)));
+});
+
+Deno.test("uninstall may write where flock's files are, read the same, and run ip and nft", () => {
+  const { read, write, run, net } = PERMISSION_SETS.uninstall;
+  const { RUN_DIR, STATE_DIR, CONFIG_DIR, CNI_CONFIG_DIR, CNI_BIN_DIR, AGENT_SOCKET, BIRD_SOCKET } = paths;
+  const places = [CNI_BIN_DIR, CNI_CONFIG_DIR, CONFIG_DIR, RUN_DIR, STATE_DIR];
+  assertEquals([read, write, run], [places, places, [paths.IP, paths.NFT]]);
+  assertEquals(net, [AGENT_SOCKET, BIRD_SOCKET].map((path) => `unix:${path}`));
 });
 
 Deno.test("no mode reads or writes a place where another user can put a file", () => {
