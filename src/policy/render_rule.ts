@@ -18,9 +18,16 @@ const NFPROTO: Readonly<Record<Family, string>> = { 4: "ipv4", 6: "ipv6" };
 const MAX_PORT = 65535;
 const LOG_LIMIT = "limit rate 10/second burst 20 packets";
 
+/**
+ * Up to so many ranges get a rule each. A list of ranges in braces is an interval set without a name: a thousand of those make nft's load of the table six times as long, and
+ * each is read before `add element`. A list of single values is a hash set and costs nothing.
+ */
+const FEW_RANGES = 8;
+
 /** Where a rule leads. */
 interface Verdict {
-  readonly match?: string;
+  /** One of them matches. Absent: everything does. */
+  readonly matches?: readonly string[];
   readonly verdict: string;
 }
 
@@ -31,7 +38,7 @@ interface Verdict {
  * @returns the rules of a policy's chain
  */
 export function renderPolicyRules({ direction, rules }: PolicyChain): string[] {
-  return rules.map((rule) => renderPolicyRule(rule, direction));
+  return rules.flatMap((rule) => renderPolicyRule(rule, direction));
 }
 
 /** @returns the only rule of the chain that looks packets of one direction up in the set */
@@ -73,32 +80,44 @@ export function linkPortsOf({ rules }: PolicyChain): Map<string, Protocol> {
   );
 }
 
-function renderPolicyRule({ peer, port }: ChainRule, direction: Direction): string {
+function renderPolicyRule({ peer, port }: ChainRule, direction: Direction): string[] {
   const [byPeer, byPort] = [peer && renderPeer(peer, direction), port && renderPort(port, direction)];
   const lookup = [byPort, byPeer].find((each) => each !== undefined && each.verdict !== "accept");
-  const matches = [byPeer?.match, byPort?.match].filter((match) => match !== undefined);
-  return [...matches, lookup?.verdict ?? "accept"].join(" ");
+  const verdict = lookup?.verdict ?? "accept";
+  const [ofPeer, ofPort] = [byPeer, byPort].map((each) => each?.matches ?? [""]);
+  return (ofPeer ?? []).flatMap((a) =>
+    (ofPort ?? []).map((b) => [a, b, verdict].filter((part) => part !== "").join(" "))
+  );
 }
 
 function renderPeer(peer: PeerMatch, direction: Direction): Verdict {
   const { family } = peer;
   if (peer.kind === "set") return { verdict: `jump ${lookupChainName(peer.set, direction)}` };
   // nft takes no interval that is everything.
-  if (peer.ranges.some(isWholeFamily)) return { match: `meta nfproto ${NFPROTO[family]}`, verdict: "accept" };
+  if (peer.ranges.some(isWholeFamily)) return { matches: [`meta nfproto ${NFPROTO[family]}`], verdict: "accept" };
   const field = `${ADDRESS_FIELD[family]} ${PEER_END[direction]}`;
-  return { match: `${field} ${renderList(peer.ranges.map(renderAddresses))}`, verdict: "accept" };
+  const lists = splitLists(peer.ranges.map(renderAddresses));
+  return { matches: lists.map((list) => `${field} ${list}`), verdict: "accept" };
 }
 
 function renderPort(port: PortMatch, direction: Direction): Verdict {
-  if (port.kind === "ranges") return { match: renderNumbers(port), verdict: "accept" };
+  if (port.kind === "ranges") return { matches: renderNumbers(port), verdict: "accept" };
   if (port.family !== undefined) return { verdict: `jump ${lookupChainName(port.set, direction)}` };
-  return { match: `oifname . ${port.protocol} dport @${checkName(port.set)}`, verdict: "accept" };
+  return { matches: [`oifname . ${port.protocol} dport @${checkName(port.set)}`], verdict: "accept" };
 }
 
-function renderNumbers({ protocol, ranges }: Extract<PortMatch, { readonly kind: "ranges" }>): string {
-  if (ranges.some(isEveryPort)) return `meta l4proto ${protocol}`;
+function renderNumbers({ protocol, ranges }: Extract<PortMatch, { readonly kind: "ranges" }>): string[] {
+  if (ranges.some(isEveryPort)) return [`meta l4proto ${protocol}`];
   const texts = ranges.map(({ first, last }) => (first === last ? `${first}` : `${first}-${last}`));
-  return `${protocol} dport ${renderList(texts)}`;
+  return splitLists(texts).map((list) => `${protocol} dport ${list}`);
+}
+
+/** @returns what stands behind a field: all single values in one, and each range by itself while there are few */
+function splitLists(items: readonly string[]): string[] {
+  const ranges = items.filter((item) => item.includes("-"));
+  if (ranges.length > FEW_RANGES) return [renderList(items)];
+  const singles = items.filter((item) => !item.includes("-"));
+  return [...(singles.length === 0 ? [] : [renderList(singles)]), ...ranges];
 }
 
 function renderList(items: readonly string[]): string {
