@@ -49,6 +49,13 @@ export function renderLookup(set: string, { type, direction }: { type: PolicySet
   return `${field}${port} @${checkName(set)} accept`;
 }
 
+/**
+ * The node's own neighbour solicitations and advertisements to the pod look at postrouting as if the pod had sent them: for IPv6 the kernel takes the link that it has noted in the
+ * packet for the one it came in by (ip6_output()), and neighbour discovery notes the link that it sends on. So `iif 0` does not see them, and both of the pod's chains would drop them:
+ * a pod that has lost its neighbours would never find the node again. All of them come from a link-local address, and from none is a packet ever forwarded (RFC 4291, 2.5.6).
+ */
+const FROM_THE_LINK = "ip6 saddr fe80::/10 accept";
+
 /** @returns the rules of the pod's own chain of one direction */
 export function renderPodRules(
   { chains, logDrops }: IsolatedPod,
@@ -57,6 +64,7 @@ export function renderPodRules(
   const name = podChainName(link, direction);
   return [
     "ct state established,related accept",
+    FROM_THE_LINK,
     ...(chains[direction] ?? []).map((chain) => `jump ${checkName(chain)}`),
     ...(logDrops ? [`${LOG_LIMIT} log prefix "flock drop ${name.replace("_", " ")}: "`] : []),
     `counter name "${name}" drop`,

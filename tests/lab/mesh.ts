@@ -24,7 +24,7 @@ export interface Connection extends Disposable {
 }
 
 /** How long silence must last before it is taken for one. While other answers still come, it does not count. */
-const QUIET_MS = 250;
+const QUIET_MS = 200;
 const CONNECT_MS = 1000;
 const PUMP_MS = 2;
 const FIRST_PORT = 33_000;
@@ -55,21 +55,27 @@ export class Mesh implements Disposable {
   /**
    * Asks all at once.
    *
+   * @param isExpected whether an answer to the flow of that index is what the caller hopes for. With the first that is not, the rest
+   *   is not waited for
    * @returns an answer for each flow, in order; undefined for silence
    * @throws when a connection is refused: then nothing serves there, or something rejects what should be dropped
    */
-  async probe(flows: readonly Flow[]): Promise<readonly (Answer | undefined)[]> {
+  async probe(
+    flows: readonly Flow[],
+    isExpected: (index: number) => boolean = () => true,
+  ): Promise<readonly (Answer | undefined)[]> {
     const answers: (Answer | undefined)[] = flows.map(() => undefined);
-    let heard = 0;
+    let [heard, open] = [0, true];
     const asked = flows.map((flow, index) =>
       this.#ask(flow, (answer) => {
         answers[index] = answer;
         heard = performance.now();
+        open &&= isExpected(index);
       })
     );
     heard = performance.now();
     try {
-      while (answers.includes(undefined) && performance.now() - heard < QUIET_MS) await pause(PUMP_MS);
+      while (open && answers.includes(undefined) && performance.now() - heard < QUIET_MS) await pause(PUMP_MS);
       const refused = asked.find((pending, index) => answers[index] === undefined && this.#isRefused(pending));
       if (refused === undefined) return answers;
       throw new Error(`Cannot reach ${refused.flow.to} port ${refused.flow.port}: refused`);

@@ -17,6 +17,8 @@ const TYPES = { tcp: [1, 6], udp: [2, 17], sctp: [3, 132] } as const; // SOCK_ST
 const FAMILIES = { 4: 2, 6: 10 } as const; // AF_INET, AF_INET6
 const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
+const O_CLOEXEC = SOCK_CLOEXEC;
+const HOME = "/proc/thread-self/ns/net";
 const CLONE_NEWNET = 0x40000000;
 const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
@@ -45,6 +47,8 @@ const SYMBOLS = {
 export class Sockets implements Disposable {
   readonly #libc = Deno.dlopen("libc.so.6", SYMBOLS);
   readonly #open = new Set<Socket>();
+  // path -> file descriptor: opened once, since there are a thousand sockets in ten namespaces
+  readonly #namespaces = new Map<string, number>();
   readonly #buffer = new Uint8Array(MAX_PACKET);
 
   /** @param netns a path such as `/proc/PID/ns/net`. @throws when it is none */
@@ -114,27 +118,28 @@ export class Sockets implements Disposable {
 
   [Symbol.dispose](): void {
     for (const socket of [...this.#open]) this.close(socket);
+    for (const file of this.#namespaces.values()) this.#libc.symbols.close(file);
     this.#libc.close();
   }
 
   /** Only this thread is inside, and nothing else of it runs meanwhile. A socket stays where it was made. */
   #inside<T>(netns: string, task: () => T): T {
-    const { setns, close } = this.#libc.symbols;
-    const [home, there] = ["/proc/thread-self/ns/net", netns].map((path) => this.#openFile(path));
-    if (home === undefined || there === undefined || home < 0 || there < 0 || setns(there, CLONE_NEWNET) !== 0) {
-      throw new Error(`Cannot enter the network namespace ${netns}: there is none`);
-    }
+    const { setns } = this.#libc.symbols;
+    const [home, there] = [this.#namespace(HOME), this.#namespace(netns)];
+    if (setns(there, CLONE_NEWNET) !== 0) throw new Error(`Cannot enter ${netns}: it is no network namespace`);
     try {
       return task();
     } finally {
       if (setns(home, CLONE_NEWNET) !== 0) Deno.exit(1); // whatever ran on would run in the wrong network
-      close(there);
-      close(home);
     }
   }
 
-  #openFile(path: string): number {
-    return this.#libc.symbols.open(new TextEncoder().encode(`${path}\0`), SOCK_CLOEXEC);
+  #namespace(path: string): number {
+    const file = this.#namespaces.get(path) ??
+      this.#libc.symbols.open(new TextEncoder().encode(`${path}\0`), O_CLOEXEC);
+    if (file < 0) throw new Error(`Cannot open the network namespace ${path}: there is none`);
+    this.#namespaces.set(path, file);
+    return file;
   }
 
   #set(socket: Socket, option: number, values: readonly number[]): void {
