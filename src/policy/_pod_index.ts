@@ -79,9 +79,16 @@ export function getOrMake<K, V>(map: Map<K, V>, key: K, make: () => V): V {
   return made;
 }
 
+/** Pods of one Deployment share their labels, and so what is made of them. */
+const texts = new WeakMap<Labels, readonly string[]>();
+
 /** @returns the texts of all labels */
-export function textsOf(labels: Labels): string[] {
-  return Array.from(labels, ([key, value]) => labelText(key, value));
+export function textsOf(labels: Labels): readonly string[] {
+  const known = texts.get(labels);
+  if (known !== undefined) return known;
+  const made = Array.from(labels, ([key, value]) => labelText(key, value));
+  texts.set(labels, made);
+  return made;
 }
 
 /** A pod has one value of a label: the lists of several values share none. */
