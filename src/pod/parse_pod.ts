@@ -1,4 +1,6 @@
 import { parseAddress } from "../ip/address.ts";
+import { parseLabels } from "../policy/parse_labels.ts";
+import { parseNamedPorts } from "../policy/parse_named_ports.ts";
 import { ANNOTATION_PREFIX } from "./annotations.ts";
 import type { Pod } from "./pod.ts";
 
@@ -15,7 +17,7 @@ type RawRecord = Readonly<Record<string, unknown>>;
  */
 export function parsePod(raw: unknown): Pod | undefined {
   const { metadata, spec, status } = recordOf(raw);
-  const { namespace, name, uid, annotations, deletionTimestamp } = recordOf(metadata);
+  const { namespace, name, uid, labels, annotations, deletionTimestamp } = recordOf(metadata);
   if (!isText(namespace) || !isText(name) || !isText(uid)) return undefined;
   const { containers, initContainers, hostNetwork } = recordOf(spec);
   const staticHash = recordOf(annotations)[STATIC_HASH];
@@ -32,6 +34,8 @@ export function parsePod(raw: unknown): Pod | undefined {
     ready: listOf(recordOf(status)["conditions"]).some(isReady),
     terminating: isText(deletionTimestamp),
     annotations: flockAnnotations(recordOf(annotations)),
+    labels: parseLabels(labels),
+    ports: parseNamedPorts(spec),
   };
 }
 

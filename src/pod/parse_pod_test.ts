@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import type { NamedPort } from "../policy/policy_world.ts";
 import { parsePod } from "./parse_pod.ts";
 
 const METADATA = { namespace: "default", name: "web-0", uid: "u1" };
@@ -11,6 +12,8 @@ const EMPTY = {
   ready: false,
   terminating: false,
   annotations: new Map<string, string>(),
+  labels: new Map<string, string>(),
+  ports: new Array<NamedPort>(),
 };
 
 Deno.test("parsePod() keeps what flock needs and nothing else", () => {
@@ -20,7 +23,10 @@ Deno.test("parsePod() keeps what flock needs and nothing else", () => {
       labels: { app: "web" },
       annotations: { "flock.fritzlab.net/ipv6": "true", "other/ipv4": "false", "kubernetes.io/config.hash": "abc" },
     },
-    spec: { hostNetwork: true, containers: [{ image: "nginx:1" }, { image: "sidecar" }] },
+    spec: {
+      hostNetwork: true,
+      containers: [{ image: "nginx:1", ports: [{ name: "web", containerPort: 80 }] }, { image: "sidecar" }],
+    },
     status: { podIP: "203.0.113.9", podIPs: [{ ip: "203.0.113.9" }, { ip: "2001:DB8:0::9" }, { ip: 7 }, null] },
   });
   assertEquals(pod, {
@@ -33,6 +39,8 @@ Deno.test("parsePod() keeps what flock needs and nothing else", () => {
     ready: false,
     terminating: false,
     annotations: new Map([["ipv6", "true"]]),
+    labels: new Map([["app", "web"]]),
+    ports: [{ name: "web", protocol: "tcp", port: 80 }],
   });
 });
 

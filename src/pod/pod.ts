@@ -1,3 +1,5 @@
+import type { Labels, NamedPort } from "../policy/policy_world.ts";
+
 /** What flock keeps of a pod; the rest of the object is dropped as it is decoded. */
 export interface Pod {
   readonly namespace: string;
@@ -17,6 +19,9 @@ export interface Pod {
   readonly terminating: boolean;
   /** flock's own annotations, without the prefix: `ipv6` -> `true`. */
   readonly annotations: ReadonlyMap<string, string>;
+  readonly labels: Labels;
+  /** The ports of its containers that have names. */
+  readonly ports: readonly NamedPort[];
 }
 
 /** Says whether traffic for many may be sent to the pod: it is Ready, and is not being deleted (spec section 8). */

@@ -5,9 +5,10 @@ import type { NodeConfig } from "../nodeconfig/node_config.ts";
 import { annotationField } from "./annotations.ts";
 import { CLAIM_KEYS, claimProblem, type Claims, parseClaims, primaryClaim } from "./claims.ts";
 import { matchRestriction, parseRestriction } from "./match_restriction.ts";
+import { LOG_DROPS, parseSwitch } from "./parse_switch.ts";
 import { type IpAlgoSource, type PodNames, resolveIpAlgo } from "./resolve_ip_algo.ts";
 
-const SUPPORTED = new Set<string>(["ipv6", "ipv4", "cidr6", "cidr4", "ip-algo", ...CLAIM_KEYS]);
+const SUPPORTED = new Set<string>(["ipv6", "ipv4", "cidr6", "cidr4", "ip-algo", LOG_DROPS, ...CLAIM_KEYS]);
 /** Of annotations that are not supported; a pod may carry thousands. */
 const MAX_WARNINGS = 8;
 
@@ -37,6 +38,7 @@ export function resolveAddressRequest(input: AddressTerms & { readonly identity:
   const [ipv6, ipv4] = [resolveFamily(6, terms), resolveFamily(4, terms)];
   if ("offBy" in ipv6 && "offBy" in ipv4) throw noFamilyLeft(identity, [ipv6.offBy, ipv4.offBy]);
   refuseMissingFamilies(claims, { 6: ipv6, 4: ipv4 });
+  parseSwitch(LOG_DROPS, annotations.get(LOG_DROPS)); // others ask again; here a typing mistake shows
   const warnings = unsupportedAnnotations(annotations);
   const requests: FamilyRequest[] = [];
   if ("ranges" in ipv6) {
@@ -71,7 +73,7 @@ function resolveFamily(
   family: Family,
   { annotations, config, claims }: AddressTerms & { readonly claims: Claims },
 ): FamilyOutcome {
-  const wanted = parseSwitch(family, annotations.get(`ipv${family}`));
+  const wanted = parseSwitch(`ipv${family}`, annotations.get(`ipv${family}`));
   const text = annotations.get(`cidr${family}`);
   const restriction = text === undefined ? undefined : parseRestriction(family, text);
   if (wanted === false) return { offBy: `annotation ipv${family}` };
@@ -83,14 +85,6 @@ function resolveFamily(
   if (wanted !== true) return { offBy: `the node's lack of an IPv${family} CIDR` };
   const rule = `must not be true: node ${quote(config.name)} has no IPv${family} CIDR`;
   throw new InvalidInput([{ field: annotationField(`ipv${family}`), value: "true", rule }]);
-}
-
-function parseSwitch(family: Family, text: string | undefined): boolean | undefined {
-  const word = text?.trim().toLowerCase();
-  if (word === undefined) return undefined;
-  if (word === "true" || word === "false") return word === "true";
-  const field = annotationField(`ipv${family}`);
-  throw new InvalidInput([{ field, value: text ?? "", rule: "must be true or false" }]);
 }
 
 function ipAlgoSources({ annotations, config }: AddressTerms): readonly IpAlgoSource[] {
