@@ -14,6 +14,8 @@ import type { StateOrigin } from "../store/state.ts";
 import type { StateFiles } from "../store/state_files.ts";
 import { MemoryGuard } from "../../tests/fakes/memory_guard.ts";
 import { MemoryKernel } from "../../tests/fakes/memory_kernel.ts";
+import { MemorySources } from "../../tests/fakes/memory_sources.ts";
+import { MemoryTextTable } from "../../tests/fakes/memory_text_table.ts";
 import { AddOperation } from "./add.ts";
 import { AllocationLedger } from "./allocation_ledger.ts";
 import { CheckOperation } from "./check.ts";
@@ -25,6 +27,9 @@ import { LateAdds } from "./late_adds.ts";
 import { PodEvents } from "./pod_events.ts";
 import { PodRequest } from "./pod_request.ts";
 import { PodSource } from "./pod_source.ts";
+import { PolicyIsolation } from "./policy_isolation.ts";
+import { PolicyNamespaces } from "./policy_namespaces.ts";
+import { PolicyReconciler } from "./policy_reconciler.ts";
 import { recover } from "./recover.ts";
 import { TombstoneReplay } from "./tombstone_replay.ts";
 
@@ -85,6 +90,10 @@ export interface Fixture extends AsyncDisposable {
   readonly clock: TestClock;
   readonly kernel: MemoryKernel;
   readonly guard: MemoryGuard;
+  /** The cluster's policies: none, unless a test makes some. */
+  readonly sources: MemorySources;
+  readonly policyTable: MemoryTextTable;
+  readonly policies: PolicyReconciler;
   readonly kube: TestKube;
   readonly ledger: AllocationLedger;
   readonly origin: StateOrigin;
@@ -92,6 +101,8 @@ export interface Fixture extends AsyncDisposable {
   readonly collector: GarbageCollector;
   readonly lateAdds: LateAdds;
   readonly watched: Map<string, Pod>;
+  /** Rings as the watch does when `watched` has changed. */
+  podsChanged(): void;
   readonly service: CniService;
   config: NodeConfig;
   /** Addresses that other nodes' pods answer. */
@@ -104,6 +115,10 @@ export interface FixtureOptions {
   readonly bootId?: string;
   readonly kernel?: MemoryKernel;
   readonly clock?: TestClock;
+  readonly sources?: MemorySources;
+  readonly policyTable?: MemoryTextTable;
+  /** Namespaces that had policies as far as an agent before had heard. */
+  readonly remembered?: ReadonlySet<string> | undefined;
   readonly files?: (real: StateFiles) => StateFiles;
 }
 
@@ -124,10 +139,23 @@ export async function openFixture(options: FixtureOptions = {}): Promise<Fixture
     clock,
   );
   const watched = new Map<string, Pod>();
-  const pods: Watched<Pod> = { synced: true, items: watched, lastContact: 0, onChange: () => () => {}, stop: () => {} };
+  const bells = new Set<(changed: ReadonlySet<string>) => void>();
+  const pods: Watched<Pod> = {
+    ...{ synced: true, items: watched, lastContact: 0, stop: () => {} },
+    onChange: (bell) => {
+      bells.add(bell);
+      return () => bells.delete(bell);
+    },
+  };
   const queue = new ContainerQueue();
   const lateAdds = new LateAdds(ledger, clock);
-  const shared = { ledger, driver: kernel, guard, logger, addressesChanged: (): void => {}, drifted: (): void => {} };
+  const { sources = new MemorySources(), policyTable: table = new MemoryTextTable() } = options;
+  const policies = new PolicyReconciler({ sources, pods, ledger, table, kube, logger });
+  const memory = { load: () => options.remembered, save: () => Promise.resolve() };
+  const namespaces = new PolicyNamespaces({ sources, memory, logger });
+  const isolation = new PolicyIsolation({ reconciler: policies, namespaces, table, clock });
+  const unheard = { addressesChanged: (): void => {}, drifted: (): void => {} };
+  const shared = { ledger, driver: kernel, guard, isolation, logger, ...unheard };
   const del = new DelOperation(shared);
   const collector = new GarbageCollector({
     ...{ ledger, driver: kernel, del, queue, clock, logger },
@@ -137,7 +165,8 @@ export async function openFixture(options: FixtureOptions = {}): Promise<Fixture
   const events = new PodEvents(kube);
   const fixture: Fixture = {
     ...{ directory, clock, kernel, guard, kube, ledger, origin: store.origin, del, collector, lateAdds, watched },
-    ...{ config: CONFIG, foreign: [] },
+    ...{ config: CONFIG, foreign: [], sources, policyTable: table, policies },
+    podsChanged: () => bells.forEach((bell) => bell(new Set(watched.keys()))),
     service: new CniService({
       add: new AddOperation({
         ...shared,
@@ -150,7 +179,7 @@ export async function openFixture(options: FixtureOptions = {}): Promise<Fixture
           Promise.resolve({ config: fixture.config, mtu: 9000, network: { addresses: [] }, foreign: fixture.foreign }),
       }),
       ...{ del, collector, queue, lateAdds },
-      check: new CheckOperation({ ledger, driver: kernel, guard }),
+      check: new CheckOperation({ ledger, driver: kernel, guard, isolation }),
       assertServing: () => {},
     }),
     [Symbol.asyncDispose]: () => Deno.remove(directory, { recursive: true }).catch(() => {}),
@@ -209,11 +238,22 @@ export function request(
 /** A raw pod as the API has it. */
 export function rawPod(
   name: string,
-  more: { uid?: string; annotations?: Record<string, string>; static?: string } = {},
+  more: {
+    uid?: string;
+    annotations?: Record<string, string>;
+    labels?: Record<string, string>;
+    static?: string;
+  } = {},
 ): KubeObject {
   const hash = more.static === undefined ? {} : { "kubernetes.io/config.hash": more.static };
   return {
-    metadata: { namespace: "ns", name, uid: more.uid ?? "uid-1", annotations: { ...more.annotations, ...hash } },
+    metadata: {
+      namespace: "ns",
+      name,
+      uid: more.uid ?? "uid-1",
+      labels: more.labels,
+      annotations: { ...more.annotations, ...hash },
+    },
     spec: { containers: [{ name: "c", image: "img" }] },
   };
 }
@@ -222,4 +262,5 @@ export function rawPod(
 export function know(fixture: Fixture, raw: KubeObject): void {
   const pod = parsePod(raw);
   if (pod !== undefined) fixture.watched.set(`${pod.namespace}/${pod.name}`, pod);
+  fixture.podsChanged();
 }

@@ -15,6 +15,7 @@ import { AddressTaken } from "./address_book.ts";
 import type { AllocationDraft, AllocationLedger, Reservation } from "./allocation_ledger.ts";
 import { attachmentOf, grantsOf, isSameNetns } from "./attachment_state.ts";
 import type { LateAdds } from "./late_adds.ts";
+import type { PodIsolation } from "./pod_isolation.ts";
 import type { PodEvents } from "./pod_events.ts";
 import type { PodRequest } from "./pod_request.ts";
 import type { PodFacts, PodSource } from "./pod_source.ts";
@@ -37,6 +38,7 @@ export interface AddDependencies {
   readonly ledger: AllocationLedger;
   readonly driver: AttachmentDriver;
   readonly guard: PacketGuard;
+  readonly isolation: PodIsolation;
   readonly pods: PodSource;
   readonly podRequest: PodRequest;
   readonly lateAdds: LateAdds;
@@ -62,7 +64,7 @@ const CODE_OF_FAULT: Readonly<Record<AttachFault, number>> = {
 
 /**
  * Gives a container its addresses and its packet path: pending on disk, then the kernel, then committed on disk, then the answer
- * (spec section 4). Whatever fails in between is undone. Called with the container's queue held.
+ * (spec section 4). Isolation by policies comes before the link. Whatever fails in between is undone. Called with the container's queue held.
  */
 export class AddOperation {
   constructor(private readonly deps: AddDependencies) {}
@@ -76,7 +78,7 @@ export class AddOperation {
     if (existing !== undefined && (await this.#stands(existing, request))) return existing;
     if (existing !== undefined) await this.#discard(existing);
     const { allocation, facts } = await this.#reserve(request);
-    await this.#attach(allocation, () => lateAdds.refuse(key, request.startedAt));
+    await this.#attach(allocation, { facts, refuseLate: () => lateAdds.refuse(key, request.startedAt) });
     try {
       lateAdds.refuse(key, request.startedAt);
       const committed = await ledger.commit(allocation);
@@ -96,7 +98,7 @@ export class AddOperation {
   async #stands(existing: Allocation, request: AddRequest): Promise<boolean> {
     if (existing.state !== "committed" || !isSameNetns(existing.netns, request.netns)) return false;
     if (!await this.#mend(existing)) return false;
-    await this.#grantAgain(existing);
+    await Promise.all([this.#grantAgain(existing), this.deps.isolation.isolate(existing)]);
     return true;
   }
 
@@ -127,7 +129,7 @@ export class AddOperation {
     this.#refuseTaken(hostLink, request);
     const [terms, facts] = await this.deps.lateAdds.unlessDeleted(
       { key: allocationKey(request), startedAt },
-      () => Promise.all([this.deps.terms(), this.deps.pods.find(pod, request.podAnnotations)]),
+      () => Promise.all([this.deps.terms(), this.#findPod(request)]),
     );
     const { podRequest } = this.deps;
     const { requests, claims } = podRequest.resolve(request, { facts, config: terms.config });
@@ -143,6 +145,12 @@ export class AddOperation {
     const asked = { requests, claims, startedAt, foreign: terms.foreign };
     const allocation = await this.#take(ready ? { ...named, ready } : named, asked);
     return { allocation, facts };
+  }
+
+  async #findPod({ pod, podAnnotations }: AddRequest): Promise<PodFacts> {
+    const facts = await this.deps.pods.find(pod, podAnnotations);
+    await this.deps.isolation.admit(pod, facts.pod);
+    return facts;
   }
 
   /** A second interface would need the same host link: names come from the container alone. */
@@ -171,12 +179,16 @@ export class AddOperation {
     }
   }
 
-  /** The kernel's part, all of it or nothing. The driver undoes its own failures: what is in its way may be another's. */
-  async #attach(allocation: Allocation, refuseLate: () => void): Promise<void> {
-    const { driver, guard } = this.deps;
+  /**
+   * The kernel's part, all of it or nothing. Isolation comes before the link: what is in the namespace already may send from the link's first moment on, and what knows the pod's address
+   * may send to it. The driver undoes its own failures: what is in its way may be another's.
+   */
+  async #attach(allocation: Allocation, { facts, refuseLate }: { facts: PodFacts; refuseLate(): void }): Promise<void> {
+    const { driver, guard, isolation } = this.deps;
     let unguarded: unknown;
     try {
       refuseLate();
+      await isolation.isolate(allocation, facts.pod);
       const attached = driver.attach(attachmentOf(allocation));
       const [path, sources] = await Promise.allSettled([attached, guard.grant(grantsOf(allocation))]);
       if (path.status === "rejected") throw path.reason;
@@ -203,8 +215,9 @@ export class AddOperation {
 
   /** Grants and record in the same turn: whoever replaces the guard's table from the record at that time sees both or neither. */
   async #forget(allocation: Allocation): Promise<void> {
-    const { guard, ledger } = this.deps;
+    const { guard, isolation, ledger } = this.deps;
     const undone = [guard.revoke(grantsOf(allocation)), ledger.drop(allocation)];
+    isolation.release(allocation.hostLink);
     await Promise.all(undone.map((each) => this.#attempt(allocation, each)));
   }
 

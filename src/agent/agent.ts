@@ -4,10 +4,11 @@ import type { Logger } from "../log/logger.ts";
 import type { Pod } from "../pod/pod.ts";
 import type { AllocationLedger } from "./allocation_ledger.ts";
 import type { ClaimReconciler } from "./claim_reconciler.ts";
-import type { DriftListener } from "./drift_watch.ts";
+import type { DriftListener, DriftTick } from "./drift_watch.ts";
 import type { GarbageCollector } from "./garbage_collector.ts";
 import { type NodeReconciler, SERVER_LATE_MS } from "./node_reconciler.ts";
 import { NodeWork } from "./node_work.ts";
+import type { PolicyReconciler } from "./policy_reconciler.ts";
 import { ReconcileLoop, type Tick } from "./reconcile_loop.ts";
 import type { NodeConfigReading } from "./resolve_node_config.ts";
 import type { RpcServer } from "./rpc_server.ts";
@@ -48,6 +49,7 @@ export interface AgentParts {
   readonly tombstones: Pick<TombstoneReplay, "catchUp">;
   readonly collector: Pick<GarbageCollector, "sweep">;
   readonly claims: Pick<ClaimReconciler, "pass">;
+  readonly policies: Pick<PolicyReconciler, "onChange" | "settle" | "doubt" | "inForce" | "problems">;
   readonly reporter: Pick<StatusReporter, "reportNodeConfig" | "reportNode">;
   readonly server: Pick<RpcServer, "serve" | "stop">;
   readonly clock: Clock;
@@ -66,6 +68,8 @@ export class Agent {
   /** Apart from the node's, whose passes take their time: routers hear at once of a pod that is Ready, or is no more. */
   readonly #routes: ReconcileLoop;
   readonly #claims: ReconcileLoop;
+  /** Apart from all others, which take their time: an event is in force within milliseconds. */
+  readonly #policies: ReconcileLoop;
   readonly #conflist: ReconcileLoop;
   readonly #status: ReconcileLoop;
   readonly #condition: ReconcileLoop;
@@ -74,12 +78,14 @@ export class Agent {
   readonly #stopped = Promise.withResolvers<void>();
   readonly #work: NodeWork;
   #sawReady = false;
+  #toldOfPolicies = "";
 
   constructor(private readonly parts: AgentParts) {
     this.#work = new NodeWork(parts.reconciler, { pathsChanged: () => this.#routes.ring("links") });
     this.#node = this.#loop("node", (ticks) => this.#reconcileNode(ticks));
     this.#routes = this.#loop("routes", () => this.#announce());
     this.#claims = this.#loop("claims", () => this.parts.claims.pass());
+    this.#policies = this.#loop("policies", () => this.#settlePolicies());
     this.#conflist = this.#loop("conflist", () => this.#placeConflist());
     this.#status = this.#loop("status", () => this.#reportStatus());
     this.#condition = this.#loop("condition", () => this.#reportCondition());
@@ -107,6 +113,8 @@ export class Agent {
     ];
     this.#node.ring("start");
     this.#collect.ring("start");
+    this.parts.policies.onChange(() => this.#policies.ring("changed"));
+    this.#policies.ring("start");
     const whenLate = (): void => nodeConfigs.synced ? undefined : this.#node.ring("server late");
     void clock.sleep(SERVER_LATE_MS, signal).then(whenLate, () => {});
     const watched = this.parts.watchDrift({ signal, ring: (tick) => this.#look(tick) });
@@ -120,9 +128,21 @@ export class Agent {
     await this.#stopped.promise;
   }
 
-  async #look(tick: Tick): Promise<void> {
-    this.#node.ring(tick);
-    await this.#node.settled();
+  async #look(tick: DriftTick): Promise<void> {
+    if (tick === "policies" || tick === "drift") this.parts.policies.doubt({ touched: tick === "policies" });
+    if (tick !== "policies") this.#node.ring(tick);
+    await Promise.all([this.#node.settled(), this.#policies.settled()]);
+  }
+
+  async #settlePolicies(): Promise<void> {
+    try {
+      await this.parts.policies.settle();
+    } finally {
+      const { inForce, problems } = this.parts.policies;
+      const told = JSON.stringify([inForce, problems]);
+      if (told !== this.#toldOfPolicies) this.#status.ring("policies");
+      this.#toldOfPolicies = told;
+    }
   }
 
   #hearPods(): void {
@@ -146,6 +166,7 @@ export class Agent {
       this.#node,
       this.#routes,
       this.#claims,
+      this.#policies,
       this.#conflist,
       this.#status,
       this.#condition,
@@ -216,12 +237,12 @@ export class Agent {
   }
 
   async #reportStatus(): Promise<void> {
-    const { reconciler, sessions, reporter, clock } = this.parts;
+    const { reconciler, sessions, policies, reporter, clock } = this.parts;
     const { reading, resolution } = reconciler.judged ?? {};
     if (reading === undefined || resolution === undefined || !isReportable(resolution.verdict)) return;
     const known = reconciler.view;
     const view = known === undefined ? viewWithoutConfig(resolution) : { ...known, resolution };
-    await reporter.reportNodeConfig(reading, { view, sessions: sessions.view });
+    await reporter.reportNodeConfig(reading, { view, sessions: sessions.view, policies });
     await clock.sleep(STATUS_MS);
   }
 

@@ -27,6 +27,7 @@ function agentOf(more: (done: string[]) => Partial<AgentParts>): { agent: Agent;
     },
     pods: { onChange: () => () => {} },
     claims: { pass: note("claims") },
+    policies: { inForce: true, problems: [], onChange: () => {}, settle: note("policies"), doubt: () => {} },
     kube: { stop: () => void done.push("kube stopped") },
     ledger: { flush: note("flush") },
     reconciler: reconcilerOf(note("pass")),

@@ -6,6 +6,7 @@ import type { KubeClient, Watched } from "../kube/kube_client.ts";
 import type { AttachmentDriver } from "../link/attachment_driver.ts";
 import type { Logger } from "../log/logger.ts";
 import type { PacketGuard } from "../nft/packet_guard.ts";
+import type { TextTable } from "../nft/text_table.ts";
 import type { Pod } from "../pod/pod.ts";
 import type { StateStore } from "../store/state.ts";
 import { type AddDependencies, AddOperation } from "./add.ts";
@@ -25,6 +26,10 @@ import { NodeReconciler } from "./node_reconciler.ts";
 import { PodEvents } from "./pod_events.ts";
 import { PodRequest } from "./pod_request.ts";
 import { PodSource } from "./pod_source.ts";
+import { PolicyIsolation } from "./policy_isolation.ts";
+import type { PolicyMemory } from "./policy_memory.ts";
+import { PolicyNamespaces } from "./policy_namespaces.ts";
+import { PolicyReconciler, type PolicyReconcilerDependencies } from "./policy_reconciler.ts";
 import { recover } from "./recover.ts";
 import type { NodeConfigReading } from "./resolve_node_config.ts";
 import { assertServing } from "./serving_status.ts";
@@ -46,6 +51,11 @@ export interface NodeDependencies {
   /** The pods of this node. */
   readonly pods: Watched<Pod>;
   readonly nodeConfigs: Watched<NodeConfigReading>;
+  /** NetworkPolicies, and the cluster that they are about. */
+  readonly sources: PolicyReconcilerDependencies["sources"];
+  /** The table that policies are compiled to. */
+  readonly policyTable: TextTable;
+  readonly policyMemory: PolicyMemory;
   readonly memory: NodeConfigMemory;
   readonly prefixes: PrefixMemory;
   readonly marker: SessionMonitorDependencies["marker"];
@@ -70,6 +80,7 @@ export interface NodeParts {
   readonly collector: GarbageCollector;
   readonly claims: ClaimReconciler;
   readonly restorer: LinkRestorer;
+  readonly policies: PolicyReconciler;
   readonly service: CniService;
   /** To be awaited before anything else is asked of them. */
   recover(): Promise<void>;
@@ -77,7 +88,7 @@ export interface NodeParts {
 
 /** Puts the deciding parts together; does nothing yet but read the NodeConfig that was remembered. */
 export function assembleNode(deps: NodeDependencies): NodeParts {
-  const { store, driver, guard, clock, logger } = deps;
+  const { store, driver, guard, clock, logger, sources, policyTable: table } = deps;
   const ledger = new AllocationLedger(store, deps.ipam, clock);
   const queue = new ContainerQueue();
   const restorer = new LinkRestorer({ ...deps, ledger, queue });
@@ -85,19 +96,22 @@ export function assembleNode(deps: NodeDependencies): NodeParts {
   const reconciler = new NodeReconciler({ ...deps, ledger, restorer, announcer });
   const sessions = new SessionMonitor(deps);
   const lateAdds = new LateAdds(ledger, clock);
-  const del = new DelOperation({ ...deps, ledger });
+  const policies = new PolicyReconciler({ ...deps, ledger, table });
+  const namespaces = new PolicyNamespaces({ sources, memory: deps.policyMemory, logger });
+  const isolation = new PolicyIsolation({ reconciler: policies, namespaces, table, clock });
+  const del = new DelOperation({ ...deps, ledger, isolation });
   const events = new PodEvents(deps.kube);
   const add = new AddOperation({
-    ...{ ...deps, ledger, lateAdds, events },
+    ...{ ...deps, ledger, isolation, lateAdds, events },
     pods: new PodSource(deps.pods, deps.kube, logger),
     podRequest: new PodRequest({ ledger, del, queue, events, logger, wall: clock.wall }),
     terms: () => reconciler.terms(),
   });
   const tombstones = new TombstoneReplay({ ...deps, ledger, del, queue });
-  const check = new CheckOperation({ ledger, driver, guard });
+  const check = new CheckOperation({ ledger, driver, guard, isolation });
   const collector = new GarbageCollector({ ...deps, ledger, del, queue });
   return {
-    ...{ ledger, reconciler, sessions, tombstones, collector, restorer },
+    ...{ ledger, reconciler, sessions, tombstones, collector, restorer, policies },
     claims: new ClaimReconciler({
       ...{ ...deps, ledger, queue, events },
       terms: () => reconciler.termsNow,

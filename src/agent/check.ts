@@ -9,13 +9,21 @@ import type { PacketGuard } from "../nft/packet_guard.ts";
 import { primariesOf } from "./allocation_addresses.ts";
 import type { AllocationLedger } from "./allocation_ledger.ts";
 import { findDifferences, isSameNetns } from "./attachment_state.ts";
+import type { PodIsolation } from "./pod_isolation.ts";
 
 /** A prevResult may list thousands of addresses that are none of ours. */
 const MAX_SHOWN = 20;
 
+export interface CheckDependencies {
+  readonly ledger: AllocationLedger;
+  readonly driver: AttachmentDriver;
+  readonly guard: PacketGuard;
+  readonly isolation: Pick<PodIsolation, "check">;
+}
+
 /** Compares what a container has with what it was given. Changes nothing. */
 export class CheckOperation {
-  constructor(private readonly deps: { ledger: AllocationLedger; driver: AttachmentDriver; guard: PacketGuard }) {}
+  constructor(private readonly deps: CheckDependencies) {}
 
   /** @throws CniError that names every difference */
   async run(request: CheckRequest): Promise<void> {
@@ -24,6 +32,7 @@ export class CheckOperation {
     const differences = [
       ...recordDifferences(allocation, request),
       ...await findDifferences(allocation, { ...this.deps, reported: reportedPodEnd(request) }),
+      ...await this.deps.isolation.check(allocation),
     ];
     if (differences.length > 0) throw failed(request, differences);
   }

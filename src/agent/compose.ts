@@ -15,6 +15,7 @@ import { createLogger } from "../log/logger.ts";
 import { writeLinesTo } from "../log/write_lines.ts";
 import { GUARD_TABLES } from "../nft/guard_model.ts";
 import { createPacketGuard } from "../nft/system_packet_guard.ts";
+import { createTextTable } from "../nft/system_text_table.ts";
 import { TransactionMark } from "../nft/transaction_mark.ts";
 import {
   AGENT_SOCKET,
@@ -22,6 +23,7 @@ import {
   CONFLIST,
   IP,
   LAST_NODE_CONFIG,
+  LAST_POLICIES,
   LAST_PREFIXES,
   NFT,
   RUN_DIR,
@@ -31,6 +33,10 @@ import {
   TOMBSTONE_DIR,
 } from "../paths/paths.ts";
 import { parsePod } from "../pod/parse_pod.ts";
+import { parseNamespace } from "../policy/parse_namespace.ts";
+import { parseNetworkPolicy } from "../policy/parse_network_policy.ts";
+import { parsePolicyPod } from "../policy/parse_policy_pod.ts";
+import { POLICY_TABLE } from "../policy/render_policy_table.ts";
 import { createRouteDriver } from "../route/system_route_driver.ts";
 import { readBootId } from "../store/boot_id.ts";
 import { createDiskFiles } from "../store/disk_files.ts";
@@ -46,6 +52,8 @@ import { type TableWriter, watchDrift } from "./drift_watch.ts";
 import { PATIENCE } from "./garbage_collector.ts";
 import { listen, lockOutOthers } from "./listen.ts";
 import { openNodeConfigMemory } from "./node_config_memory.ts";
+import { openPolicyMemory } from "./policy_memory.ts";
+import { PolicySources } from "./policy_sources.ts";
 import { openPrefixMemory } from "./prefix_memory.ts";
 import type { AgentOptions } from "./parse_agent_args.ts";
 import { decodeNodeConfig } from "./resolve_node_config.ts";
@@ -73,8 +81,11 @@ export async function composeAgent(
     throw new Error(`Cannot start agent: /proc/sys/net is not mounted at "${SYSCTL_DIR}"`);
   }
   const driver = createAttachmentDriver({ runner, ip: IP, sysctls, nodePid: Deno.pid, netnsAt });
-  const mark = new TransactionMark(crypto.randomUUID().slice(0, 8), GUARD_TABLES);
+  const nonce = crypto.randomUUID().slice(0, 8);
+  const mark = new TransactionMark(nonce, GUARD_TABLES);
   const guard = createPacketGuard({ runner, nft: NFT, mark });
+  const policyMark = new TransactionMark(nonce, [POLICY_TABLE]);
+  const policyTable = createTextTable({ runner, nft: NFT, table: POLICY_TABLE, mark: policyMark });
   const host = createHostDriver({ runner, ip: IP, sysctls });
   const bird = createBirdDriver({ runner, clock, logger });
   const routes = createRouteDriver({ runner, ip: IP, logger });
@@ -90,6 +101,8 @@ export async function composeAgent(
     path: "/apis/flock.fritzlab.net/v1alpha1/nodeconfigs",
     decode: decodeNodeConfig,
   });
+  const decode = { policy: parseNetworkPolicy, namespace: parseNamespace, pod: parsePolicyPod };
+  const sources = new PolicySources({ kube, clock, decode });
   let agent: Agent | undefined = undefined;
   const node = assembleNode({
     ...{
@@ -103,6 +116,8 @@ export async function composeAgent(
       kube,
       pods,
       nodeConfigs,
+      sources,
+      policyTable,
       netnsAt,
       netnsGone,
       clock,
@@ -112,6 +127,7 @@ export async function composeAgent(
     patience: PATIENCE,
     memory: openNodeConfigMemory({ path: LAST_NODE_CONFIG, logger }),
     prefixes: openPrefixMemory({ path: LAST_PREFIXES, logger }),
+    policyMemory: openPolicyMemory({ path: LAST_POLICIES, logger }),
     marker: createBootMarker(SESSION_MARKER),
     tombstones: openTombstoneDir({ clock, logger }),
     // While there is no agent yet, its first pass, which reads everything, is still to come.
@@ -126,7 +142,10 @@ export async function composeAgent(
     read: (name) => held.read(name),
     letGo: () => held.letGo(),
   });
-  const writers: TableWriter[] = [{ mark, tick: "guard", sign: () => guard.sign() }];
+  const writers: TableWriter[] = [
+    { mark, tick: "guard", sign: () => guard.sign() },
+    { mark: policyMark, tick: "policies", sign: () => policyTable.sign() },
+  ];
   const drift = { ip: IP, nft: NFT, source: runner, node: reconciler, routes, writers };
   const listener = await listen(AGENT_SOCKET);
   // The notes of those who came before the socket: whatever is added from now on is younger, whichever way the wall clock was set.
@@ -145,7 +164,8 @@ export async function composeAgent(
     placeConflist: () => placeConflist(reconciler.config),
     watchDrift: (listener) => watchDrift({ ...drift, settings, ledger, clock, logger }, listener),
     close: async () => {
-      await Promise.all([driver.close(), guard.close(), routes.close()]);
+      sources.stop();
+      await Promise.all([driver.close(), guard.close(), policyTable.close(), routes.close()]);
       bird.close();
     },
   });

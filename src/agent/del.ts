@@ -5,11 +5,13 @@ import type { Logger } from "../log/logger.ts";
 import type { PacketGuard } from "../nft/packet_guard.ts";
 import type { AllocationLedger } from "./allocation_ledger.ts";
 import { grantsOf } from "./attachment_state.ts";
+import type { PodIsolation } from "./pod_isolation.ts";
 
 export interface DelDependencies {
   readonly ledger: AllocationLedger;
   readonly driver: AttachmentDriver;
   readonly guard: PacketGuard;
+  readonly isolation: Pick<PodIsolation, "release">;
   readonly logger: Logger;
   /** The set of live addresses changed. */
   addressesChanged(): void;
@@ -42,6 +44,7 @@ export class DelOperation {
     const gone = Promise.all([driver.detach([allocation.hostLink]), this.#revoke(allocation)]);
     await this.#bury({ ...request, gone });
     await gone;
+    this.deps.isolation.release(allocation.hostLink);
     const { containerId, pod, ipv6, ipv4 } = allocation;
     const name = pod === undefined ? undefined : `${pod.namespace}/${pod.name}`;
     this.deps.logger.info("pod deleted", { container: containerId, pod: name, ipv6, ipv4 });
@@ -58,6 +61,7 @@ export class DelOperation {
     const gone = ledger.holderOf(hostLink) === undefined ? driver.detach([hostLink]) : Promise.resolve();
     await this.#bury({ ...request, gone });
     await gone;
+    if (ledger.holderOf(hostLink) === undefined) this.deps.isolation.release(hostLink);
   }
 
   /**

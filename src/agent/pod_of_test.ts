@@ -4,7 +4,14 @@ import { podOf } from "./pod_of.ts";
 
 const POD: Pod = {
   ...{ namespace: "ns", name: "web", uid: "u1", image: "", hostNetwork: false, hasHostPort: false },
-  ...{ ips: ["203.0.113.2", "2001:db8::2"], ready: true, terminating: false, annotations: new Map() },
+  ...{
+    ips: ["203.0.113.2", "2001:db8::2"],
+    ready: true,
+    terminating: false,
+    annotations: new Map(),
+    labels: new Map(),
+    ports: [],
+  },
 };
 const PODS = new Map([["ns/web", POD]]);
 

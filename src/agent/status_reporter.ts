@@ -5,6 +5,7 @@ import type { KubeClient, KubeObject } from "../kube/kube_client.ts";
 import type { Logger } from "../log/logger.ts";
 import type { NodeConfigReading, Verdict } from "./resolve_node_config.ts";
 import type { NodeView } from "./node_reconciler.ts";
+import type { PolicyReconciler } from "./policy_reconciler.ts";
 import type { SessionView } from "./session_monitor.ts";
 
 /** A status condition as the API has it (meta/v1 Condition). */
@@ -24,6 +25,13 @@ export interface StatusReporterDependencies {
   readonly logger: Logger;
 }
 
+/** What the status is made of. */
+export interface NodeFacts {
+  readonly view: NodeView;
+  readonly sessions: SessionView;
+  readonly policies: Pick<PolicyReconciler, "inForce" | "problems">;
+}
+
 /** Tells the cluster how the node is: NodeConfig status and Events, and the Node's NetworkUnavailable condition. */
 export class StatusReporter {
   /** The object (a NodeConfig made anew has an empty status) and the status last written to it; times change only with a transition. */
@@ -35,7 +43,7 @@ export class StatusReporter {
   constructor(private readonly deps: StatusReporterDependencies) {}
 
   /** Writes the NodeConfig's status if it says something new. @throws KubeError */
-  async reportNodeConfig(reading: NodeConfigReading, facts: { view: NodeView; sessions: SessionView }): Promise<void> {
+  async reportNodeConfig(reading: NodeConfigReading, facts: NodeFacts): Promise<void> {
     this.#recordEvents(reading, facts.view);
     const conditions = this.#conditions(reading, facts);
     const advertised = listedPrefixes(facts.view);
@@ -65,7 +73,7 @@ export class StatusReporter {
 
   #conditions(
     { generation }: NodeConfigReading,
-    { view, sessions }: { view: NodeView; sessions: SessionView },
+    { view, sessions, policies }: NodeFacts,
   ): Condition[] {
     const { verdict, warnings } = view.resolution;
     const condition = (type: string, holds: boolean, reason: string, message: string): Condition => {
@@ -80,10 +88,11 @@ export class StatusReporter {
       };
     };
     const warning = warnings.length > 0 ? `; warning: ${warnings.join("; ")}` : "";
-    const bgp = bgpVerdict(view, sessions);
+    const [bgp, enforced] = [bgpVerdict(view, sessions), policyVerdict(policies)];
     return [
       condition("Ready", verdict.reason === "Accepted", verdict.reason, `${verdict.message}${warning}`),
       condition("BGPEstablished", bgp.holds, bgp.reason, bgp.message),
+      condition("PoliciesInForce", enforced.holds, enforced.reason, enforced.message),
     ];
   }
 
@@ -121,7 +130,33 @@ export function viewWithoutConfig(resolution: NodeView["resolution"]): NodeView 
   };
 }
 
-function bgpVerdict(view: NodeView, { sessions }: SessionView): { holds: boolean; reason: string; message: string } {
+interface Holds {
+  readonly holds: boolean;
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** Most policies that are named. */
+const MAX_POLICIES = 10;
+
+function policyVerdict({ inForce, problems }: NodeFacts["policies"]): Holds {
+  if (!inForce) return { holds: false, reason: "NotHeard", message: "the policies have not been listed yet" };
+  const count = problems.length;
+  if (count === 0) {
+    return { holds: true, reason: "InForce", message: "every NetworkPolicy is in force as it is written" };
+  }
+  const named = problems.slice(0, MAX_POLICIES).map(({ policy: { namespace, name }, reason }) =>
+    `${namespace}/${name} (${reason})`
+  );
+  const more = count > named.length ? `; and ${count - named.length} more` : "";
+  return {
+    holds: false,
+    reason: "SomeFailClosed",
+    message: `these isolate, and allow nothing: ${named.join(", ")}${more}`,
+  };
+}
+
+function bgpVerdict(view: NodeView, { sessions }: SessionView): Holds {
   const configured = view.resolution.inForce?.bgp?.peers.length ?? 0;
   if (configured === 0) return { holds: false, reason: "NoPeers", message: "the NodeConfig names no peer" };
   if (!view.bird.applied && view.bird.reason === "refused") {

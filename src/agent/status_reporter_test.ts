@@ -3,6 +3,9 @@ import { parseAddress } from "../ip/address.ts";
 import { CONFIG, logger, TestClock, TestKube } from "./_agent_fixture.ts";
 import { StatusReporter, viewWithoutConfig } from "./status_reporter.ts";
 
+const POLICIES = { inForce: true, problems: [] };
+const sessions = { sessions: undefined, everEstablished: false };
+
 class CountingKube extends TestKube {
   patches = 0;
   override patchStatus(): Promise<void> {
@@ -19,11 +22,9 @@ Deno.test("reportNodeConfig() writes nothing twice, but again to an identical No
     verdict: { reason: "Accepted", message: "in force" },
     warnings: ["AS shared"],
   });
-  const sessions = { sessions: undefined, everEstablished: false };
   const report = (uid: string): Promise<void> =>
     reporter.reportNodeConfig({ name: "node-a", uid, generation: 1, outcome: CONFIG, advertised: [] }, {
-      view,
-      sessions,
+      ...{ view, sessions, policies: POLICIES },
     });
   await report("u1");
   await report("u1");
@@ -51,7 +52,7 @@ Deno.test("reportNodeConfig() lists anycast addresses with who serves them, and 
     ],
   } as const;
   const reading = { name: "node-a", uid: "u1", generation: 1, outcome: CONFIG, advertised: [] };
-  await reporter.reportNodeConfig(reading, { view, sessions: { sessions: undefined, everEstablished: false } });
+  await reporter.reportNodeConfig(reading, { view, sessions, policies: POLICIES });
   assertObjectMatch(Object(patches[0]), {
     status: {
       anycast: [
@@ -73,7 +74,7 @@ Deno.test("reportNodeConfig() lists no more prefixes than the schema allows, the
   const hosts = Array.from({ length: 5000 }, (_, index) => `100.64.${index >> 8}.${index & 255}/32`);
   const view = { ...viewWithoutConfig(resolution), advertised: [...hosts, ...own].sort() };
   const reading = { name: "node-a", uid: "u1", generation: 1, outcome: CONFIG, advertised: [] };
-  await reporter.reportNodeConfig(reading, { view, sessions: { sessions: undefined, everEstablished: false } });
+  await reporter.reportNodeConfig(reading, { view, sessions, policies: POLICIES });
   const { advertised } = Object(patches[0]).status;
   assertEquals([advertised.length, own.every((text) => advertised.includes(text))], [4096, true]);
 });

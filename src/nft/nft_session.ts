@@ -70,9 +70,11 @@ export class NftSession {
     return this.run(["-f", "-"], `${text}${this.options.mark?.once ?? ""}`);
   }
 
-  /** Signs the persistent process once more, for a monitor that was not listening when it was started. Changes nothing. */
+  /** Signs the persistent process once more, for a monitor that was not listening when it was started. Changes nothing, and starts none: a new one signs by itself. */
   async sign(): Promise<void> {
-    if (this.options.mark !== undefined) this.#signed = await this.#tell(this.options.mark.process) === "";
+    if (this.options.mark !== undefined && this.#linesSent > 0) {
+      this.#signed = await this.#tell(this.options.mark.process) === "";
+    }
   }
 
   /** Ends the persistent process. */

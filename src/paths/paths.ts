@@ -25,6 +25,8 @@ export const STATE_FILE = "/var/lib/flock/allocations.json";
 export const LAST_NODE_CONFIG = "/var/lib/flock/nodeconfig.json";
 /** Where the cluster's pods were when the API server was last heard. */
 export const LAST_PREFIXES = "/var/lib/flock/prefixes.json";
+/** Which namespaces had policies when the API server was last heard. */
+export const LAST_POLICIES = "/var/lib/flock/policies.json";
 /** Where runtimes look for CNI configurations, and flock's. */
 export const CNI_CONFIG_DIR = "/etc/cni/net.d";
 export const CONFLIST = "/etc/cni/net.d/01-flock.conflist";

@@ -15,6 +15,7 @@ export interface MemoryTables {
 }
 
 const NO_SUCH = "Error: No such file or directory";
+const RULES = /(\d+) rules/;
 const COMMAND = /^(add|delete|flush) (chain|rule|set|map|element|counter) inet \S+ (\S+)\s*(.*)$/;
 
 /** A TextTable in memory. It understands of nft what flock writes, line by line, and takes a text without looking into its rules. */
@@ -86,41 +87,26 @@ function copyOf({ chains, sets, counters }: MemoryTable): MemoryTable {
 /** @returns what nft says when it does not obey */
 function obey(table: MemoryTable, command: string): string | undefined {
   const [, verb, kind, name = "", rest = ""] = COMMAND.exec(command) ?? [];
-  if (kind === "rule") return addRule(table, name);
-  if (kind === "element") return obeyElements(table.sets.get(name), { verb, rest });
-  if (kind === "chain") return obeyChain(table, { verb, name });
-  if (kind === "counter") return obeyNames(table.counters, { verb, name, add: () => table.counters.add(name) });
   if (kind === undefined) return "Error: syntax error, unexpected string";
-  return obeyNames(table.sets, {
-    verb,
-    name,
-    add: () => table.sets.set(name, table.sets.get(name) ?? elementsOf(rest)),
-  });
+  if (kind === "rule") return table.chains.has(name) ? add(table, `chain ${name} { ${rest}; }`) : NO_SUCH;
+  if (kind === "element") return obeyElements(table.sets.get(name), { verb, rest });
+  if (verb === "add") return add(table, `${kind} ${name} ${rest === "" ? "{ }" : rest}`);
+  const names = kind === "chain" ? table.chains : kind === "counter" ? table.counters : table.sets;
+  if (verb === "delete") return names.delete(name) ? undefined : NO_SUCH;
+  if (!names.has(name)) return NO_SUCH;
+  return void table.chains.set(name, (table.chains.get(name) ?? "").replace(RULES, "0 rules"));
 }
 
-function obeyNames(
-  names: { has(name: string): boolean; delete(name: string): boolean },
-  { verb, name, add }: { verb: string | undefined; name: string; add(): void },
-): string | undefined {
-  if (verb === "add") return void add();
-  return names.delete(name) ? undefined : NO_SUCH;
-}
-
-function obeyChain(
-  { chains }: MemoryTable,
-  { verb, name }: { verb: string | undefined; name: string },
-): string | undefined {
-  if (verb === "add") return void chains.set(name, chains.get(name) ?? describeChain(0));
-  if (!chains.has(name)) return NO_SUCH;
-  if (verb === "delete") return void chains.delete(name);
-  return void chains.set(name, (chains.get(name) ?? "").replace(/\d+ rules/, "0 rules"));
-}
-
-function addRule({ chains }: MemoryTable, name: string): string | undefined {
-  const looks = chains.get(name);
-  if (looks === undefined) return NO_SUCH;
-  chains.set(name, looks.replace(/(\d+) rules/, (_, rules: string) => `${Number(rules) + 1} rules`));
-  return undefined;
+/** What is there stays, and gets what it lacks: elements, rules at its end. */
+function add({ chains, sets, counters }: MemoryTable, declaration: string): undefined {
+  const added = outlineText(`table x { ${declaration} }`);
+  for (const [name, looks] of added.chains) {
+    const there = chains.get(name) ?? describeChain(0);
+    const rules = Number(RULES.exec(there)?.[1]) + Number(RULES.exec(looks)?.[1]);
+    chains.set(name, (there.includes(",") ? there : looks).replace(RULES, `${rules} rules`));
+  }
+  for (const [name, elements] of added.sets) sets.set(name, new Set([...sets.get(name) ?? [], ...elements]));
+  for (const name of added.counters) counters.add(name);
 }
 
 function obeyElements(
@@ -128,15 +114,9 @@ function obeyElements(
   { verb, rest }: { verb: string | undefined; rest: string },
 ): string | undefined {
   if (set === undefined) return NO_SUCH;
-  for (const element of elementsOf(rest)) {
+  for (const element of outlineText(`table x { set x { elements = ${rest} } }`).sets.get("x") ?? []) {
     if (verb === "add") set.add(element);
     else if (!set.delete(element)) return NO_SUCH;
   }
   return undefined;
-}
-
-/** @param body of a set, `{ type ...; elements = { ... } }`, or elements alone, `{ ... }` */
-function elementsOf(body: string): Set<string> {
-  const whole = body.includes("type") ? body : `{ elements = ${body} }`;
-  return new Set(outlineText(`table x { set x ${whole} }`).sets.get("x"));
 }

@@ -1,3 +1,4 @@
+import { idlePolicies } from "../fakes/idle_policies.ts";
 import { IDLE_ROUTES } from "../fakes/idle_routes.ts";
 import { Agent } from "../../src/agent/agent.ts";
 import { assembleNode, type NodeParts } from "../../src/agent/assemble_node.ts";
@@ -71,7 +72,7 @@ export async function startNode(access: (clock: Clock) => ApiAccess = () => NO_P
       read: () => Promise.resolve({ addresses: [], defaultRoutes: [], mtus: new Map([["up0", 1500]]) }),
       apply: () => Promise.resolve({ changed: [], left: [] }),
     },
-    pods,
+    ...{ pods, ...idlePolicies() },
     memory: { load: () => undefined, save: () => Promise.resolve() },
     prefixes: { load: () => [], save: () => Promise.resolve() },
     marker: { isSet: () => true, set: () => {} },

@@ -1,4 +1,5 @@
 import type { Prefix } from "../../src/ip/address.ts";
+import { idlePolicies } from "../fakes/idle_policies.ts";
 import { IDLE_ROUTES } from "../fakes/idle_routes.ts";
 import { assembleNode, type NodeParts } from "../../src/agent/assemble_node.ts";
 import { NodeWork } from "../../src/agent/node_work.ts";
@@ -151,7 +152,7 @@ export class World {
           sessions: () => Promise.resolve([]),
         },
         kube: this.#kubeThrough(gates),
-        pods: watched(new Map()),
+        ...{ pods: watched(new Map()), ...idlePolicies() },
         nodeConfigs: watched(this.#readings),
         memory: {
           load: () => this.#remembered,

@@ -8,7 +8,7 @@ const MAY_BE: Readonly<Record<string, readonly string[]>> = {
   "/run/flock/deleted": [],
   "/etc/flock": ["bird", "kubeconfig"],
   "/etc/flock/bird": ["bird.conf"],
-  "/var/lib/flock": ["allocations.json", "allocations.json.prev", "nodeconfig.json", "prefixes.json"],
+  "/var/lib/flock": ["allocations.json", "allocations.json.prev", "nodeconfig.json", "policies.json", "prefixes.json"],
   "/etc/cni/net.d": ["01-flock.conflist", "99-operator.txt"],
 };
 /** Without these a node does not serve. */
@@ -17,6 +17,7 @@ const MUST_BE = [
   "/etc/flock/bird/bird.conf",
   "/var/lib/flock/allocations.json",
   "/var/lib/flock/nodeconfig.json",
+  "/var/lib/flock/policies.json",
   "/var/lib/flock/prefixes.json",
   "/etc/cni/net.d/01-flock.conflist",
 ];

@@ -1,4 +1,5 @@
-/** nft: the tables `inet flock` and `arp flock` whole. Every grant exactly once, nothing foreign in them, nothing missing. */
+/** nft: the tables `inet flock`, `arp flock` and `inet flock-policy` whole; of policies there are none. Every grant exactly once, nothing foreign in them, nothing missing. */
+import { renderPolicyTable } from "../../../src/policy/render_policy_table.ts";
 import { record, records } from "../../lab/json.ts";
 import type { LabNode } from "../../lab/node.ts";
 import { compare } from "./compare.ts";
@@ -6,6 +7,10 @@ import { type Expectation, familyOf, type Grant, grantsOf } from "./expectation.
 
 /** Chains, rules, counters and sets as flock's release has them, without an element. */
 const GOLDEN = new URL("../../../src/nft/testdata/empty.nft", import.meta.url);
+
+/** What policies are compiled to, without a policy. */
+const NO_POLICIES = renderPolicyTable({ sets: new Map(), chains: new Map(), pods: new Map() });
+const OWN = ["flock", "flock-policy"];
 
 /** Sets whose elements are flock's to give; `neighbor_rate` fills and empties itself. */
 const FILLED = ["own4", "own6", "pods4", "pods6"];
@@ -25,7 +30,9 @@ export interface GuardSight {
 /** @returns flock's tables as this node's nft shows them, when nothing is in their sets; nothing of the node changes */
 export async function readGolden(node: LabNode): Promise<GuardSight> {
   const script = "unshare --net sh -c 'nft -f - && nft -j list ruleset'";
-  return parseGuard(await node.output(["sh", "-c", script], { stdin: await Deno.readTextFile(GOLDEN) }));
+  return parseGuard(
+    await node.output(["sh", "-c", script], { stdin: `${await Deno.readTextFile(GOLDEN)}${NO_POLICIES}` }),
+  );
 }
 
 /** @param ruleset what `nft -j list ruleset` wrote */
@@ -41,7 +48,7 @@ export function parseGuard(ruleset: string): GuardSight {
       const chain = `${body["family"]} ${body["table"]} ${body["chain"]}`;
       const place = kind === "rule" ? ` ${rulesOf.get(chain) ?? 0}` : "";
       if (kind === "rule") rulesOf.set(chain, (rulesOf.get(chain) ?? 0) + 1);
-      const own = (kind === "table" ? body["name"] : body["table"]) === "flock";
+      const own = OWN.includes(String(kind === "table" ? body["name"] : body["table"]));
       const hidden = own ? VOLATILE : VOLATILE.filter((key) => key !== "elem");
       const kept = Object.fromEntries(Object.entries(body).filter(([key]) => !hidden.includes(key)));
       (own ? objects : foreign).push(`${kind}${place} ${JSON.stringify(kept)}`);

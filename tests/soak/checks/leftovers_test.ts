@@ -12,6 +12,7 @@ const FILES = [
   "/etc/flock/bird/bird.conf",
   "/var/lib/flock/allocations.json",
   "/var/lib/flock/nodeconfig.json",
+  "/var/lib/flock/policies.json",
   "/var/lib/flock/prefixes.json",
   "/etc/cni/net.d/01-flock.conflist",
 ];
@@ -89,15 +90,15 @@ Deno.test("judgeLog() names a stack trace and a request that failed for no reaso
   assertEquals(judgeLog(['{"level":"error","message":"request failed"}', "error: Uncaught"]).length, 2);
 });
 
-Deno.test("judgeStatus() wants what is advertised, both conditions and both sessions", () => {
+Deno.test("judgeStatus() wants what is advertised, all conditions and both sessions", () => {
   const well = {
     advertised: EXPECTED.prefixes,
-    conditions: ["BGPEstablished=True", "Ready=True"],
+    conditions: ["BGPEstablished=True", "PoliciesInForce=True", "Ready=True"],
     peers: ["192.0.2.1 Established", "2001:db8:1::1 Established"],
   };
   assertEquals(judgeStatus(well, EXPECTED), []);
   assertEquals(judgeStatus({ ...well, advertised: [] }, EXPECTED).length, 2);
-  assertEquals(judgeStatus({ ...well, conditions: ["Ready=True"] }, EXPECTED), [
+  assertEquals(judgeStatus({ ...well, conditions: ["PoliciesInForce=True", "Ready=True"] }, EXPECTED), [
     "conditions: BGPEstablished=True is missing",
   ]);
   assertEquals(judgeStatus({ ...well, peers: well.peers.slice(1) }, EXPECTED), [

@@ -29,7 +29,7 @@ export function judgeStatus(
 ): string[] {
   return [
     ...compare("advertised prefixes in status", advertised, prefixes),
-    ...compare("conditions", conditions, ["BGPEstablished=True", "Ready=True"]),
+    ...compare("conditions", conditions, ["BGPEstablished=True", "PoliciesInForce=True", "Ready=True"]),
     ...compare("peers in status", peers, ["192.0.2.1 Established", "2001:db8:1::1 Established"]),
   ];
 }

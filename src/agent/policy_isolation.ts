@@ -1,0 +1,94 @@
+import type { Clock } from "../clock/clock.ts";
+import type { PodIdentity } from "../cnispec/cni_args.ts";
+import { CNI_CODE, CniError } from "../cnispec/cni_error.ts";
+import type { Allocation } from "../ipam/allocation.ts";
+import type { TextTable } from "../nft/text_table.ts";
+import type { Pod } from "../pod/pod.ts";
+import { podChainName } from "../policy/names.ts";
+import { DIRECTIONS } from "../policy/network_policy.ts";
+import type { IsolatedPod, PolicyTable } from "../policy/policy_table.ts";
+import { renderPolicyTable } from "../policy/render_policy_table.ts";
+import type { PodIsolation } from "./pod_isolation.ts";
+import type { PolicyNamespaces } from "./policy_namespaces.ts";
+import type { PolicyReconciler } from "./policy_reconciler.ts";
+
+/** How long an ADD waits for the policies to be heard and in force, in milliseconds. The runtime tries again. */
+const WAIT_MS = 5_000;
+const LOOK_MS = 20;
+
+export interface PolicyIsolationDependencies {
+  readonly reconciler: PolicyReconciler;
+  readonly namespaces: Pick<PolicyNamespaces, "mayHave">;
+  readonly table: Pick<TextTable, "drift">;
+  readonly clock: Clock;
+}
+
+/** Isolates pods as they are added: before the runtime hears that a pod has a network, it has no more of it than policies allow (NP-45). */
+export class PolicyIsolation implements PodIsolation {
+  constructor(private readonly deps: PolicyIsolationDependencies) {}
+
+  async admit(identity: PodIdentity | undefined, pod: Pod | undefined): Promise<void> {
+    if (identity === undefined || !this.#mayConcern(identity)) return;
+    await this.#waitForPolicies();
+    if (!this.#mayConcern(identity)) return;
+    if (!this.deps.reconciler.inForce) throw refusal(identity, "the API server has not told of all policies yet");
+    if (pod === undefined) throw refusal(identity, "its labels are unknown, and its namespace has policies");
+  }
+
+  async isolate(allocation: Allocation, pod?: Pod): Promise<void> {
+    const { reconciler } = this.deps;
+    const target = reconciler.targets.learn(allocation, pod);
+    if (target === undefined || !reconciler.inForce || !reconciler.isolates(target)) return;
+    try {
+      await reconciler.settle();
+    } catch (cause) {
+      const state = `Cannot isolate ${allocation.hostLink}: ${String(cause)}`;
+      throw new CniError(CNI_CODE.tryAgainLater, state, { cause });
+    }
+  }
+
+  release(link: string): void {
+    this.deps.reconciler.release(link);
+  }
+
+  async check({ hostLink }: Allocation): Promise<readonly string[]> {
+    const { reconciler: { table }, table: kernel } = this.deps;
+    const pod = table.pods.get(hostLink);
+    if (pod === undefined) return [];
+    const drift = await kernel.drift(renderPolicyTable(table));
+    if (drift === undefined) return ["the table of the policies, which isolate the pod, is missing"];
+    const names = namesOf(hostLink, { pod, table });
+    return drift.filter((phrase) => phrase.split(/[ :,]/).some((word) => names.has(word)));
+  }
+
+  #mayConcern({ namespace }: PodIdentity): boolean {
+    return this.deps.namespaces.mayHave(namespace);
+  }
+
+  async #waitForPolicies(): Promise<void> {
+    const { reconciler, clock } = this.deps;
+    const until = clock.monotonic() + WAIT_MS;
+    while (!reconciler.inForce && clock.monotonic() < until) await clock.sleep(LOOK_MS);
+  }
+}
+
+/** What of the table the pod's isolation is made of. */
+function namesOf(link: string, { pod, table }: { pod: IsolatedPod; table: PolicyTable }): ReadonlySet<string> {
+  const chains = DIRECTIONS.flatMap((direction) => pod.chains[direction] ?? []);
+  const rules = chains.flatMap((name) => table.chains.get(name)?.rules ?? []);
+  const sets = rules.flatMap(({ peer, port }) => [peer, port]).flatMap((each) =>
+    each?.kind === "set" ? [each.set] : []
+  );
+  return new Set([
+    link,
+    "ingress",
+    "egress",
+    ...DIRECTIONS.map((each) => podChainName(link, each)),
+    ...chains,
+    ...sets,
+  ]);
+}
+
+function refusal({ namespace, name }: PodIdentity, state: string): CniError {
+  return new CniError(CNI_CODE.tryAgainLater, `Cannot isolate pod ${namespace}/${name}: ${state}`);
+}

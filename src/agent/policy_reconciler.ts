@@ -1,0 +1,266 @@
+import type { Logger } from "../log/logger.ts";
+import type { KubeClient, Watched } from "../kube/kube_client.ts";
+import { type TextTable, TransactionRefused } from "../nft/text_table.ts";
+import type { Pod } from "../pod/pod.ts";
+import { isSelected } from "../policy/isolate_pod.ts";
+import type { NetworkPolicy } from "../policy/network_policy.ts";
+import type { PolicyChanges } from "../policy/policy_changes.ts";
+import { PolicyCompiler } from "../policy/policy_compiler.ts";
+import type { PolicyTable } from "../policy/policy_table.ts";
+import type { PolicyTarget } from "../policy/policy_world.ts";
+import { renderPolicyChanges } from "../policy/render_policy_changes.ts";
+import { renderPolicyTable } from "../policy/render_policy_table.ts";
+import type { AllocationLedger } from "./allocation_ledger.ts";
+import { findOffenders } from "./find_offenders.ts";
+import { type PolicyProblem, PolicyProblems } from "./policy_problems.ts";
+import type { PolicySources, SourceChanges } from "./policy_sources.ts";
+import { PolicyTargets } from "./policy_targets.ts";
+
+export interface PolicyReconcilerDependencies {
+  readonly sources: Pick<PolicySources, "synced" | "policies" | "namespaces" | "pods" | "onChange">;
+  /** The pods of this node. */
+  readonly pods: Pick<Watched<Pod>, "synced" | "items" | "onChange">;
+  readonly ledger: Pick<AllocationLedger, "all">;
+  readonly table: TextTable;
+  readonly kube: Pick<KubeClient, "recordEvent">;
+  readonly logger: Logger;
+}
+
+/** Differences that are named one by one. */
+const MAX_SHOWN = 20;
+
+/**
+ * Keeps the policies in force on this node. Level-triggered: an event says what to look up, a pass looks it up and brings the kernel's table up to it in one transaction.
+ *
+ * Nothing is written before all that the table depends on has been heard: until then the table of the agent before stays in force (NP-46, NP-47).
+ */
+export class PolicyReconciler {
+  readonly targets: PolicyTargets;
+  readonly #compiler = new PolicyCompiler();
+  readonly #problems: PolicyProblems;
+  #bell = (): void => {};
+  #changed: ReturnType<typeof noChanges>;
+  /** Whether this node's pods have to be gone through. */
+  #podsChanged = true;
+  /** Whether the kernel's table is known to be what the compiler has last said. */
+  #whole = false;
+  #inForce = false;
+  #doubt: "changed" | "look" | undefined;
+  // policies that have changed since the table was last whole
+  readonly #touched = new Set<string>();
+  // policy -> what nft or the kernel said of it
+  readonly #quarantined = new Map<string, string>();
+  readonly #defective = new Map<string, NetworkPolicy>();
+  #last: Promise<void> = Promise.resolve();
+  #next: Promise<void> | undefined;
+
+  constructor(private readonly deps: PolicyReconcilerDependencies) {
+    this.targets = new PolicyTargets(this.#compiler);
+    this.#problems = new PolicyProblems(deps.kube);
+    const { policies, namespaces, pods } = deps.sources;
+    this.#changed = {
+      policies: new Set(policies.keys()),
+      namespaces: new Set(namespaces.keys()),
+      pods: new Set(pods.keys()),
+    };
+    deps.sources.onChange((changes) => this.#hear(changes));
+    deps.pods.onChange(() => this.#hearPods());
+  }
+
+  /** Whether all that was heard may be in force: everything has been listed, and the table was written by this process. */
+  get inForce(): boolean {
+    return this.#inForce && this.deps.sources.synced;
+  }
+
+  /** Policies that are not in force as they are written; the same array until that changes. */
+  get problems(): readonly PolicyProblem[] {
+    return this.#problems.list;
+  }
+
+  /** What the kernel should have. */
+  get table(): PolicyTable {
+    return this.#compiler.table;
+  }
+
+  /** @param bell rings when there is something to do for `settle`; there is one bell */
+  onChange(bell: () => void): void {
+    this.#bell = bell;
+  }
+
+  /** Somebody may have altered the kernel's table. @param options whether that is known, or has to be looked for */
+  doubt({ touched }: { touched: boolean }): void {
+    if (touched) this.#doubt = "changed";
+    else this.#doubt ??= "look";
+    this.#bell();
+  }
+
+  /** A link of a pod is gone. */
+  release(link: string): void {
+    this.targets.release(link);
+    this.#bell();
+  }
+
+  /** Whether a policy that has been heard of isolates the pod. */
+  isolates(target: PolicyTarget): boolean {
+    this.#feed();
+    return this.#compiler.isolates(target);
+  }
+
+  /**
+   * Brings the kernel up to what has been heard by now. Calls made while a pass runs share the next one.
+   *
+   * @throws what kept the kernel as it was; the next pass tries again
+   */
+  settle(): Promise<void> {
+    this.#next ??= this.#last.then(() => {
+      this.#next = undefined;
+      return this.#pass();
+    });
+    this.#last = this.#next.catch(() => {});
+    return this.#next;
+  }
+
+  #hear(changes: SourceChanges): void {
+    for (const kind of ["policies", "namespaces", "pods"] as const) {
+      for (const key of changes[kind]) this.#changed[kind].add(key);
+    }
+    this.#bell();
+  }
+
+  #hearPods(): void {
+    this.#podsChanged = true;
+    this.#bell();
+  }
+
+  async #pass(): Promise<void> {
+    if (!this.deps.sources.synced || !this.deps.pods.synced) return;
+    this.#feed();
+    await this.#apply();
+    this.#touched.clear();
+    if (!this.#inForce) this.deps.logger.info("policies in force", { policies: this.deps.sources.policies.size });
+    this.#inForce = true;
+    this.#judge();
+  }
+
+  /** Hands the compiler what has changed since it was last asked. */
+  #feed(): void {
+    const { sources, pods, ledger } = this.deps;
+    const { policies, namespaces, pods: peers } = this.#changed;
+    this.#changed = noChanges();
+    for (const key of namespaces) this.#compiler.setNamespace(key, sources.namespaces.get(key));
+    for (const key of peers) this.#compiler.setPod(key, sources.pods.get(key));
+    for (const key of policies) this.#feedPolicy(key, sources.policies.get(key));
+    if (this.#podsChanged) this.targets.refresh(ledger.all(), pods.items);
+    this.#podsChanged = false;
+  }
+
+  /** One that has changed may be better now. */
+  #feedPolicy(key: string, policy: NetworkPolicy | undefined): void {
+    this.#compiler.setPolicy(key, policy);
+    this.#touched.add(key);
+    if (this.#quarantined.delete(key)) this.#compiler.setQuarantine(new Set(this.#quarantined.keys()));
+    if (policy?.defect === undefined) this.#defective.delete(key);
+    else this.#defective.set(key, policy);
+  }
+
+  async #apply(): Promise<void> {
+    const [changes, doubt] = [this.#compiler.takeChanges(), this.#doubt];
+    this.#doubt = undefined;
+    if (this.#whole && changes !== undefined) this.#whole = await this.#change(changes);
+    if (this.#whole && doubt !== undefined) this.#whole = await this.#looksRight(doubt);
+    if (!this.#whole) await this.#replace();
+    this.#whole = true;
+  }
+
+  /** @returns false when the kernel did not take it, or nobody knows */
+  async #change(changes: PolicyChanges): Promise<boolean> {
+    try {
+      await this.deps.table.change(renderPolicyChanges(changes));
+      return true;
+    } catch (error) {
+      this.deps.logger.warn("policies not changed, replacing their table", { error: String(error) });
+      return false;
+    }
+  }
+
+  async #looksRight(doubt: "changed" | "look"): Promise<boolean> {
+    const { table } = this.deps;
+    const phrases = doubt === "changed"
+      ? ["the table of the policies, which others changed"]
+      : await table.drift(renderPolicyTable(this.#compiler.table)) ?? ["the table of the policies is gone"];
+    for (const what of phrases.slice(0, MAX_SHOWN)) this.deps.logger.warn("repaired", { what });
+    return phrases.length === 0;
+  }
+
+  async #replace(): Promise<void> {
+    const { table } = this.deps;
+    this.#whole = false;
+    try {
+      await table.replace(renderPolicyTable(this.#compiler.table));
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      await this.#quarantine(error);
+      this.#compiler.takeChanges(); // the table that is written now has them
+      await table.replace(renderPolicyTable(this.#compiler.table));
+    }
+  }
+
+  /** First among the policies that have just changed: the kernel has taken the others. @throws the refusal, when no policy is to blame */
+  async #quarantine(refusal: Error): Promise<void> {
+    const all = [...this.deps.sources.policies.keys()].filter((key) => !this.#quarantined.has(key));
+    const touched = all.filter((key) => this.#touched.has(key));
+    const offenders = await this.#offendersAmong(touched) ?? await this.#offendersAmong(all);
+    for (const key of offenders ?? []) this.#quarantined.set(key, refusal.message);
+    this.#compiler.setQuarantine(new Set(this.#quarantined.keys()));
+    if (offenders === undefined) throw refusal;
+    this.deps.logger.error("policies quarantined", { policies: offenders, error: refusal.message });
+  }
+
+  /** @returns undefined when it is none of them. Those that are refused only together count as one */
+  async #offendersAmong(suspects: readonly string[]): Promise<readonly string[] | undefined> {
+    if (suspects.length === 0 || await this.#isRefused([], suspects)) return undefined;
+    const found = await findOffenders(suspects, (some) => this.#isRefused(some, suspects));
+    return found.length === 0 || await this.#isRefused(suspects.filter((key) => !found.includes(key)), suspects)
+      ? suspects
+      : found;
+  }
+
+  /** Asks only: the kernel's table stays as it is. @param some of the suspects that are not in quarantine while it is asked */
+  async #isRefused(some: readonly string[], suspects: readonly string[]): Promise<boolean> {
+    const closed = new Set([...this.#quarantined.keys(), ...suspects]);
+    for (const key of some) closed.delete(key);
+    this.#compiler.setQuarantine(closed);
+    try {
+      return await this.deps.table.refusal(renderPolicyTable(this.#compiler.table)) !== undefined;
+    } catch (error) {
+      if (isRefusal(error)) return true;
+      throw error;
+    }
+  }
+
+  /** Every node that has a pod of a bad policy says so; the others have nothing to say. */
+  #judge(): void {
+    const targets = [...this.targets.all.values()];
+    const invalid = [...this.#defective.values()].filter((policy) => targets.some((each) => isSelected(each, policy)));
+    const quarantined = [...this.#quarantined].flatMap(([key, state]) => {
+      const policy = this.deps.sources.policies.get(key);
+      return policy === undefined ? [] : [{ policy, reason: "PolicyQuarantined" as const, state }];
+    });
+    const news = this.#problems.set([
+      ...invalid.map((policy) => ({ policy, reason: "PolicyInvalid" as const, state: policy.defect ?? "" })),
+      ...quarantined,
+    ]);
+    for (const { policy: { namespace, name }, reason, state } of news) {
+      this.deps.logger.warn("policy not in force", { policy: `${namespace}/${name}`, reason, state });
+    }
+  }
+}
+
+/** The printer refuses what no compiler makes, by a TypeError. */
+function isRefusal(error: unknown): error is Error {
+  return error instanceof TransactionRefused || error instanceof TypeError;
+}
+
+function noChanges(): Record<keyof SourceChanges, Set<string>> {
+  return { policies: new Set(), namespaces: new Set(), pods: new Set() };
+}
