@@ -30,7 +30,7 @@ export async function removeDirectory(path: string): Promise<boolean> {
   const everything = await listBelow(path, found.dev);
   for (const each of everything) await removeFile(each);
   await Deno.remove(path).catch((error: unknown) => {
-    if (!(error instanceof Deno.errors.Busy)) throw error;
+    if (!isBusy(error)) throw error;
   });
   return true;
 }
@@ -51,6 +51,11 @@ export async function listBelow(path: string, dev: number): Promise<string[]> {
     found.push(below);
   }
   return found;
+}
+
+/** Deno has no class of its own for it. */
+function isBusy(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "EBUSY";
 }
 
 async function lstatIfThere(path: string): Promise<Deno.FileInfo | undefined> {

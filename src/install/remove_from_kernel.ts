@@ -4,6 +4,7 @@ import { readIpJson } from "../exec/read_ip_json.ts";
 import { runEach } from "../fault/run_each.ts";
 import { HOST_LINK } from "../hash/container_hash.ts";
 import { readVeths } from "../link/kernel_ends.ts";
+import { NODE_MARK } from "../link/plan_attachment.ts";
 import { parseAlias } from "../link/link_alias.ts";
 import { NEXT_HOP } from "../next_hop/next_hop.ts";
 import { GUARD_TABLES } from "../nft/guard_model.ts";
@@ -53,6 +54,7 @@ export async function removeFromKernel(tools: KernelTools, { bgpRoutes }: { bgpR
     ...flushes.map((words) => () => runIp(tools, words)),
     () => runIp(tools, ["nexthop", "flush", "proto", `${ROUTE_PROTOCOL}`]),
     () => removeNextHop(tools),
+    () => removeNodeMark(tools),
     () => removeTables(tools),
   ]);
 }
@@ -77,6 +79,14 @@ async function removeNextHop(tools: KernelTools): Promise<void> {
 
 function lengthOfNextHop(info: ReadonlyMap<string, unknown>): number[] {
   return info.get("local") === NEXT_HOP[4] ? [Number(info.get("prefixlen"))] : [];
+}
+
+/** Adding it first makes one that is not there no failure. */
+async function removeNodeMark({ runner, ip }: KernelTools): Promise<void> {
+  const lines = ["add", "del"].map((verb) => `link property ${verb} dev lo altname ${NODE_MARK}\n`);
+  const argv = [ip, "-force", "-batch", "-"] as const;
+  const { stderr } = await runner.run(argv, { stdin: lines.join("") });
+  if (/^Command failed -:2$/m.test(stderr)) throw new Error(`Cannot remove ${NODE_MARK} from lo: ${stderr.trim()}`);
 }
 
 /** In one transaction; adding first makes a table that is not there no failure. */

@@ -1,6 +1,6 @@
 /** Takes everything of flock's from a node that shall serve pods by flock no more. */
 import { runEach } from "../fault/run_each.ts";
-import { listBelow, removeDirectory, removeFile } from "./remove_files.ts";
+import { InTheWay, listBelow, removeDirectory, removeFile } from "./remove_files.ts";
 import { type KernelTools, readPodLinks, removeFromKernel } from "./remove_from_kernel.ts";
 
 export interface UninstallOptions {
@@ -79,7 +79,8 @@ async function requireNoMounts({ directories }: Installation): Promise<void> {
       const found = await Deno.lstat(directory);
       if (found.isDirectory) await listBelow(directory, found.dev);
     } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw new Refused(String(error), { cause: error });
+      if (error instanceof InTheWay) throw new Refused(error.message, { cause: error });
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
     }
   }
 }
