@@ -24,6 +24,13 @@ const LOG_LIMIT = "limit rate 10/second burst 20 packets";
  */
 const FEW_RANGES = 8;
 
+/**
+ * What the node and the pod say to each other about their link (NP-27). The node's own neighbour discovery (RFC 4861) and multicast listener reports (RFC 3810) come here as if they
+ * had come in by the link that they leave by, the pod's: the kernel sets the device before it sends them. Without these rules a pod whose egress is isolated would get no answer when
+ * it asks for its next hop. No packet that a pod sends another is let through: a router takes one from each hop limit, and forwards nothing to ff02::/16.
+ */
+const LINK_RULES = ["ip6 hoplimit 255 icmpv6 type 133-137 accept", "ip6 daddr ff02::/16 accept"];
+
 /** Where a rule leads. */
 interface Verdict {
   /** One of them matches. Absent: everything does. */
@@ -66,6 +73,7 @@ export function renderPodRules(
     "ct state established,related accept",
     FROM_THE_LINK,
     ...(chains[direction] ?? []).map((chain) => `jump ${checkName(chain)}`),
+    ...LINK_RULES,
     ...(logDrops ? [`${LOG_LIMIT} log prefix "flock drop ${name.replace("_", " ")}: "`] : []),
     `counter name "${name}" drop`,
   ];
