@@ -118,8 +118,8 @@ export function bytesOf({ family, value }: Address): number[] {
 }
 
 /** RFC 1071. */
-function checksum(bytes: readonly number[]): number {
-  const words = bytes.map((byte, i) => i % 2 === 0 ? byte << 8 : byte);
+export function checksum(bytes: Iterable<number>): number {
+  const words = [...bytes].map((byte, i) => i % 2 === 0 ? byte << 8 : byte);
   const sum = words.reduce((total, word) => total + word, 0);
   const folded = (sum & 0xffff) + (sum >> 16);
   return ~((folded & 0xffff) + (folded >> 16)) & 0xffff;

@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { arbitraryPacket, packetIn } from "./arbitrary_packet.ts";
 import { arbitraryWorld } from "./arbitrary_world.ts";
-import { directionsOf } from "./defects.ts";
 import { isAllowed } from "./evaluate.ts";
 import type { Packet } from "./packet.ts";
-import type { RawPolicy, RawWorld } from "./raw_objects.ts";
+import type { RawWorld } from "./raw_objects.ts";
+import { withoutRules } from "./without_rules.ts";
 
 /** Says of packets whether they pass: what is held against the API's text. */
 export type Judge = (packet: Packet) => boolean;
@@ -52,18 +52,6 @@ export function expectAgreement(judgeIn: (world: RawWorld) => Judge, search: Sea
     { numRuns: worlds, endOnFailure: !isShrunk, ...(seed !== undefined && { seed }) },
   );
   return tally;
-}
-
-/** @returns the same cluster; who is isolated still is, and nobody is allowed anything */
-function withoutRules(world: RawWorld): RawWorld {
-  const policies = world.policies.map((policy): RawPolicy => ({
-    metadata: policy.metadata,
-    spec: {
-      podSelector: policy.spec.podSelector ?? {},
-      policyTypes: directionsOf(policy).map((direction) => direction === "ingress" ? "Ingress" : "Egress"),
-    },
-  }));
-  return { ...world, policies };
 }
 
 function show(packet: Packet): string {
