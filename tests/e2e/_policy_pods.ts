@@ -81,6 +81,20 @@ export async function setPolicy({ api }: Lab, key: string, spec: KubeObject | nu
   await api.apply({ apiVersion: "networking.k8s.io/v1", kind: "NetworkPolicy", metadata, spec });
 }
 
+/** Does the task under the policies, and takes them away. */
+export async function underPolicies<T>(
+  lab: Lab,
+  policies: Readonly<Record<string, KubeObject>>,
+  task: () => Promise<T>,
+): Promise<T> {
+  for (const [key, spec] of Object.entries(policies)) await setPolicy(lab, key, spec);
+  try {
+    return await task();
+  } finally {
+    for (const key of Object.keys(policies)) await setPolicy(lab, key, null);
+  }
+}
+
 function podObject(spec: PolicyPodSpec, nodeName: string): KubeObject {
   const { namespace, name, labels = {}, annotations = {}, serves = [] } = spec;
   const ports = serves.map(({ protocol, port }) => ({

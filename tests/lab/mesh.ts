@@ -14,6 +14,8 @@ export interface Flow {
   readonly protocol: SocketProtocol;
   readonly to: string;
   readonly port: number;
+  /** Of a datagram. Default 1. */
+  readonly bytes?: number;
 }
 
 /** A TCP connection to a server, which returns what it is sent. */
@@ -105,7 +107,7 @@ export class Mesh implements Disposable {
   }
 
   #ask(flow: Flow, answered: Pending["answered"]): Pending {
-    const { netns, source, protocol, to, port } = flow;
+    const { netns, source, protocol, to, port, bytes = 1 } = flow;
     const family = familyOf(to);
     const socket = this.#sockets.open(netns, { family, protocol });
     const sourcePort = this.#freshPort(flow);
@@ -115,7 +117,7 @@ export class Mesh implements Disposable {
     this.#sockets.bind(socket, { address, port: protocol === "sctp" ? 0 : sourcePort });
     if (protocol === "sctp") this.#sockets.send(socket, sctpInit(sourcePort, port), { address: to, port: 0 });
     else this.#sockets.connect(socket, { address: to, port });
-    if (protocol === "udp") this.#sockets.send(socket, new Uint8Array(1));
+    if (protocol === "udp") this.#sockets.send(socket, new Uint8Array(bytes));
     return pending;
   }
 

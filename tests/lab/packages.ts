@@ -16,6 +16,7 @@ const REQUIREMENTS = {
   "containernetworking-plugins": { files: ["/usr/lib/cni/ptp"] },
   "frr": { files: ["/usr/lib/frr/bgpd"], unit: "frr.service" },
   "iproute2": { files: ["/usr/sbin/ip"] },
+  "iptables": { files: ["/usr/sbin/iptables"] },
   "iputils-ping": { files: ["/usr/bin/ping", "/bin/ping"] },
   "mmdebstrap": { files: ["/usr/bin/mmdebstrap"] },
   "mount": { files: ["/usr/bin/mount", "/bin/mount"] },

@@ -1,0 +1,104 @@
+/** Services with one backend each, made by hand as the controllers would, and who reaches them from where. */
+import type { Family } from "../../src/ip/address.ts";
+import { record, records } from "../lab/json.ts";
+import type { Lab } from "../lab/lab.ts";
+import type { Flow } from "../lab/mesh.ts";
+import type { LabNode } from "../lab/node.ts";
+import { CLIENT } from "../lab/topology.ts";
+import type { PolicyPod } from "./_policy_pods.ts";
+
+/** Of the Service. Its target port is another. */
+const PORT = 8080;
+export const TARGET_PORT = 80;
+export const SERVICE_PROTOCOLS = ["tcp", "udp"] as const;
+
+export type TrafficPolicy = "Cluster" | "Local";
+
+export interface Service {
+  readonly backend: PolicyPod;
+  readonly traffic: TrafficPolicy;
+  clusterIp(family: Family): string;
+  nodePort(protocol: typeof SERVICE_PROTOCOLS[number]): number;
+}
+
+/** A request to a Service. */
+export interface ServiceRequest {
+  readonly flow: Flow;
+  readonly service: Service;
+  /** Whom the backend's node sees when it judges: a pod, the outside client, or the node that masqueraded. Absent: it cannot arrive. */
+  readonly seen?: PolicyPod | LabNode | "outside";
+  /** The pod that asks; absent: the client outside. */
+  readonly client?: PolicyPod;
+  readonly text: string;
+}
+
+/** Makes a dual-stack Service of type NodePort, with its EndpointSlices. */
+export async function makeService(
+  { api }: Lab,
+  { backend, traffic }: Pick<Service, "backend" | "traffic">,
+): Promise<Service> {
+  const { namespace } = backend;
+  const name = `${backend.name}-${traffic.toLowerCase()}`;
+  const ports = SERVICE_PROTOCOLS.map((name) => ({ name, protocol: name.toUpperCase() }));
+  const made = await api.apply({
+    apiVersion: "v1",
+    kind: "Service",
+    metadata: { namespace, name },
+    spec: {
+      type: "NodePort",
+      ipFamilyPolicy: "RequireDualStack",
+      externalTrafficPolicy: traffic,
+      ports: ports.map((port) => ({ ...port, port: PORT, targetPort: TARGET_PORT })),
+    },
+  });
+  for (const family of [4, 6] as const) {
+    await api.apply({
+      apiVersion: "discovery.k8s.io/v1",
+      kind: "EndpointSlice",
+      metadata: { namespace, name: `${name}-${family}`, labels: { "kubernetes.io/service-name": name } },
+      addressType: `IPv${family}`,
+      ports: ports.map((port) => ({ ...port, port: TARGET_PORT })),
+      endpoints: [{ addresses: [backend.address(family)], conditions: { ready: true }, nodeName: backend.node.name }],
+    });
+  }
+  const spec = record(made["spec"]);
+  const addresses = Array.isArray(spec["clusterIPs"]) ? spec["clusterIPs"].map(String) : [];
+  return {
+    backend,
+    traffic,
+    clusterIp: (family) => addresses.find((address) => address.includes(":") === (family === 6)) ?? "",
+    nodePort: (protocol) => Number(records(spec["ports"]).find(({ name }) => name === protocol)?.["nodePort"]),
+  };
+}
+
+/** @returns every pod to the address of every Service, and the client outside to its port on every node; each protocol and family */
+export function requestsOf(
+  lab: Lab,
+  { services, pods }: { readonly services: readonly Service[]; readonly pods: readonly PolicyPod[] },
+): ServiceRequest[] {
+  const variants = services.flatMap((service) =>
+    SERVICE_PROTOCOLS.flatMap((protocol) => ([4, 6] as const).map((family) => ({ service, protocol, family })))
+  );
+  return variants.flatMap(({ service, protocol, family }) => {
+    const to = `${service.backend.key} (${service.traffic}) ${protocol} IPv${family}`;
+    const fromPods = pods.map((client): ServiceRequest => ({
+      flow: { netns: client.netns, protocol, to: service.clusterIp(family), port: PORT },
+      ...{ service, client, seen: client, text: `${client.key} -> ${to}` },
+    }));
+    const fromOutside = lab.nodes.map((node): ServiceRequest => {
+      const address = node.spec.addresses[family] ?? "";
+      const netns = `/proc/${lab.client.pid}/ns/net`;
+      return {
+        flow: { netns, source: CLIENT[family], protocol, to: address, port: service.nodePort(protocol) },
+        ...{ service, text: `outside -> ${node.name} -> ${to}`, ...seenThrough(node, service) },
+      };
+    });
+    return [...fromPods, ...fromOutside];
+  });
+}
+
+/** The node that was asked masquerades before the packet leaves it, and after its own policy has looked at it. */
+function seenThrough(node: LabNode, { backend, traffic }: Service): Pick<ServiceRequest, "seen"> {
+  if (node === backend.node) return { seen: "outside" };
+  return traffic === "Cluster" ? { seen: node } : {};
+}
