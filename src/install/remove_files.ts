@@ -30,7 +30,7 @@ export async function removeDirectory(path: string): Promise<boolean> {
   const everything = await listBelow(path, found.dev);
   for (const each of everything) await removeFile(each);
   await Deno.remove(path).catch((error: unknown) => {
-    if (!isBusy(error)) throw error;
+    if (!isMount(error)) throw error;
   });
   return true;
 }
@@ -53,9 +53,9 @@ export async function listBelow(path: string, dev: number): Promise<string[]> {
   return found;
 }
 
-/** Deno has no class of its own for it. */
-function isBusy(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "EBUSY";
+/** What the kernel says of a mount that shall go, or where that is on a read-only file system, as a container's root is. */
+function isMount(error: unknown): boolean {
+  return error instanceof Error && "code" in error && (error.code === "EBUSY" || error.code === "EROFS");
 }
 
 async function lstatIfThere(path: string): Promise<Deno.FileInfo | undefined> {

@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertLess, assertMatch, assertStringIncludes } from "@std/assert";
 import { type Argv, type CommandResult, expectSuccess } from "../../src/exec/command_runner.ts";
 import { createSystemRunner } from "../../src/exec/system_runner.ts";
-import { AGENT_SOCKET, BIRD, IP, NFT } from "../../src/paths/paths.ts";
+import { AGENT_SOCKET, BIRD, IP, NFT, PLUGIN } from "../../src/paths/paths.ts";
 import { configOf, parseDockerfile, type Stage, textsOf } from "./dockerfile.ts";
 import { makeFlockLayer } from "./flock_image.ts";
 import { makeRuntimeRoot, runtimeStage } from "./runtime_root.ts";
@@ -13,27 +13,37 @@ const MAX_LAYER_BYTES = 200 << 20;
 const OWN = ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child"] as const;
 const runner = createSystemRunner();
 
-/** What kubelet mounts into the agent's container, and what the agent asks of the API server's side; nobody answers there. */
-const AGENT_SCRIPT = `
+/**
+ * What a runtime does for the pod: a read-only root, the node's directories in it (here empty ones), no capabilities for the installer. Then the
+ * agent, whose API server does not answer, and at last uninstall, as a pod of its own.
+ */
+const POD_SCRIPT = `
   root=$0
-  for dir in run/flock var/lib/flock etc/flock/bird etc/cni/net.d run/netns run/secrets; do
-    mkdir -p $root/$dir
-  done
+  nodes="opt/cni/bin etc/cni/net.d etc/flock run/flock var/lib/flock"
+  for dir in $nodes run/netns run/secrets; do mkdir -p $root/$dir; done
   mount --bind $root $root
   mount -o remount,bind,ro $root
-  for dir in run/flock var/lib/flock etc/flock/bird etc/cni/net.d run/secrets; do mount -t tmpfs tmpfs $root/$dir; done
-  mkdir -p $root/run/flock/sys $root/run/secrets/kubernetes.io/serviceaccount
+  for dir in $nodes run/secrets; do mount -t tmpfs tmpfs $root/$dir; done
   mount -t proc proc $root/proc
+  mkdir -p $root/run/flock/sys $root/etc/flock/bird $root/run/secrets/kubernetes.io/serviceaccount
   mount --bind /proc/sys/net $root/run/flock/sys
-  echo token >$root/run/secrets/kubernetes.io/serviceaccount/token
-  openssl req -x509 -newkey rsa:2048 -nodes -keyout /dev/null -subj /CN=ca 2>/dev/null >$root/run/secrets/kubernetes.io/serviceaccount/ca.crt
-  echo default >$root/run/secrets/kubernetes.io/serviceaccount/namespace
+  cd $root/run/secrets/kubernetes.io/serviceaccount
+  openssl req -x509 -newkey rsa:2048 -nodes -keyout /dev/null -subj /CN=ca >ca.crt 2>&-
+  echo token >token; echo default >namespace
+  cd /
   ip link set lo up
   export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-  NODE_NAME=node-a KUBERNETES_SERVICE_HOST=127.0.0.1 KUBERNETES_SERVICE_PORT=6443 chroot $root flock agent >/dev/null 2>$root/run/flock/log &
+  chroot $root setpriv --bounding-set=-all --inh-caps=-all --no-new-privs flock install
+  export NODE_NAME=node-a KUBERNETES_SERVICE_HOST=127.0.0.1 KUBERNETES_SERVICE_PORT=6443
+  chroot $root flock agent >/dev/null 2>$root/run/secrets/log &
+  agent=$!
   for time in $(seq 200); do [ -S $root${AGENT_SOCKET} ] && break; sleep 0.1; done
-  echo '{"cniVersion":"1.1.0","name":"flock","type":"flock"}' | CNI_COMMAND=STATUS CNI_PATH=/opt/cni/bin chroot $root flock || true
-  cat $root/run/flock/log >&2`;
+  echo '{"cniVersion":"1.1.0","name":"flock","type":"flock"}' | CNI_COMMAND=STATUS CNI_PATH=/opt/cni/bin chroot $root ${PLUGIN} || true
+  kill $agent || cat $root/run/secrets/log >&2
+  wait $agent || true
+  umount $root/run/flock/sys
+  chroot $root flock uninstall
+  for dir in $nodes; do ls -A $root/$dir; done`;
 
 async function run(argv: Argv, options: { stdin?: string } = {}): Promise<CommandResult> {
   return await runner.run(["/usr/bin/env", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/", ...argv], {
@@ -102,10 +112,17 @@ Deno.test("the image: packages as pinned, flock and BIRD as the DaemonSet starts
       const { code, stderr } = await enter([root, NFT, "-f", "-"], text);
       assertEquals([code, stderr], [0, ""]);
     });
-    await t.step("the agent serves on a read-only root, and says that it has no NodeConfig yet", async () => {
-      const { stdout, stderr } = await run([...OWN, "sh", "-ec", AGENT_SCRIPT, root]);
-      assertEquals(stdout === "" ? undefined : JSON.parse(stdout).code, 50, stderr);
-    });
+    await t.step(
+      "on a read-only root the installer needs no capability, the agent serves, uninstall leaves nothing",
+      async () => {
+        const { code, stdout, stderr } = await run([...OWN, "sh", "-ec", POD_SCRIPT, root]);
+        const [installed, status = "", removed, ...left] = stdout.trim().split("\n");
+        assertEquals([code, installed], [0, `${PLUGIN} is new`], stderr);
+        assertEquals(JSON.parse(status).code, 50, stderr);
+        assertMatch(removed ?? "", /^Nothing of flock is left/);
+        assertEquals(left, []);
+      },
+    );
   } finally {
     await Deno.remove(directory, { recursive: true });
   }
