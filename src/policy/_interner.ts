@@ -1,25 +1,20 @@
+/** Most kinds that are known at a time. */
+const MAX_KINDS = 2048;
+
 /**
- * Keeps one object of each kind of equal ones, for as long as somebody holds it: ten thousand pods of a few Deployments share a few maps of labels.
+ * Shares one object among equal ones: ten thousand pods of a few Deployments have a few maps of labels. Where every pod is of a kind of its own, it costs nothing for each: when too
+ * many kinds came, all are forgotten, and those that come again are shared again.
  */
 export class Interner<T extends object> {
-  readonly #known = new Map<string, WeakRef<T>>();
-  readonly #forgotten = new FinalizationRegistry<string>((text) => {
-    // One that was made anew since stays.
-    if (this.#known.get(text)?.deref() === undefined) this.#known.delete(text);
-  });
+  readonly #known = new Map<string, T>();
 
-  /** @param text equal for equal objects, and for no others. @param make the object, when nobody holds one */
+  /** @param text equal for equal objects, and for no others. @param make the object, when it is not known */
   share(text: string, make: () => T): T {
-    const known = this.#known.get(text)?.deref();
+    const known = this.#known.get(text);
     if (known !== undefined) return known;
+    if (this.#known.size >= MAX_KINDS) this.#known.clear();
     const made = make();
-    this.#known.set(text, new WeakRef(made));
-    this.#forgotten.register(made, text);
+    this.#known.set(text, made);
     return made;
-  }
-
-  /** How many are known; those that nobody holds any more are forgotten in time. */
-  get size(): number {
-    return this.#known.size;
   }
 }

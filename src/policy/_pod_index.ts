@@ -1,11 +1,10 @@
-import type { LabelSelector } from "./network_policy.ts";
 import type { Labels, PolicyPod } from "./policy_world.ts";
+import type { PodScope } from "./set_source.ts";
 
-/** Keys of the pods of one namespace. */
-interface NamespacePods {
-  readonly all: Set<string>;
-  /** Text of a label with its value -> pods that have it */
-  readonly byLabel: Map<string, Set<string>>;
+/** Keys of pods; of a map its keys. */
+interface Keys {
+  readonly size: number;
+  keys(): Iterable<string>;
 }
 
 const NONE: ReadonlySet<string> = new Set();
@@ -15,11 +14,14 @@ export function labelText(key: string, value: string): string {
   return `${key}=${value}`;
 }
 
-/** The pods of the cluster, to be found by namespace and labels without a look at all of them. */
+/** The pods of the cluster, to be found by namespace or by label without a look at all of them. */
 export class PodIndex {
   // `namespace/name` -> pod
   readonly #pods = new Map<string, PolicyPod>();
-  readonly #byNamespace = new Map<string, NamespacePods>();
+  // namespace -> keys of its pods
+  readonly #byNamespace = new Map<string, Set<string>>();
+  // label with its value -> keys of the pods that have it, in whatever namespace: in few namespaces a set for each pod would cost more than the pod
+  readonly #byLabel = new Map<string, Set<string>>();
 
   get(key: string): PolicyPod | undefined {
     return this.#pods.get(key);
@@ -33,40 +35,38 @@ export class PodIndex {
     else this.#keep(key, pod);
   }
 
-  /** @returns the namespaces that have pods */
-  namespaces(): Iterable<string> {
-    return this.#byNamespace.keys();
+  /** @returns the pods of the namespace */
+  inNamespace(name: string): PolicyPod[] {
+    return this.#podsOf([this.#byNamespace.get(name) ?? NONE]);
   }
 
-  /** @returns pods of the namespace, all that the selector selects among them */
-  *candidates(namespace: string, selector: LabelSelector): Iterable<PolicyPod> {
-    const pods = this.#byNamespace.get(namespace);
-    if (pods === undefined) return;
-    for (const keys of narrow(pods, selector)) {
-      for (const key of keys) {
-        const pod = this.#pods.get(key);
-        if (pod !== undefined) yield pod;
-      }
+  /** @returns pods of the cluster, all that are in the scope among them: few where the scope's namespace or labels are of few */
+  candidates({ namespaces, pods: selector }: PodScope): PolicyPod[] {
+    const all = typeof namespaces === "string" ? this.#byNamespace.get(namespaces) ?? NONE : this.#pods;
+    let [found, size]: [readonly Keys[], number] = [[all], all.size];
+    for (const { key, operator, values } of selector) {
+      if (operator !== "In") continue;
+      // A pod has one value of a label: the lists of several values share none.
+      const lists = values.map((value) => this.#byLabel.get(labelText(key, value)) ?? NONE);
+      const total = lists.reduce((sum, list) => sum + list.size, 0);
+      if (total < size) [found, size] = [lists, total];
     }
+    return this.#podsOf(found);
+  }
+
+  #podsOf(lists: readonly Keys[]): PolicyPod[] {
+    return lists.flatMap((keys) => [...keys.keys()].flatMap((key) => this.#pods.get(key) ?? []));
   }
 
   #keep(key: string, pod: PolicyPod): void {
     this.#pods.set(key, pod);
-    const pods = getOrMake(this.#byNamespace, pod.namespace, () => ({ all: new Set<string>(), byLabel: new Map() }));
-    pods.all.add(key);
-    for (const label of textsOf(pod.labels)) getOrMake(pods.byLabel, label, () => new Set<string>()).add(key);
+    addTo(this.#byNamespace, pod.namespace, key);
+    for (const label of textsOf(pod.labels)) addTo(this.#byLabel, label, key);
   }
 
   #forget(key: string, { namespace, labels }: PolicyPod): void {
-    const pods = this.#byNamespace.get(namespace);
-    if (pods === undefined) return;
-    pods.all.delete(key);
-    if (pods.all.size === 0) this.#byNamespace.delete(namespace);
-    for (const label of textsOf(labels)) {
-      const having = pods.byLabel.get(label);
-      having?.delete(key);
-      if (having?.size === 0) pods.byLabel.delete(label);
-    }
+    removeFrom(this.#byNamespace, namespace, key);
+    for (const label of textsOf(labels)) removeFrom(this.#byLabel, label, key);
   }
 }
 
@@ -79,26 +79,21 @@ export function getOrMake<K, V>(map: Map<K, V>, key: K, make: () => V): V {
   return made;
 }
 
-/** Pods of one Deployment share their labels, and so what is made of them. */
-const texts = new WeakMap<Labels, readonly string[]>();
-
-/** @returns the texts of all labels */
+/** Not kept: where each pod has labels of its own, the texts would be larger than the pod. @returns the texts of all labels */
 export function textsOf(labels: Labels): readonly string[] {
-  const known = texts.get(labels);
-  if (known !== undefined) return known;
-  const made = Array.from(labels, ([key, value]) => labelText(key, value));
-  texts.set(labels, made);
-  return made;
+  return Array.from(labels, ([key, value]) => labelText(key, value));
 }
 
-/** A pod has one value of a label: the lists of several values share none. */
-function narrow({ all, byLabel }: NamespacePods, selector: LabelSelector): readonly ReadonlySet<string>[] {
-  let [found, size]: [readonly ReadonlySet<string>[], number] = [[all], all.size];
-  for (const { key, operator, values } of selector) {
-    if (operator !== "In") continue;
-    const lists = values.map((value) => byLabel.get(labelText(key, value)) ?? NONE);
-    const total = lists.reduce((sum, list) => sum + list.size, 0);
-    if (total < size) [found, size] = [lists, total];
-  }
-  return found;
+/** Adds the item to the set of that name, which is made if there is none. */
+export function addTo(sets: Map<string, Set<string>>, name: string, item: string): void {
+  const set = sets.get(name);
+  if (set === undefined) sets.set(name, new Set([item]));
+  else set.add(item);
+}
+
+/** Takes the item from the set of that name, and the set away when it was the last. */
+export function removeFrom(sets: Map<string, Set<string>>, name: string, item: string): void {
+  const set = sets.get(name);
+  set?.delete(item);
+  if (set?.size === 0) sets.delete(name);
 }

@@ -1,7 +1,6 @@
 import { CountedSet } from "./_counted_set.ts";
 import { PodIndex } from "./_pod_index.ts";
 import { ScopeIndex } from "./_scope_index.ts";
-import { selects } from "./label_selector.ts";
 import type { Direction } from "./network_policy.ts";
 import type { SetChange } from "./policy_changes.ts";
 import type { PolicySet, PolicySetType } from "./policy_table.ts";
@@ -10,7 +9,6 @@ import {
   elementsOfPod,
   elementsOfTarget,
   isInScope,
-  type PodScope,
   type PodSetSource,
   type SetSource,
   setTypeOf,
@@ -80,7 +78,7 @@ export class SetStore {
 
   setNamespace(name: string, labels: Labels | undefined): void {
     if (this.#namespaces.get(name) === labels) return;
-    const pods = [...this.#pods.candidates(name, [])];
+    const pods = this.#pods.inNamespace(name);
     for (const pod of pods) this.#contribute(pod, { present: false });
     if (labels === undefined) this.#namespaces.delete(name);
     else this.#namespaces.set(name, labels);
@@ -131,17 +129,9 @@ export class SetStore {
     if (source.kind === "linkPort") {
       for (const [link, target] of this.#targets) yield* elementsOfTarget(source, { link, target });
     } else {
-      for (const pod of this.#podsIn(source.scope)) yield* elementsOfPod(source, pod);
-    }
-  }
-
-  *#podsIn(scope: PodScope): Iterable<PolicyPod> {
-    const { namespaces } = scope;
-    const within = typeof namespaces === "string"
-      ? [namespaces]
-      : [...this.#pods.namespaces()].filter((name) => selects(namespaces, this.#labelsOf(name)));
-    for (const name of within) {
-      for (const pod of this.#pods.candidates(name, scope.pods)) if (selects(scope.pods, pod.labels)) yield pod;
+      for (const pod of this.#pods.candidates(source.scope)) {
+        if (isInScope(source.scope, pod, this.#labelsOf(pod.namespace))) yield* elementsOfPod(source, pod);
+      }
     }
   }
 

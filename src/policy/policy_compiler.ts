@@ -1,5 +1,5 @@
 import { SetStore } from "./_set_store.ts";
-import { getOrMake } from "./_pod_index.ts";
+import { addTo, removeFrom } from "./_pod_index.ts";
 import { closedChain, compileChain, type CompiledChain } from "./compile_chain.ts";
 import { describeChain, describeSet } from "./describe.ts";
 import { chainNamesOf, isolatePod, isSelected, type PolicyChainNames } from "./isolate_pod.ts";
@@ -81,7 +81,7 @@ export class PolicyCompiler {
     if (target === undefined) this.#targets.delete(link);
     else {
       this.#targets.set(link, target);
-      getOrMake(this.#targetsOf, target.namespace, () => new Set<string>()).add(link);
+      addTo(this.#targetsOf, target.namespace, link);
     }
     this.#selecting.set(link, new Set(target && this.#selectingOf(target).map(({ key }) => key)));
     this.#isolate(link);
@@ -136,7 +136,7 @@ export class PolicyCompiler {
   #keepPolicy(entry: PolicyEntry): void {
     this.#policies.set(entry.key, entry);
     for (const [name, owner] of ownersOf(entry)) this.#owners.set(name, owner);
-    getOrMake(this.#policiesOf, entry.policy.namespace, () => new Set<string>()).add(entry.key);
+    addTo(this.#policiesOf, entry.policy.namespace, entry.key);
   }
 
   #dropPolicy(entry: PolicyEntry): void {
@@ -261,10 +261,4 @@ function takeChanges<T>(
 /** @returns a text that equal values share */
 function textOf(value: unknown): string | undefined {
   return JSON.stringify(value, (_, each: unknown) => (typeof each === "bigint" ? `${each}n` : each));
-}
-
-function removeFrom(sets: Map<string, Set<string>>, name: string, item: string): void {
-  const set = sets.get(name);
-  set?.delete(item);
-  if (set?.size === 0) sets.delete(name);
 }

@@ -1,9 +1,10 @@
+import { layOutChain } from "./lay_out_chain.ts";
 import { checkName, lookupChainName, mapName, podChainName } from "./names.ts";
 import { type Direction, DIRECTIONS } from "./network_policy.ts";
-import type { PolicyChanges, SetChange } from "./policy_changes.ts";
+import type { Change, PolicyChanges, SetChange } from "./policy_changes.ts";
 import type { IsolatedPod, PolicyChain } from "./policy_table.ts";
 import { baseRulesOf, directionsOf, POLICY_TABLE } from "./render_policy_table.ts";
-import { linkPortsOf, renderLookup, renderPodRules, renderPolicyRules } from "./render_rule.ts";
+import { linkPortsOf, renderLookup, renderPodRules } from "./render_rule.ts";
 import { renderElements, renderMapBody, renderSetBody } from "./render_set.ts";
 
 /** Up to so many elements a set is made anew rather than losing one. */
@@ -18,17 +19,13 @@ const SMALL_SET = 512;
  * the chain that looks it up, and so is a map; `delete element` is left for large sets.
  */
 export function renderPolicyChanges({ sets, chains, pods, isolated }: PolicyChanges): string[] {
-  const replaced = [...chains].flatMap(([name, { before, after }]) =>
-    after === undefined ? [] : replaceChain(name, { before, after })
-  );
-  const gone = [...chains].flatMap(([name, { after }]) => (after === undefined ? [`delete chain ${named(name)}`] : []));
   return [
     ...[...sets].flatMap(([name, change]) => keepSet(name, change)),
-    ...replaced,
-    ...[...pods].flatMap(([link, { before, after }]) => keepPod(link, { before, after })),
+    ...[...chains].flatMap(([name, change]) => keepChain(name, change)),
+    ...[...pods].flatMap(([link, change]) => keepPod(link, change)),
     ...DIRECTIONS.flatMap((direction) => changeMap(direction, { pods, isolated })),
-    ...[...pods].flatMap(([link, { before, after }]) => dropPod(link, { before, after })),
-    ...gone,
+    ...[...pods].flatMap(([link, change]) => dropPod(link, change)),
+    ...[...chains].flatMap(([name, change]) => dropChain(name, change)),
     ...[...sets].flatMap(([name, change]) => dropSet(name, change)),
   ];
 }
@@ -73,26 +70,28 @@ function lookups(
   );
 }
 
-function replaceChain(
-  name: string,
-  { before, after }: { before: PolicyChain | undefined; after: PolicyChain },
-): string[] {
-  const declared = [...linkPortsOf(after)].map(([set, protocol]) =>
-    `add set ${named(set)} ${renderSetBody({ kind: "linkPort", protocol }, [])}`
-  );
+function keepChain(name: string, { before, after }: Change<PolicyChain>): string[] {
+  if (after === undefined) return [];
+  const there = before === undefined ? [] : [...layOutChain(name, before).keys()];
   return [
-    ...(before === undefined ? [] : [`flush chain ${named(name)}`]),
-    ...declared,
-    addChain(name, renderPolicyRules(after)),
+    ...[...linkPortsOf(after)].map(([set, protocol]) =>
+      `add set ${named(set)} ${renderSetBody({ kind: "linkPort", protocol }, [])}`
+    ),
+    ...[...layOutChain(name, after)].flatMap(([each, rules]) => [
+      ...(there.includes(each) ? [`flush chain ${named(each)}`] : []),
+      addChain(each, rules),
+    ]),
   ];
 }
 
-interface PodChange {
-  readonly before: IsolatedPod | undefined;
-  readonly after: IsolatedPod | undefined;
+/** The chain before those that it jumps to. */
+function dropChain(name: string, { before, after }: Change<PolicyChain>): string[] {
+  const kept = after && layOutChain(name, after);
+  const gone = before === undefined ? [] : [...layOutChain(name, before).keys()].filter((each) => !kept?.has(each));
+  return gone.reverse().map((each) => `delete chain ${named(each)}`);
 }
 
-function keepPod(link: string, { before, after }: PodChange): string[] {
+function keepPod(link: string, { before, after }: Change<IsolatedPod>): string[] {
   if (after === undefined) return [];
   return directionsOf(after).flatMap((direction) => {
     const name = podChainName(link, direction);
@@ -102,7 +101,7 @@ function keepPod(link: string, { before, after }: PodChange): string[] {
   });
 }
 
-function dropPod(link: string, { before, after }: PodChange): string[] {
+function dropPod(link: string, { before, after }: Change<IsolatedPod>): string[] {
   const gone = (before === undefined ? [] : directionsOf(before)).filter((each) => after?.chains[each] === undefined);
   return gone.flatMap((direction) => {
     const name = named(podChainName(link, direction));

@@ -1,7 +1,8 @@
 import { checkName, lookupChainName, mapName, podChainName } from "./names.ts";
 import { type Direction, DIRECTIONS } from "./network_policy.ts";
 import type { IsolatedPod, PolicyTable } from "./policy_table.ts";
-import { lookupsOf, renderLookup, renderPodRules, renderPolicyRules } from "./render_rule.ts";
+import { layOutChain } from "./lay_out_chain.ts";
+import { lookupsOf, renderLookup, renderPodRules } from "./render_rule.ts";
 import { renderMapBody, renderSetBody } from "./render_set.ts";
 
 /** The table's family and name, as commands take them. */
@@ -40,7 +41,9 @@ export function renderPolicyTable(table: PolicyTable): string {
     ),
     ...ends.map(({ link, direction }) => `counter ${podChainName(link, direction)} { }`),
     ...lookupChains(table),
-    ...[...table.chains].sort(byName).flatMap(([name, chain]) => renderChain(name, renderPolicyRules(chain))),
+    ...[...table.chains].sort(byName).flatMap(([name, chain]) =>
+      [...layOutChain(name, chain)].flatMap(([each, rules]) => renderChain(each, rules))
+    ),
     ...ends.flatMap(({ link, pod, direction }) =>
       renderChain(podChainName(link, direction), renderPodRules(pod, { link, direction }))
     ),

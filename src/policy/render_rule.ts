@@ -2,15 +2,7 @@
 import { addressOf, bitsOf, type Family } from "../ip/address.ts";
 import { checkName, lookupChainName, podChainName } from "./names.ts";
 import type { Direction, PortRange, Protocol } from "./network_policy.ts";
-import type {
-  AddressRange,
-  ChainRule,
-  IsolatedPod,
-  PeerMatch,
-  PolicyChain,
-  PolicySetType,
-  PortMatch,
-} from "./policy_table.ts";
+import type { AddressRange, IsolatedPod, PeerMatch, PolicyChain, PolicySetType, PortMatch } from "./policy_table.ts";
 
 const ADDRESS_FIELD: Readonly<Record<Family, string>> = { 4: "ip", 6: "ip6" };
 const PEER_END: Readonly<Record<Direction, string>> = { ingress: "saddr", egress: "daddr" };
@@ -19,10 +11,10 @@ const MAX_PORT = 65535;
 const LOG_LIMIT = "limit rate 10/second burst 20 packets";
 
 /**
- * Up to so many ranges get a rule each. A list of ranges in braces is an interval set without a name: a thousand of those make nft's load of the table six times as long, and
- * each is read before `add element`. A list of single values is a hash set and costs nothing.
+ * Up to so many ports or addresses are a rule each. A list in braces is a set without a name, and the kernel compares the name that it gives one to those of all others: forty
+ * thousand take minutes to load. Ranges make it an interval set: of a thousand nft's load takes six times as long, and each is read before `add element`.
  */
-const FEW_RANGES = 8;
+const FEW = 8;
 
 /**
  * What the node and the pod say to each other about their link (NP-27). The node's own neighbour discovery (RFC 4861) and multicast listener reports (RFC 3810) come here as if they
@@ -31,22 +23,8 @@ const FEW_RANGES = 8;
  */
 const LINK_RULES = ["ip6 hoplimit 255 icmpv6 type 133-137 accept", "ip6 daddr ff02::/16 accept"];
 
-/** Where a rule leads. */
-interface Verdict {
-  /** One of them matches. Absent: everything does. */
-  readonly matches?: readonly string[];
-  readonly verdict: string;
-}
-
-/**
- * Sets of pods' addresses are named by one chain of their own each, which accepts what is in the set: a policy's rule goes there when the rest of it matches. So a small set can
- * be made anew with its chain, whoever uses it, which nft does in no time; for deleting an element it reads all sets of the machine first (renderPolicyChanges()).
- *
- * @returns the rules of a policy's chain
- */
-export function renderPolicyRules({ direction, rules }: PolicyChain): string[] {
-  return rules.flatMap((rule) => renderPolicyRule(rule, direction));
-}
+/** A set that says which destinations have the port. */
+export type AddressPortMatch = Extract<PortMatch, { readonly kind: "set" }> & { readonly family: Family };
 
 /** @returns the only rule of the chain that looks packets of one direction up in the set */
 export function renderLookup(set: string, { type, direction }: { type: PolicySetType; direction: Direction }): string {
@@ -83,7 +61,7 @@ export function renderPodRules(
 export function lookupsOf({ rules }: PolicyChain): Set<string> {
   return new Set(rules.flatMap(({ peer, port }) => [
     ...(peer?.kind === "set" ? [peer.set] : []),
-    ...(port?.kind === "set" && port.family !== undefined ? [port.set] : []),
+    ...(isAddressPort(port) ? [port.set] : []),
   ]));
 }
 
@@ -96,48 +74,38 @@ export function linkPortsOf({ rules }: PolicyChain): Map<string, Protocol> {
   );
 }
 
-function renderPolicyRule({ peer, port }: ChainRule, direction: Direction): string[] {
-  const [byPeer, byPort] = [peer && renderPeer(peer, direction), port && renderPort(port, direction)];
-  const lookup = [byPort, byPeer].find((each) => each !== undefined && each.verdict !== "accept");
-  const verdict = lookup?.verdict ?? "accept";
-  const [ofPeer, ofPort] = [byPeer, byPort].map((each) => each?.matches ?? [""]);
-  return (ofPeer ?? []).flatMap((a) =>
-    (ofPort ?? []).map((b) => [a, b, verdict].filter((part) => part !== "").join(" "))
-  );
-}
-
-function renderPeer(peer: PeerMatch, direction: Direction): Verdict {
+/** @returns the rules by which a peer is accepted */
+export function renderPeer(peer: PeerMatch, direction: Direction): string[] {
   const { family } = peer;
-  if (peer.kind === "set") return { verdict: `jump ${lookupChainName(peer.set, direction)}` };
+  if (peer.kind === "set") return [`jump ${lookupChainName(peer.set, direction)}`];
   // nft takes no interval that is everything.
-  if (peer.ranges.some(isWholeFamily)) return { matches: [`meta nfproto ${NFPROTO[family]}`], verdict: "accept" };
+  if (peer.ranges.some(isWholeFamily)) return [`meta nfproto ${NFPROTO[family]} accept`];
   const field = `${ADDRESS_FIELD[family]} ${PEER_END[direction]}`;
-  const lists = splitLists(peer.ranges.map(renderAddresses));
-  return { matches: lists.map((list) => `${field} ${list}`), verdict: "accept" };
+  return renderMatches(field, peer.ranges.map(renderAddresses)).map((match) => `${match} accept`);
 }
 
-function renderPort(port: PortMatch, direction: Direction): Verdict {
-  if (port.kind === "ranges") return { matches: renderNumbers(port), verdict: "accept" };
-  if (port.family !== undefined) return { verdict: `jump ${lookupChainName(port.set, direction)}` };
-  return { matches: [`oifname . ${port.protocol} dport @${checkName(port.set)}`], verdict: "accept" };
+/** @returns what each of the rules begins with that lead on whatever has the port */
+export function renderPort(port: Exclude<PortMatch, AddressPortMatch>): string[] {
+  const { protocol } = port;
+  if (port.kind === "set") return [`oifname . ${protocol} dport @${checkName(port.set)}`];
+  if (port.ranges.some(isEveryPort)) return [`meta l4proto ${protocol}`];
+  const texts = port.ranges.map(({ first, last }) => (first === last ? `${first}` : `${first}-${last}`));
+  return renderMatches(`${protocol} dport`, texts);
 }
 
-function renderNumbers({ protocol, ranges }: Extract<PortMatch, { readonly kind: "ranges" }>): string[] {
-  if (ranges.some(isEveryPort)) return [`meta l4proto ${protocol}`];
-  const texts = ranges.map(({ first, last }) => (first === last ? `${first}` : `${first}-${last}`));
-  return splitLists(texts).map((list) => `${protocol} dport ${list}`);
+/** Says whether the set holds the destination's address too: a rule for it is about nothing else. */
+export function isAddressPort(port: PortMatch | undefined): port is AddressPortMatch {
+  return port?.kind === "set" && port.family !== undefined;
 }
 
-/** @returns what stands behind a field: all single values in one, and each range by itself while there are few */
-function splitLists(items: readonly string[]): string[] {
+/** @returns the field with each of the values, or with few lists of many */
+function renderMatches(field: string, items: readonly string[]): string[] {
   const ranges = items.filter((item) => item.includes("-"));
-  if (ranges.length > FEW_RANGES) return [renderList(items)];
   const singles = items.filter((item) => !item.includes("-"));
-  return [...(singles.length === 0 ? [] : [renderList(singles)]), ...ranges];
-}
-
-function renderList(items: readonly string[]): string {
-  return items.length === 1 ? `${items[0]}` : `{ ${items.join(", ")} }`;
+  const lists = ranges.length > FEW ? [items] : [singles, ...ranges.map((range) => [range])];
+  return lists.flatMap((list) => {
+    return list.length > FEW ? [`${field} { ${list.join(", ")} }`] : list.map((item) => `${field} ${item}`);
+  });
 }
 
 function renderAddresses({ family, first, last }: AddressRange): string {
