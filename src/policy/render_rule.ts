@@ -16,13 +16,6 @@ const LOG_LIMIT = "limit rate 10/second burst 20 packets";
  */
 const FEW = 8;
 
-/**
- * What the node and the pod say to each other about their link (NP-27). The node's own neighbour discovery (RFC 4861) and multicast listener reports (RFC 3810) come here as if they
- * had come in by the link that they leave by, the pod's: the kernel sets the device before it sends them. Without these rules a pod whose egress is isolated would get no answer when
- * it asks for its next hop. No packet that a pod sends another is let through: a router takes one from each hop limit, and forwards nothing to ff02::/16.
- */
-const LINK_RULES = ["ip6 hoplimit 255 icmpv6 type 133-137 accept", "ip6 daddr ff02::/16 accept"];
-
 /** A set that says which destinations have the port. */
 export type AddressPortMatch = Extract<PortMatch, { readonly kind: "set" }> & { readonly family: Family };
 
@@ -37,9 +30,11 @@ export function renderLookup(set: string, { type, direction }: { type: PolicySet
 /**
  * The node's own neighbour solicitations and advertisements to the pod look at postrouting as if the pod had sent them: for IPv6 the kernel takes the link that it has noted in the
  * packet for the one it came in by (ip6_output()), and neighbour discovery notes the link that it sends on. So `iif 0` does not see them, and both of the pod's chains would drop them:
- * a pod that has lost its neighbours would never find the node again. All of them come from a link-local address, and from none is a packet ever forwarded (RFC 4291, 2.5.6).
+ * a pod that has lost its neighbours would never find the node again. All of them come from a link-local address, and from none is a packet ever forwarded (RFC 4291, 2.5.6). The node's
+ * multicast listener reports (RFC 3810) look the same, and come from `::` until the link's address is ready; they go to ff02::/16, where nothing is forwarded either. Nobody would miss
+ * those, but they would count as dropped.
  */
-const FROM_THE_LINK = "ip6 saddr fe80::/10 accept";
+const OF_THE_LINK = ["ip6 saddr fe80::/10 accept", "ip6 daddr ff02::/16 accept"];
 
 /** @returns the rules of the pod's own chain of one direction */
 export function renderPodRules(
@@ -49,9 +44,8 @@ export function renderPodRules(
   const name = podChainName(link, direction);
   return [
     "ct state established,related accept",
-    FROM_THE_LINK,
     ...(chains[direction] ?? []).map((chain) => `jump ${checkName(chain)}`),
-    ...LINK_RULES,
+    ...OF_THE_LINK,
     ...(logDrops ? [`${LOG_LIMIT} log prefix "flock drop ${name.replace("_", " ")}: "`] : []),
     `counter name "${name}" drop`,
   ];

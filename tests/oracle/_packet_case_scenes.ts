@@ -226,6 +226,8 @@ Deno.test("connections, errors and fragments under policies, packet by packet on
     const target = [...hop.value.toString(16).padStart(32, "0").match(/../g) ?? []].map((byte) => parseInt(byte, 16));
     const body = new Uint8Array([135, 0, 0, 0, 0, 0, 0, 0, ...target, 1, 1, 2, 0, 0, 0, 0, 0x99]);
     const ask: WirePacket = withChecksum({ from: addressOf(OF[WEB][6]), to: hop, protocol: 58, body, hopLimit: 255 });
+    const local = "-6 route show table local dev";
+    await until("the node has its address", async () => (await ip(`${local} ${WEB}`)).includes("fe80::1"));
     rig.send({ cameBy: WEB, packet: ask });
     await until(
       "the node advertises itself",
