@@ -30,7 +30,7 @@ export interface PolicyReconcilerDependencies {
 const MAX_SHOWN = 20;
 
 /**
- * Keeps the policies in force on this node. Level-triggered: an event says what to look up, a pass looks it up and brings the kernel's table up to it in one transaction.
+ * Keeps the policies in force on this node. Level-triggered: an event says what to look up, a pass looks it up and brings the kernel's table up to it.
  *
  * Nothing is written before all that the table depends on has been heard: until then the table of the agent before stays in force (NP-46, NP-47).
  */
@@ -175,7 +175,7 @@ export class PolicyReconciler {
   /** @returns false when the kernel did not take it, or nobody knows */
   async #change(changes: PolicyChanges): Promise<boolean> {
     try {
-      await this.deps.table.change(renderPolicyChanges(changes));
+      for (const commands of renderPolicyChanges(changes)) await this.deps.table.change(commands);
       return true;
     } catch (error) {
       this.deps.logger.warn("policies not changed, replacing their table", { error: String(error) });

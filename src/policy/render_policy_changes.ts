@@ -10,46 +10,75 @@ import { renderElements, renderMapBody, renderSetBody } from "./render_set.ts";
 /** Up to so many elements a set is made anew rather than losing one. */
 const SMALL_SET = 512;
 
+/** Commands that decide what becomes of packets, and those that only leave the table as it is to be. */
+interface Steps {
+  readonly first: readonly string[];
+  readonly then: readonly string[];
+}
+
 /**
- * The changes as commands of ONE transaction, in an order that nft takes: what is named is made before it is named, and unmade after. Nothing is left to another table than flock's.
+ * The changes as commands of one transaction, or of two that are to follow each other at once, in an order that nft takes: what is named is made before it is named, and unmade
+ * after. After the first of two, packets already fare as after the second. Nothing is left to another table than flock's.
  *
- * Only such commands as nft (1.0.6 to 1.1) carries out without reading first what the machine has: `add set`, `add map` and `add chain` with a body, each in the line before
- * whatever names it, `flush chain`, and `delete` of all but elements. In a table of 1000 policies those take 1 to 4 ms. `add element`, `add rule` and `delete element`
- * make nft read every set of the machine first, and every interval set's elements: hundreds of ms there. So a small set that loses elements is made anew with
- * the chain that looks it up, and so is a map; `delete element` is left for large sets.
+ * The first has only such commands as nft (1.0.6 to 1.1) carries out without reading first what the machine has: `add set`, `add map` and `add chain` with a body, each in the line
+ * before whatever names it, and `flush chain`. In a table of 1000 policies those take 1 to 4 ms; `delete` of a chain or set makes nft read all chains and sets of the machine first,
+ * 10 ms there, and `add element`, `add rule` and `delete element` all elements of every interval set too: hundreds of ms. So a small set that loses elements is replaced by another
+ * first, and then made anew, with the chain that looks it up; and a pod that is isolated no more is let through by its own chain, until the map is made anew without it.
  */
-export function renderPolicyChanges({ sets, chains, pods, isolated }: PolicyChanges): string[] {
-  return [
-    ...[...sets].flatMap(([name, change]) => keepSet(name, change)),
-    ...[...chains].flatMap(([name, change]) => keepChain(name, change)),
-    ...[...pods].flatMap(([link, change]) => keepPod(link, change)),
-    ...DIRECTIONS.flatMap((direction) => changeMap(direction, { pods, isolated })),
-    ...[...pods].flatMap(([link, change]) => dropPod(link, change)),
-    ...[...chains].flatMap(([name, change]) => dropChain(name, change)),
-    ...[...sets].flatMap(([name, change]) => dropSet(name, change)),
+export function renderPolicyChanges({ sets, chains, pods, isolated }: PolicyChanges): readonly (readonly string[])[] {
+  const steps = [
+    ...Array.from(sets, ([name, change]) => keepSet(name, change)),
+    ...Array.from(chains, ([name, change]) => now(keepChain(name, change))),
+    ...Array.from(pods, ([link, change]) => now(keepPod(link, change))),
+    ...DIRECTIONS.map((direction) => changeMap(direction, { pods, isolated })),
+    ...Array.from(pods, ([link, change]) => later(dropPod(link, change))),
+    ...Array.from(chains, ([name, change]) => later(dropChain(name, change))),
+    ...Array.from(sets, ([name, change]) => later(dropSet(name, change))),
   ];
+  const [first, then] = [steps.flatMap((step) => step.first), steps.flatMap((step) => step.then)];
+  return [first, then].filter((commands) => commands.length > 0);
+}
+
+function now(first: readonly string[]): Steps {
+  return { first, then: [] };
+}
+
+function later(then: readonly string[]): Steps {
+  return { first: [], then };
 }
 
 /** What the set gains, and what it loses while it stays. */
-function keepSet(name: string, change: SetChange): string[] {
+function keepSet(name: string, change: SetChange): Steps {
   const { type, named: { before, after }, added, removed, elements } = change;
-  if (after.length === 0) return [];
-  const made = lookups(after.filter((direction) => !before.includes(direction)), { name, change });
-  if (removed.length === 0) return [`add set ${named(name)} ${renderSetBody(type, added)}`, ...made];
-  const lookedUp = type.kind !== "linkPort";
-  if (lookedUp && elements.size <= SMALL_SET) {
-    return [
-      ...before.map((direction) => `flush chain ${named(lookupChainName(name, direction))}`),
+  if (after.length === 0) return now([]);
+  const made = after.filter((direction) => !before.includes(direction));
+  const isLookedUp = type.kind !== "linkPort";
+  if (removed.length > 0 && isLookedUp && elements.size <= SMALL_SET) return replaceSet(name, change);
+  return {
+    first: [`add set ${named(name)} ${renderSetBody(type, added)}`, ...lookups(made, { name, set: name, change })],
+    then: removed.length === 0 ? [] : [`delete element ${named(name)} { ${renderElements(removed)} }`],
+  };
+}
+
+/** Another set takes its place until it is made anew. */
+function replaceSet(name: string, change: SetChange): Steps {
+  const { type, named: { before, after }, elements } = change;
+  const [substitute, body] = [`${name}_next`, renderSetBody(type, elements)];
+  const flush = (direction: Direction): string => `flush chain ${named(lookupChainName(name, direction))}`;
+  return {
+    first: [
+      `add set ${named(substitute)} ${body}`,
+      ...before.map(flush),
+      ...lookups(after, { name, set: substitute, change }),
+    ],
+    then: [
+      ...after.map(flush),
       `delete set ${named(name)}`,
-      `add set ${named(name)} ${renderSetBody(type, elements)}`,
-      ...lookups(after, { name, change }),
-    ];
-  }
-  return [
-    `add set ${named(name)} ${renderSetBody(type, added)}`,
-    ...made,
-    `delete element ${named(name)} { ${renderElements(removed)} }`,
-  ];
+      `add set ${named(name)} ${body}`,
+      ...lookups(after, { name, set: name, change }),
+      `delete set ${named(substitute)}`,
+    ],
+  };
 }
 
 function dropSet(name: string, { type, named: { before, after } }: SetChange): string[] {
@@ -60,13 +89,14 @@ function dropSet(name: string, { type, named: { before, after } }: SetChange): s
   ];
 }
 
+/** @param how.name whose chains they are. @param how.set which they look up */
 function lookups(
   directions: readonly Direction[],
-  { name, change: { type } }: { name: string; change: SetChange },
+  { name, set, change: { type } }: { name: string; set: string; change: SetChange },
 ): string[] {
   if (type.kind === "linkPort") return [];
   return directions.map((direction) =>
-    addChain(lookupChainName(name, direction), [renderLookup(name, { type, direction })])
+    addChain(lookupChainName(name, direction), [renderLookup(set, { type, direction })])
   );
 }
 
@@ -109,7 +139,7 @@ function dropPod(link: string, { before, after }: Change<IsolatedPod>): string[]
   });
 }
 
-function changeMap(direction: Direction, { pods, isolated }: Pick<PolicyChanges, "pods" | "isolated">): string[] {
+function changeMap(direction: Direction, { pods, isolated }: Pick<PolicyChanges, "pods" | "isolated">): Steps {
   const map = named(mapName(direction));
   const [gained, lost] = (["after", "before"] as const).map((side) => {
     const other = side === "after" ? "before" : "after";
@@ -120,15 +150,23 @@ function changeMap(direction: Direction, { pods, isolated }: Pick<PolicyChanges,
         : [[link, pod]];
     });
   });
-  if (lost === undefined || lost.length === 0) {
-    return gained === undefined || gained.length === 0 ? [] : [`add map ${map} ${renderMapBody(direction, gained)}`];
-  }
-  return [
-    `flush chain ${named(direction)}`,
-    `delete map ${map}`,
-    `add map ${map} ${renderMapBody(direction, isolated)}`,
-    addChain(direction, baseRulesOf(direction)),
-  ];
+  const added = gained === undefined || gained.length === 0
+    ? []
+    : [`add map ${map} ${renderMapBody(direction, gained)}`];
+  if (lost === undefined || lost.length === 0) return now(added);
+  const opened = lost.flatMap(([link]) => {
+    const name = podChainName(link, direction);
+    return [`flush chain ${named(name)}`, addChain(name, ["accept"])];
+  });
+  return {
+    first: [...added, ...opened],
+    then: [
+      `flush chain ${named(direction)}`,
+      `delete map ${map}`,
+      `add map ${map} ${renderMapBody(direction, isolated)}`,
+      addChain(direction, baseRulesOf(direction)),
+    ],
+  };
 }
 
 function isSame(direction: Direction, { before, after }: { before: IsolatedPod; after: IsolatedPod }): boolean {
