@@ -56,9 +56,15 @@ Deno.test("an API server that is away harms no pod, and is found again", async (
     await node.stopAgent("SIGKILL");
     await node.startAgent();
     await addSandbox(node);
+    const handle = async (): Promise<string | undefined> =>
+      /^table inet flock \{ # handle (\d+)/.exec(
+        (await node.exec(["nft", "-a", "-t", "list", "table", "inet", "flock"])).stdout,
+      )?.[1];
+    const before = await handle();
     await node.output(["nft", "flush", "ruleset"]);
-    assertEquals(await guards(), false);
-    await until("the guard knows both nodes' prefixes again", guards);
+    const isAnother = async (): Promise<boolean> => ![undefined, before].includes(await handle());
+    await until("the guard has made its table anew", isAnother);
+    await until("it knows both nodes' prefixes again", guards);
     await lab.api.faults.recover();
   });
 });
