@@ -219,3 +219,62 @@ Deno.test("what failed is tried again by the loop alone, or when it is asked for
   await clock.pass(STOP_MS);
   await ran;
 });
+
+Deno.test("others' changes are looked at where they were: in the policies' table, in all, or not there", async () => {
+  const looks: unknown[] = [];
+  let ring: ((tick: DriftTick) => Promise<void>) | undefined;
+  const run = agentOf((done) => ({
+    policies: {
+      ...{ inForce: true, problems: [], onChange: () => {} },
+      settle: () => Promise.resolve(void done.push("policies")),
+      doubt: (options) => void looks.push(options.touched),
+    },
+    watchDrift: (listener) => {
+      ring = listener.ring;
+      return Promise.resolve();
+    },
+  }));
+  const stop = new AbortController();
+  const ran = run.agent.run(stop.signal);
+  await run.clock.pass(10);
+  run.done.length = 0;
+  await ring?.("policies");
+  assertEquals([looks, run.done.includes("pass")], [[true], false]);
+  await ring?.("guard");
+  assertEquals([looks, run.done.includes("pass")], [[true], true]);
+  await ring?.("drift");
+  assertEquals(looks, [true, false]);
+  stop.abort();
+  await run.clock.pass(STOP_MS);
+  await ran;
+});
+
+Deno.test("a policy that fails closed shows in the status within a second", async () => {
+  let problems: AgentParts["policies"]["problems"] = [];
+  let bell = (): void => {};
+  const told: unknown[] = [];
+  const run = agentOf(() => ({
+    policies: {
+      ...{ inForce: true, doubt: () => {}, settle: () => Promise.resolve() },
+      get problems() {
+        return problems;
+      },
+      onChange: (ring) => (bell = ring),
+    },
+    reporter: {
+      reportNode: () => Promise.resolve(),
+      reportNodeConfig: (...[, { policies }]) => Promise.resolve(void told.push(policies.problems.length)),
+    },
+  }));
+  const stop = new AbortController();
+  const ran = run.agent.run(stop.signal);
+  await run.clock.pass(1_500);
+  told.length = 0;
+  problems = [{ policy: { namespace: "ns", name: "bad" }, reason: "PolicyInvalid", state: "no" }];
+  bell();
+  await run.clock.pass(1_000);
+  assertEquals(told.at(-1), 1);
+  stop.abort();
+  await run.clock.pass(STOP_MS);
+  await ran;
+});

@@ -164,10 +164,9 @@ export class PolicyReconciler {
   }
 
   async #apply(): Promise<void> {
-    const [changes, doubt] = [this.#compiler.takeChanges(), this.#doubt];
-    this.#doubt = undefined;
+    const changes = this.#compiler.takeChanges();
     if (this.#whole && changes !== undefined) this.#whole = await this.#change(changes);
-    if (this.#whole && doubt !== undefined) this.#whole = await this.#looksRight(doubt);
+    if (this.#whole) this.#whole = await this.#looksRight();
     if (!this.#whole) await this.#replace();
     this.#whole = true;
   }
@@ -183,13 +182,24 @@ export class PolicyReconciler {
     }
   }
 
-  async #looksRight(doubt: "changed" | "look"): Promise<boolean> {
-    const { table } = this.deps;
-    const phrases = doubt === "changed"
-      ? ["the table of the policies, which others changed"]
-      : await table.drift(renderPolicyTable(this.#compiler.table)) ?? ["the table of the policies is gone"];
-    for (const what of phrases.slice(0, MAX_SHOWN)) this.deps.logger.warn("repaired", { what });
-    return phrases.length === 0;
+  /** Costs nothing while nobody doubts it. @throws when nobody can tell; it is doubted still */
+  async #looksRight(): Promise<boolean> {
+    const doubt = this.#doubt;
+    if (doubt === undefined) return true;
+    this.#doubt = undefined;
+    try {
+      const phrases = doubt === "changed" ? ["the table of the policies, which others changed"] : await this.#drift();
+      for (const what of phrases.slice(0, MAX_SHOWN)) this.deps.logger.warn("repaired", { what });
+      return phrases.length === 0;
+    } catch (error) {
+      this.#doubt ??= doubt;
+      throw error;
+    }
+  }
+
+  async #drift(): Promise<readonly string[]> {
+    const drift = await this.deps.table.drift(renderPolicyTable(this.#compiler.table));
+    return drift ?? ["the table of the policies is gone"];
   }
 
   async #replace(): Promise<void> {

@@ -148,6 +148,19 @@ Deno.test("a table that others have touched is replaced at once; one that was no
   assertEquals([await look(false), isolated(fixture)], [["replace"], [LINK]]);
 });
 
+Deno.test("a look that fails is made again", async () => {
+  await using fixture = await openPolicyFixture(allowing(80));
+  const { policies, policyTable } = fixture;
+  const drift = policyTable.drift.bind(policyTable);
+  policyTable.drift = () => Promise.reject(new Error("nft hangs"));
+  policyTable.kernel.table = undefined;
+  policies.doubt({ touched: false });
+  await assertRejects(() => policies.settle(), Error, "nft hangs");
+  policyTable.drift = drift;
+  await policies.settle();
+  assertEquals(policyTable.asked, ["replace"]);
+});
+
 Deno.test("a pod whose object is gone stays isolated as it was, as long as its link is there", async () => {
   const web = { podSelector: { matchLabels: { app: "web" } } };
   await using fixture = await openPolicyFixture(

@@ -78,3 +78,35 @@ Deno.test("reportNodeConfig() lists no more prefixes than the schema allows, the
   const { advertised } = Object(patches[0]).status;
   assertEquals([advertised.length, own.every((text) => advertised.includes(text))], [4096, true]);
 });
+
+Deno.test("reportNodeConfig() says whether policies are in force, and names some of those that are not (NP-61)", async () => {
+  const patches: unknown[] = [];
+  const kube = new TestKube();
+  kube.patchStatus = (...[, patch]: Parameters<TestKube["patchStatus"]>): Promise<void> =>
+    Promise.resolve(void patches.push(patch));
+  const reporter = new StatusReporter({ nodeName: "node-a", kube, clock: new TestClock(), logger });
+  const view = viewWithoutConfig({
+    inForce: CONFIG,
+    verdict: { reason: "Accepted", message: "in force" },
+    warnings: [],
+  });
+  const reading = { name: "node-a", uid: "u1", generation: 1, outcome: CONFIG, advertised: [] };
+  const report = async (inForce: boolean, bad: number): Promise<string[]> => {
+    const problems = Array.from({ length: bad }, (_, index) => ({
+      policy: { namespace: "ns", name: `bad-${index}` },
+      ...{ reason: "PolicyInvalid" as const, state: "no" },
+    }));
+    await reporter.reportNodeConfig(reading, { view, sessions, policies: { inForce, problems } });
+    const { status, reason, message } = Object(patches.at(-1)).status.conditions.at(-1);
+    return [status, reason, message];
+  };
+  assertEquals(await report(false, 0), ["False", "NotHeard", "the policies have not been listed yet"]);
+  assertEquals(await report(true, 0), ["True", "InForce", "every NetworkPolicy is in force as it is written"]);
+  assertEquals(await report(true, 1), [
+    "False",
+    "SomeFailClosed",
+    "these isolate, and allow nothing: ns/bad-0 (PolicyInvalid)",
+  ]);
+  const [, , message = ""] = await report(true, 5000);
+  assertEquals([message.length < 1000, message.endsWith("ns/bad-9 (PolicyInvalid); and 4990 more")], [true, true]);
+});

@@ -14,8 +14,9 @@ export interface NftSessionOptions {
 }
 
 const TIMEOUT_MS = 10_000;
-/** `nft -i` remembers every line it was given, some 200 bytes for each: it is started anew now and then. */
+/** `nft -i` remembers every line that it was given: it is started anew after so many, or so many characters. */
 const LINES_PER_PROCESS = 5000;
+const CHARACTERS_PER_PROCESS = 1_000_000;
 
 /** One conversation with nft, signed, and its one-shot siblings. Nothing is started before the first call. */
 export class NftSession {
@@ -23,6 +24,7 @@ export class NftSession {
   #signed = false;
   #conversation: Conversation;
   #linesSent = 0;
+  #charactersSent = 0;
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly options: NftSessionOptions) {
@@ -44,10 +46,7 @@ export class NftSession {
    * @throws when nft died or hung: what took effect is unknown
    */
   async send(line: string): Promise<string> {
-    if (++this.#linesSent % LINES_PER_PROCESS === 0) {
-      await this.#conversation.close();
-      this.#conversation = this.#converse();
-    }
+    if (this.#isFull(line)) await this.#startAnew();
     const complaints = await this.#tell(line);
     // After, not before: which process it is shows only now. Without a signature a monitor looks once too often, no more.
     if (complaints === "" && !this.#signed) await this.sign().catch(() => {});
@@ -80,6 +79,17 @@ export class NftSession {
   /** Ends the persistent process. */
   async close(): Promise<void> {
     await this.inTurn(() => this.#conversation.close());
+  }
+
+  #isFull(line: string): boolean {
+    this.#charactersSent += line.length;
+    return ++this.#linesSent % LINES_PER_PROCESS === 0 || this.#charactersSent > CHARACTERS_PER_PROCESS;
+  }
+
+  async #startAnew(): Promise<void> {
+    await this.#conversation.close();
+    this.#conversation = this.#converse();
+    this.#charactersSent = 0;
   }
 
   #converse(): Conversation {

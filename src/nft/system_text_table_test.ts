@@ -9,23 +9,32 @@ const NAME = "inet flock-policy";
 const MARK_COMPLAINT = "Error: syntax error, unexpected newline, expecting string\n";
 
 /** @returns what an nft was told, line by line or file by file; the nft complains about what holds the word `bad` */
-function scriptedNft(): { told: string[]; runner: CommandRunner } {
+function scriptedNft(): { told: string[]; runner: CommandRunner; readonly conversations: number } {
   const told: string[] = [];
+  let conversations = 0;
   const answer = (text: string): string => text.includes("bad") ? "Error: bad\n" : "";
   const runner: CommandRunner = {
     run: (argv, { stdin = "" } = {}) => {
       told.push(`${argv.slice(1).join(" ")} ${stdin.length > 99 ? "..." : stdin}`);
       return Promise.resolve({ code: stdin.includes("bad") ? 1 : 0, stdout: "", stderr: answer(stdin) });
     },
-    converse: () => ({
-      send: ([line = ""]) => {
-        told.push(line);
-        return Promise.resolve(`${answer(line)}${MARK_COMPLAINT}`);
-      },
-      close: () => Promise.resolve(),
-    }),
+    converse: () => {
+      conversations++;
+      return {
+        send: ([line = ""]) => {
+          told.push(line);
+          return Promise.resolve(`${answer(line)}${MARK_COMPLAINT}`);
+        },
+        close: () => Promise.resolve(),
+      };
+    },
   };
-  return { told, runner };
+  return {
+    ...{ told, runner },
+    get conversations(): number {
+      return conversations;
+    },
+  };
 }
 
 Deno.test("change() is one line of the conversation, which then signs itself once; what is long is one file, signed by itself", async () => {
@@ -56,4 +65,11 @@ Deno.test("change(), replace() and refusal() tell what nft complained of, and al
   assertEquals([await table.refusal("bad"), await table.refusal("good")], ["Error: bad\n", undefined]);
   await table.change(["good"]);
   assertEquals(told.at(-1), "good");
+});
+
+Deno.test("the conversation is started anew after a million characters", async () => {
+  const nft = scriptedNft();
+  const table = createTextTable({ runner: nft.runner, nft: "/usr/sbin/nft", table: NAME });
+  for (let line = 0; line < 99; line++) await table.change([`add ${"x".repeat(20_000)}`]);
+  assertEquals(nft.conversations, 2);
 });

@@ -79,6 +79,15 @@ Deno.test("ipv6 and ipv4 refuse everything else, naming annotation, value and ru
   }
 });
 
+Deno.test("log-drops takes true and false, and refuses everything else, though it asks nothing of the pool", () => {
+  for (const value of ["true", " False "]) assertEquals(resolve({ "log-drops": value }).warnings, []);
+  assertThrows(
+    () => resolve({ "log-drops": "yes" }),
+    InvalidInput,
+    'annotation flock.fritzlab.net/log-drops "yes": must be true or false',
+  );
+});
+
 Deno.test("no family left: the error says so, and why for each", () => {
   assertThrows(
     () => resolve({ ipv6: "false" }, { defaults: { ipv6: true, ipv4: false } }),
