@@ -15,6 +15,13 @@ export const ENVIRONMENT: Readonly<Record<string, string>> = {
   CNI_PATH: "/opt/cni/bin",
 };
 
+export interface CageRunOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly stdin?: string;
+  /** Default 60 000. */
+  readonly timeoutMs?: number;
+}
+
 const SCRIPTED_AGENT = new URL("./scripted_agent.ts", import.meta.url).pathname;
 const runner = createSystemRunner();
 
@@ -51,9 +58,9 @@ export class Cage implements AsyncDisposable {
   }
 
   /** Runs a command in the cage, with nothing in its environment but what is given. */
-  run(argv: Argv, options: { env?: Readonly<Record<string, string>>; stdin?: string } = {}): Promise<CommandResult> {
+  run(argv: Argv, options: CageRunOptions = {}): Promise<CommandResult> {
     const env = Object.entries(options.env ?? {}).map(([name, value]) => `${name}=${value}`);
-    const timeoutMs = 60_000;
+    const { timeoutMs = 60_000 } = options;
     return runner.run(this.#inside(["/usr/bin/env", "-i", ...env, ...argv]), { stdin: options.stdin ?? "", timeoutMs });
   }
 
