@@ -30,19 +30,24 @@ export function refuse(field: string, value: unknown, rule: string): never {
   throw new InvalidInput([{ field, value: text, rule }]);
 }
 
+/** @returns the object's fields, whatever they are. @throws InvalidInput when it is none */
+export function expectObject(field: string, value: unknown): Fields {
+  return isFields(value) ? value : refuse(field, value, "must be an object");
+}
+
 /**
  * A field that this release does not know may narrow what the others say: whoever overlooks it allows too much.
  *
  * @throws InvalidInput when the value is no object or has a field that is not among the known
  */
 export function readObject(field: string, value: unknown, known: readonly string[]): Fields {
-  if (!isFields(value)) return refuse(field, value, "must be an object");
-  for (const [name, held] of Object.entries(value)) {
+  const fields = expectObject(field, value);
+  for (const [name, held] of Object.entries(fields)) {
     if (!isAbsent(held) && !known.includes(name)) {
       refuse(field, name, "must have no field that this release does not know");
     }
   }
-  return value;
+  return fields;
 }
 
 /** @returns the items, none when it is absent. @throws InvalidInput */

@@ -1,5 +1,5 @@
 /** Label selectors (`LabelSelector`, meta/v1): parsed, asked, and as texts that are equal when they say the same. */
-import { isAbsent, isText, readList, readObject, refuse } from "./_fields.ts";
+import { expectObject, isAbsent, isText, readList, readObject, refuse } from "./_fields.ts";
 import type { LabelRequirement, LabelSelector } from "./network_policy.ts";
 import type { Labels } from "./policy_world.ts";
 
@@ -47,8 +47,7 @@ export function selectorText(selector: LabelSelector): string {
 
 function parseMatchLabels(field: string, raw: unknown): LabelRequirement[] {
   if (isAbsent(raw)) return [];
-  if (typeof raw !== "object" || Array.isArray(raw)) refuse(field, raw, "must be an object");
-  return Object.entries(raw).map(([key, value]) => {
+  return Object.entries(expectObject(field, raw)).map(([key, value]) => {
     if (typeof value !== "string") refuse(`${field}[${key}]`, value, "must be a text");
     return { key, operator: "In", values: [value] };
   });

@@ -1,6 +1,6 @@
 import { InvalidInput } from "../fault/invalid_input.ts";
 import { contains, parseInterfaceAddress, type Prefix, prefixOf } from "../ip/address.ts";
-import { type Fields, fieldsOf, isAbsent, isText, readList, readObject, refuse } from "./_fields.ts";
+import { expectObject, type Fields, fieldsOf, isAbsent, isText, readList, readObject, refuse } from "./_fields.ts";
 import { ANYTHING, parseLabelSelector } from "./label_selector.ts";
 import {
   type BlockPeer,
@@ -43,7 +43,7 @@ export function parseNetworkPolicy(raw: unknown): NetworkPolicy | undefined {
 function readSpec(raw: unknown): Spec {
   const spec = isAbsent(raw) ? {} : raw;
   const podSelector = attempt(() => parsePodSelector(spec));
-  const directions = attempt(() => parseDirections(fieldsOf(spec)));
+  const directions = attempt(() => parseDirections(expectObject("spec", spec)));
   const rules = attempt(() => parseRules(fieldsOf(spec), directions.value ?? []));
   const defect = podSelector.defect ?? directions.defect ?? rules.defect;
   if (defect === undefined) return { podSelector: podSelector.value ?? ANYTHING, rules: rules.value ?? {} };
@@ -65,8 +65,7 @@ function attempt<T>(read: () => T): { readonly value?: T; readonly defect?: stri
 }
 
 function parsePodSelector(spec: unknown): LabelSelector {
-  if (typeof spec !== "object" || Array.isArray(spec)) refuse("spec", spec, "must be an object");
-  const { podSelector } = fieldsOf(spec);
+  const { podSelector } = expectObject("spec", spec);
   return isAbsent(podSelector) ? ANYTHING : parseLabelSelector("spec.podSelector", podSelector);
 }
 

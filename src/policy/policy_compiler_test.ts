@@ -1,8 +1,13 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { compilePolicyTable } from "./compile_policy_table.ts";
 import { PolicyCompiler } from "./policy_compiler.ts";
 import { renderPolicyTable } from "./render_policy_table.ts";
+import { chainName } from "./names.ts";
+import type { NetworkPolicy } from "./network_policy.ts";
+import type { PolicyChanges } from "./policy_changes.ts";
+import type { PolicyPod } from "./policy_world.ts";
+import { worldOf } from "./testdata/_policy_fixture.ts";
 import { applyChanges, EMPTY_TABLE } from "./testdata/_apply_changes.ts";
 import { ChangingWorld, policyEvents } from "./testdata/_policy_events.ts";
 
@@ -29,4 +34,150 @@ Deno.test("PolicyCompiler gives the table that compilePolicyTable() gives, and c
     ),
     { numRuns: 300 },
   );
+});
+
+const LINK = "flock00000001";
+const TEAM_A = { namespaceSelector: { matchLabels: { team: "a" } }, podSelector: { matchLabels: { app: "web" } } };
+const { policies, pods, targets, namespaces } = worldOf({
+  policies: { p: { podSelector: { matchLabels: { app: "db" } }, ingress: [{ from: [TEAM_A] }] } },
+  namespaces: { far: { team: "a" }, other: { team: "b" } },
+  pods: {
+    db: { labels: { app: "db" }, ips: ["192.0.2.1"], link: LINK },
+    web: { namespace: "far", labels: { app: "web" }, ips: ["192.0.2.7"] },
+  },
+});
+
+/** The world above, in which `far/web` may reach `default/db`. */
+function started(): PolicyCompiler {
+  const compiler = new PolicyCompiler();
+  for (const [key, policy] of policies) compiler.setPolicy(key, policy);
+  for (const [name, labels] of namespaces) compiler.setNamespace(name, labels);
+  for (const [key, pod] of pods) compiler.setPod(key, pod);
+  for (const [link, target] of targets) compiler.setTarget(link, target);
+  compiler.takeChanges();
+  return compiler;
+}
+
+const web = (change: Partial<PolicyPod> = {}): PolicyPod => {
+  const pod = pods.get("far/web");
+  assert(pod !== undefined);
+  return { ...pod, ...change };
+};
+
+/** What the change does to sets: `+192.0.2.7 -192.0.2.8`; what else changes, by name. */
+function show(changes: PolicyChanges | undefined): string {
+  const sets = [...changes?.sets.values() ?? []].flatMap(({ added, removed }) => [
+    ...removed.map((element) => `-${element}`),
+    ...added.map((element) => `+${element}`),
+  ]);
+  const chains = [...changes?.chains.keys() ?? []].map(() => "chain");
+  return [...sets, ...chains, ...changes?.pods.keys() ?? []].join(" ");
+}
+
+Deno.test("PolicyCompiler opens a pod again when the last policy that selects it is deleted, and leaves nothing (NP-37)", () => {
+  const compiler = started();
+  compiler.setPolicy("default/p", undefined);
+  assertEquals(show(compiler.takeChanges()), `chain ${LINK}`);
+  assertEquals(compiler.table, EMPTY_TABLE);
+});
+
+Deno.test("PolicyCompiler follows the labels of a namespace, and a namespace that is deleted and made anew (NP-38, NP-40)", () => {
+  const compiler = started();
+  const told = (labels: Record<string, string> | undefined): string => {
+    compiler.setNamespace("far", labels && new Map(Object.entries(labels)));
+    return show(compiler.takeChanges());
+  };
+  assertEquals(told({ team: "b" }), "-192.0.2.7");
+  assertEquals(told({ team: "a", more: "x" }), "+192.0.2.7");
+  assertEquals(told(undefined), "-192.0.2.7");
+  assertEquals(told({}), "");
+  assertEquals(told({ team: "a" }), "+192.0.2.7");
+});
+
+Deno.test("PolicyCompiler follows the labels of a peer and of a pod of this node (NP-39)", () => {
+  const compiler = started();
+  compiler.setPod("far/web", web({ labels: new Map([["app", "api"]]) }));
+  assertEquals(show(compiler.takeChanges()), "-192.0.2.7");
+  compiler.setPod("far/web", web());
+  assertEquals(show(compiler.takeChanges()), "+192.0.2.7");
+  const target = targets.get(LINK);
+  assert(target !== undefined);
+  compiler.setTarget(LINK, { ...target, labels: new Map([["app", "web"]]) });
+  assertEquals([show(compiler.takeChanges()), compiler.table.pods.size], [`chain ${LINK}`, 0]);
+  compiler.setTarget(LINK, target);
+  assertEquals(compiler.takeChanges()?.pods.get(LINK)?.after, {
+    chains: { ingress: [chainName("default/p", "ingress")] },
+    logDrops: false,
+  });
+});
+
+Deno.test("PolicyCompiler keeps an address that another pod has by now, whichever of the two it is told of first (NP-42)", () => {
+  const compiler = started();
+  compiler.setPod("far/next", web());
+  assertEquals(show(compiler.takeChanges()), "");
+  compiler.setPod("far/web", undefined);
+  assertEquals(show(compiler.takeChanges()), "");
+  compiler.setPod("far/next", undefined);
+  assertEquals(show(compiler.takeChanges()), "-192.0.2.7");
+});
+
+Deno.test("PolicyCompiler takes a changed address out and the new one in with one change (NP-44)", () => {
+  const compiler = started();
+  compiler.setPod("far/web", web({ addresses: ["192.0.2.8"] }));
+  assertEquals(show(compiler.takeChanges()), "-192.0.2.7 +192.0.2.8");
+});
+
+Deno.test("PolicyCompiler says nothing of what changes nothing", () => {
+  const compiler = started();
+  compiler.setPod("far/web", web());
+  compiler.setPod("other/web", web({ namespace: "other", addresses: ["192.0.2.9"] }));
+  for (const [key, policy] of policies) compiler.setPolicy(key, { ...policy });
+  for (const [link, target] of targets) compiler.setTarget(link, { ...target });
+  compiler.setNamespace("far", new Map([["team", "a"]]));
+  compiler.setQuarantine(new Set(["default/nobody"]));
+  assertEquals(compiler.takeChanges(), undefined);
+});
+
+Deno.test("PolicyCompiler empties the chains of a policy in quarantine, and fills them when it is let go (NP-61)", () => {
+  const compiler = started();
+  const name = chainName("default/p", "ingress");
+  compiler.setQuarantine(new Set(["default/p"]));
+  assertEquals([compiler.table.chains.get(name)?.rules, compiler.table.sets.size, compiler.table.pods.size], [
+    [],
+    0,
+    1,
+  ]);
+  compiler.setQuarantine(new Set());
+  assertEquals(show(compiler.takeChanges()), "");
+});
+
+Deno.test("PolicyCompiler knows the policies behind changes, and what people call chains and sets", () => {
+  const compiler = started();
+  compiler.setPod("far/web", web({ addresses: ["192.0.2.8"] }));
+  const changes = compiler.takeChanges();
+  assert(changes !== undefined);
+  assertEquals([...compiler.policiesOf(changes)], ["default/p"]);
+  assertEquals([...changes.sets.keys()].map((name) => compiler.describe(name)), [
+    "IPv4 addresses of pods with app in (web) of namespaces with team in (a)",
+  ]);
+  assertEquals(compiler.describe(chainName("default/p", "ingress")), "ingress of NetworkPolicy default/p");
+  assertEquals(compiler.describe("peers4_0"), undefined);
+});
+
+Deno.test("PolicyCompiler knows whether a pod will be isolated before it has a link", () => {
+  const compiler = started();
+  const target = { namespace: "default", labels: new Map([["app", "db"]]), ports: [], logDrops: false };
+  const { labels: _, ...unknown } = target;
+  const asked = [target, { ...target, labels: new Map() }, unknown, { ...target, namespace: "far" }];
+  assertEquals(asked.map((each) => compiler.isolates(each)), [true, false, true, false]);
+});
+
+Deno.test("PolicyCompiler reads a policy that changes as the change that it is", () => {
+  const compiler = started();
+  const policy: NetworkPolicy | undefined = policies.get("default/p");
+  assert(policy !== undefined);
+  compiler.setPolicy("default/p", { ...policy, rules: { egress: [{}], ingress: policy.rules.ingress ?? [] } });
+  const changes = compiler.takeChanges();
+  assertEquals(show(changes), `chain ${LINK}`);
+  assertEquals([...changes?.chains.values() ?? []], [{ after: { direction: "egress", rules: [{}] } }]);
 });

@@ -1,5 +1,8 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import fc from "fast-check";
 import { compilePolicyTable } from "./compile_policy_table.ts";
+import { parseNetworkPolicy } from "./parse_network_policy.ts";
+import { parsePolicyPod } from "./parse_policy_pod.ts";
 import type { PolicyTable } from "./policy_table.ts";
 import { renderPolicyTable } from "./render_policy_table.ts";
 import { worldOf } from "./testdata/_policy_fixture.ts";
@@ -41,4 +44,38 @@ Deno.test("renderPolicyTable() refuses whatever nft could read as something else
     const asked = { chains: { ingress: [odd] }, logDrops: false };
     assertThrows(() => renderPolicyTable({ ...SKELETON, pods: new Map([["flock00000001", asked]]) }), TypeError);
   }
+});
+
+/** Any text, and such as would end a quote, a line, a list or a block of nft's. */
+const hostileText = fc.oneof(
+  fc.string({ minLength: 1, maxLength: 253 }),
+  fc.string({ minLength: 1, maxLength: 300, unit: fc.constantFrom(..."a-.}{;\"'\n\\@$ #\u2028") }),
+  fc.constantFrom("a".repeat(253), "a.b-c.".repeat(42), '"; flush ruleset; #', "__proto__", "constructor", "}"),
+);
+
+Deno.test("no text of the API reaches nft but as a hash, a number or an address, however long or hostile (NP-60)", () => {
+  const render = (texts: readonly string[]): string => {
+    const [namespace = "", name = "", key = "", value = "", port = "", address = "", other = ""] = texts;
+    const matchExpressions = [{ key: other, operator: "NotIn", values: [`${value}!`] }];
+    const podSelector = { matchLabels: { [key]: value }, matchExpressions };
+    const rule = (peers: string): unknown => ({ [peers]: [{ podSelector }], ports: [{ port }, { port: 80 }] });
+    const spec = { podSelector: {}, ingress: [rule("from")], egress: [rule("to")] };
+    const policy = parseNetworkPolicy({ metadata: { namespace, name }, spec });
+    const pod = parsePolicyPod({
+      metadata: { namespace, labels: { [key]: value }, annotations: { "flock.fritzlab.net/anycast": address } },
+      spec: { containers: [{ ports: [{ name: port, containerPort: 8080 }] }] },
+      status: { podIPs: [{ ip: "192.0.2.7" }, { ip: address }] },
+    });
+    assert(policy !== undefined && pod !== undefined);
+    const table = compilePolicyTable({
+      policies: new Map([[`${namespace}/${name}`, policy]]),
+      namespaces: new Map(),
+      pods: new Map([["p", pod]]),
+      targets: new Map([["flock00000001", { ...pod, logDrops: true }]]),
+    });
+    return renderPolicyTable(table).replaceAll(/[0-9a-f]{24}/g, "HASH");
+  };
+  const harmless = render(["ns", "name", "key", "value", "port", "no address", "other"]);
+  const texts = fc.uniqueArray(hostileText, { minLength: 7, maxLength: 7 });
+  fc.assert(fc.property(texts, (each) => assertEquals(render(each), harmless)));
 });
