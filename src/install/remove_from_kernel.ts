@@ -25,7 +25,7 @@ export interface PodLink {
   readonly containerId: string | undefined;
 }
 
-/** RTPROT_BIRD (rtnetlink.h). */
+/** RTPROT_BIRD (rtnetlink.h); flock's BIRD writes to the main table only. */
 const BIRD_PROTOCOL = 12;
 const TABLES = [...GUARD_TABLES, POLICY_TABLE];
 /** A link takes 24 ms, and a node may have hundreds. */
@@ -45,9 +45,10 @@ export async function readPodLinks({ runner, ip }: KernelTools): Promise<PodLink
  * @throws naming what could not be removed
  */
 export async function removeFromKernel(tools: KernelTools, { bgpRoutes }: { bgpRoutes: boolean }): Promise<void> {
-  const protocols = bgpRoutes ? [ROUTE_PROTOCOL, BIRD_PROTOCOL] : [ROUTE_PROTOCOL];
-  const flushes = protocols.flatMap((protocol) =>
-    ["-4", "-6"].map((family) => [family, "route", "flush", "table", "all", "proto", `${protocol}`])
+  const own = ["table", "all", "proto", `${ROUTE_PROTOCOL}`];
+  const learned = bgpRoutes ? [["table", "main", "proto", `${BIRD_PROTOCOL}`]] : [];
+  const flushes = [own, ...learned].flatMap((which) =>
+    ["-4", "-6"].map((family) => [family, "route", "flush", ...which])
   );
   await runEach([
     () => removeLinks(tools),

@@ -74,7 +74,7 @@ Deno.test("uninstall() removes flock's and nothing of others', and does so again
     const tables = ["inet flock", "arp flock", "inet flock-policy"];
     const expected = [
       ...["-4 route flush table all proto 70", "-6 route flush table all proto 70"],
-      ...["-4 route flush table all proto 12", "-6 route flush table all proto 12"],
+      ...["-4 route flush table main proto 12", "-6 route flush table main proto 12"],
       "nexthop flush proto 70",
       "-force -batch - link property add dev lo altname flock-node link property del dev lo altname flock-node",
       `-f - ${tables.map((table) => `add table ${table} delete table ${table}`).join(" ")}`,

@@ -133,12 +133,14 @@ Deno.test("the build stage: what it copies is enough to bundle flock from", asyn
   assert(build !== undefined);
   const version = /^denoland\/deno:debian-(.+)$/.exec(build.from)?.[1];
   assertEquals(version, Deno.version.deno, "tests and image are to be of one Deno");
+  const ignored = (await Deno.readTextFile(`${CHECKOUT}.dockerignore`)).split("\n");
   const directory = await Deno.makeTempDir({ prefix: "flock-build-" });
   try {
     for (const text of textsOf(build, "COPY")) {
       const words = text.split(" ").filter((word) => !word.startsWith("--"));
       const target = words.pop() ?? "";
       for (const source of words) {
+        assert(ignored.includes(`!${source}`), `.dockerignore keeps ${source} from Docker`);
         const to = target === "./" ? `${directory}/${source}` : `${directory}/${target}`;
         expectSuccess(["cp"], await run(["cp", "--recursive", CHECKOUT + source, to]));
       }
