@@ -1,4 +1,5 @@
 /** kubelet and kube-proxy on a node of the lab. */
+import { kubeProxyArgv } from "../lab/kube_proxy.ts";
 import type { Place } from "../lab/place.ts";
 import type { Daemon } from "../lab/process.ts";
 import type { NodeSpec } from "../lab/topology.ts";
@@ -36,11 +37,8 @@ export async function startKubelet(place: Place, options: KubeletOptions): Promi
 /** Starts kube-proxy as flock wants it: pod traffic is what comes from a link of flock's. */
 export async function startKubeProxy(place: Place, { assets, controlPlane, spec }: KubeletOptions): Promise<Daemon> {
   await place.write(`${DIR}/proxy.kubeconfig`, controlPlane.kubeconfig("system:kube-proxy"));
-  return await place.spawn("kube-proxy", [
-    ...[`${assets}/kube-proxy`, "--kubeconfig", `${DIR}/proxy.kubeconfig`, "--proxy-mode", "nftables"],
-    ...["--hostname-override", spec.name, "--conntrack-max-per-core", "0"],
-    ...["--detect-local-mode", "InterfaceNamePrefix", "--pod-interface-name-prefix", "flock"],
-  ]);
+  const options = { assets, mode: "nftables", kubeconfig: `${DIR}/proxy.kubeconfig`, nodeName: spec.name } as const;
+  return await place.spawn("kube-proxy", kubeProxyArgv(options));
 }
 
 function kubeletConfiguration({ controlPlane, cgroup }: KubeletOptions): Record<string, unknown> {

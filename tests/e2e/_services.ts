@@ -71,7 +71,10 @@ export async function makeService(
   };
 }
 
-/** @returns every pod to the address of every Service, and the client outside to its port on every node; each protocol and family */
+/**
+ * @returns every pod to the address of every Service, and to its port on the pod's own node; the client outside to that port on every node;
+ * each protocol and family
+ */
 export function requestsOf(
   lab: Lab,
   { services, pods }: { readonly services: readonly Service[]; readonly pods: readonly PolicyPod[] },
@@ -81,24 +84,32 @@ export function requestsOf(
   );
   return variants.flatMap(({ service, protocol, family }) => {
     const to = `${service.backend.key} (${service.traffic}) ${protocol} IPv${family}`;
-    const fromPods = pods.map((client): ServiceRequest => ({
+    const nodePort = (node: LabNode): Pick<Flow, "protocol" | "to" | "port"> => {
+      return { protocol, to: node.spec.addresses[family] ?? "", port: service.nodePort(protocol) };
+    };
+    const byAddress = pods.map((client): ServiceRequest => ({
       flow: { netns: client.netns, protocol, to: service.clusterIp(family), port: PORT },
       ...{ service, client, seen: client, text: `${client.key} -> ${to}` },
     }));
-    const fromOutside = lab.nodes.map((node): ServiceRequest => {
-      const address = node.spec.addresses[family] ?? "";
-      const netns = `/proc/${lab.client.pid}/ns/net`;
-      return {
-        flow: { netns, source: CLIENT[family], protocol, to: address, port: service.nodePort(protocol) },
-        ...{ service, text: `outside -> ${node.name} -> ${to}`, ...seenThrough(node, service) },
-      };
-    });
-    return [...fromPods, ...fromOutside];
+    const byOwnNode = pods.map((client): ServiceRequest => ({
+      flow: { netns: client.netns, ...nodePort(client.node) },
+      ...{ service, client, seen: seenOfPod(client, service), text: `${client.key} -> ${client.node.name} -> ${to}` },
+    }));
+    const fromOutside = lab.nodes.map((node): ServiceRequest => ({
+      flow: { netns: `/proc/${lab.client.pid}/ns/net`, source: CLIENT[family], ...nodePort(node) },
+      ...{ service, text: `outside -> ${node.name} -> ${to}`, ...seenOfOutside(node, service) },
+    }));
+    return [...byAddress, ...byOwnNode, ...fromOutside];
   });
 }
 
 /** The node that was asked masquerades before the packet leaves it, and after its own policy has looked at it. */
-function seenThrough(node: LabNode, { backend, traffic }: Service): Pick<ServiceRequest, "seen"> {
+function seenOfOutside(node: LabNode, { backend, traffic }: Service): Pick<ServiceRequest, "seen"> {
   if (node === backend.node) return { seen: "outside" };
   return traffic === "Cluster" ? { seen: node } : {};
+}
+
+/** As for outside; but with `Local` kube-proxy takes what pods send to their own node's port for a request to the Service's address. */
+function seenOfPod(client: PolicyPod, { backend, traffic }: Service): PolicyPod | LabNode {
+  return traffic === "Cluster" && client.node !== backend.node ? client.node : client;
 }

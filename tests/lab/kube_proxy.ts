@@ -5,18 +5,33 @@ import { GaveUp, until } from "./until.ts";
 
 export type ProxyMode = "nftables" | "iptables";
 
+export interface KubeProxyOptions {
+  /** The folder that KUBEBUILDER_ASSETS names. */
+  readonly assets: string;
+  readonly mode: ProxyMode;
+  /** A file of the node. */
+  readonly kubeconfig: string;
+  readonly nodeName: string;
+}
+
 const HEALTHZ = "http://127.0.0.1:10256/healthz";
 
-/** @param assets the folder that KUBEBUILDER_ASSETS names. @returns once it has written its rules for the first time */
-export async function startKubeProxy(
-  node: LabNode,
-  { assets, mode }: { readonly assets: string; readonly mode: ProxyMode },
-): Promise<Daemon> {
-  const proxy = await node.spawn(`kube-proxy-${mode}`, [
-    ...[`${assets}/kube-proxy`, "--kubeconfig", KUBECONFIG, "--hostname-override", node.name, "--proxy-mode", mode],
+/** @returns its command line: pod traffic is what comes from a link of flock's */
+export function kubeProxyArgv({ assets, mode, kubeconfig, nodeName }: KubeProxyOptions): string[] {
+  return [
+    ...[`${assets}/kube-proxy`, "--kubeconfig", kubeconfig, "--hostname-override", nodeName, "--proxy-mode", mode],
     ...["--detect-local-mode", "InterfaceNamePrefix", "--pod-interface-name-prefix", "flock"],
     ...["--conntrack-max-per-core", "0"],
-  ]);
+  ];
+}
+
+/** @returns once it has heard of the Services; it may still be writing its rules */
+export async function startKubeProxy(
+  node: LabNode,
+  { assets, mode }: Pick<KubeProxyOptions, "assets" | "mode">,
+): Promise<Daemon> {
+  const argv = kubeProxyArgv({ assets, mode, kubeconfig: KUBECONFIG, nodeName: node.name });
+  const proxy = await node.spawn(`kube-proxy-${mode}`, argv);
   await until("kube-proxy is healthy", async () => {
     if (!proxy.running) throw new GaveUp(`Cannot start kube-proxy: ${(await proxy.readLog()).slice(-2000)}`);
     return (await node.exec(["busybox", "wget", "-q", "-O", "-", HEALTHZ])).code === 0;
