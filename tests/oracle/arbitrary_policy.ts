@@ -164,8 +164,24 @@ const port: fc.Arbitrary<RawPort> = rarely(60, {
   ),
 });
 
-const ports = maybe(fc.array(port, { maxLength: 3 }), 6);
-const peers = maybe(fc.array(peer, { maxLength: 3 }), 8);
+/** More of one kind than nft is given rules for, one each. */
+const MANY = 12;
+const manyPorts: fc.Arbitrary<RawPort[]> = fc.tuple(fc.constantFrom("TCP", "UDP", "SCTP"), fc.boolean()).map((
+  [protocol, areRanges],
+) =>
+  Array.from({ length: MANY }, (_, i) => ({ protocol, port: 41 + 4 * i, ...(areRanges && { endPort: 42 + 4 * i }) }))
+);
+const manyBlocks: fc.Arbitrary<RawPeer[]> = fc.tuple(fc.constantFrom<4 | 6>(4, 6), fc.boolean()).map((
+  [family, areHoles],
+) => {
+  const length = family === 4 ? 32 : 128;
+  const hosts = Array.from({ length: MANY }, (_, i) => blockText({ family, host: 2 * i, length }));
+  const around = blockText({ family, host: 0, length: family === 4 ? 24 : 64 });
+  return areHoles ? [{ ipBlock: { cidr: around, except: hosts } }] : hosts.map((cidr) => ({ ipBlock: { cidr } }));
+});
+
+const ports = maybe(rarely(25, { usual: fc.array(port, { maxLength: 3 }), odd: manyPorts }), 6);
+const peers = maybe(rarely(25, { usual: fc.array(peer, { maxLength: 3 }), odd: manyBlocks }), 8);
 const ingress: fc.Arbitrary<RawRule> = object<RawRule>({ from: peers, to: nothing, ports });
 const egress: fc.Arbitrary<RawRule> = object<RawRule>({ to: peers, from: nothing, ports });
 const policyTypes = rarely<string[] | null | undefined>(40, {
