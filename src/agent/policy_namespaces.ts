@@ -5,6 +5,7 @@ import type { PolicySources } from "./policy_sources.ts";
 /** In which namespaces there may be policies: as the API server has it, and before it was heard, as an earlier agent had heard. */
 export class PolicyNamespaces {
   #remembered: ReadonlySet<string> | undefined;
+  #wasHeard = false;
   #saved: Promise<void> = Promise.resolve();
 
   constructor(
@@ -15,7 +16,7 @@ export class PolicyNamespaces {
     },
   ) {
     this.#remembered = deps.memory.load();
-    deps.sources.onChange(() => this.#remember());
+    deps.sources.onChange(({ policies }) => this.#hear(policies.size > 0));
   }
 
   /** Whether a policy of the namespace may exist, as far as anybody has heard. */
@@ -34,9 +35,15 @@ export class PolicyNamespaces {
     return this.deps.sources.synced || this.deps.sources.policies.size > 0;
   }
 
+  /** Pods come and go all the time, and say nothing here. */
+  #hear(policiesChanged: boolean): void {
+    if (!this.#isHeard || (this.#wasHeard && !policiesChanged)) return;
+    this.#wasHeard = true;
+    this.#remember();
+  }
+
   /** A disk that refuses is no reason not to serve: after a restart without the API server, pods then wait for it. */
   #remember(): void {
-    if (!this.#isHeard) return;
     const namespaces = new Set([...this.deps.sources.policies.values()].map(({ namespace }) => namespace));
     const { memory, logger } = this.deps;
     if (this.#remembered?.size === namespaces.size && namespaces.isSubsetOf(this.#remembered)) return;

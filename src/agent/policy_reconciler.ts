@@ -45,6 +45,8 @@ export class PolicyReconciler {
   /** Whether the kernel's table is known to be what the compiler has last said. */
   #whole = false;
   #inForce = false;
+  /** While offenders are searched for, the compiler has policies in quarantine that are not. */
+  #searching = false;
   #doubt: "changed" | "look" | undefined;
   // policies that have changed since the table was last whole
   readonly #touched = new Set<string>();
@@ -102,6 +104,7 @@ export class PolicyReconciler {
 
   /** Whether a policy that has been heard of isolates the pod. */
   isolates(target: PolicyTarget): boolean {
+    if (this.#searching) return true; // nobody knows before the next pass
     this.#feed();
     return this.#compiler.isolates(target);
   }
@@ -135,8 +138,9 @@ export class PolicyReconciler {
   async #pass(): Promise<void> {
     if (!this.deps.sources.synced || !this.deps.pods.synced) return;
     this.#feed();
+    const touched = [...this.#touched];
     await this.#apply();
-    this.#touched.clear();
+    for (const key of touched) this.#touched.delete(key);
     if (!this.#inForce) this.deps.logger.info("policies in force", { policies: this.deps.sources.policies.size });
     this.#inForce = true;
     this.#judge();
@@ -168,7 +172,6 @@ export class PolicyReconciler {
     if (this.#whole && changes !== undefined) this.#whole = await this.#change(changes);
     if (this.#whole) this.#whole = await this.#looksRight();
     if (!this.#whole) await this.#replace();
-    this.#whole = true;
   }
 
   /** @returns false when the kernel did not take it, or nobody knows */
@@ -197,33 +200,55 @@ export class PolicyReconciler {
     }
   }
 
+  /** What an ADD or DEL has told the compiler meanwhile is not in the kernel yet, and no difference: it is written first. */
   async #drift(): Promise<readonly string[]> {
+    for (let changes = this.#compiler.takeChanges(); changes !== undefined; changes = this.#compiler.takeChanges()) {
+      if (!await this.#change(changes)) return ["the table of the policies, which took no change"];
+    }
     const drift = await this.deps.table.drift(renderPolicyTable(this.#compiler.table));
     return drift ?? ["the table of the policies is gone"];
   }
 
   async #replace(): Promise<void> {
-    const { table } = this.deps;
-    this.#whole = false;
     try {
-      await table.replace(renderPolicyTable(this.#compiler.table));
+      await this.#writeWhole();
     } catch (error) {
       if (!isRefusal(error)) throw error;
       await this.#quarantine(error);
-      this.#compiler.takeChanges(); // the table that is written now has them
-      await table.replace(renderPolicyTable(this.#compiler.table));
+      await this.#writeWhole();
     }
+    this.#whole = true;
+  }
+
+  /** Taken and rendered in the same turn: what comes later is a change of this table. */
+  async #writeWhole(): Promise<void> {
+    this.#compiler.takeChanges();
+    await this.deps.table.replace(renderPolicyTable(this.#compiler.table));
   }
 
   /** First among the policies that have just changed: the kernel has taken the others. @throws the refusal, when no policy is to blame */
   async #quarantine(refusal: Error): Promise<void> {
     const all = [...this.deps.sources.policies.keys()].filter((key) => !this.#quarantined.has(key));
     const touched = all.filter((key) => this.#touched.has(key));
-    const offenders = await this.#offendersAmong(touched) ?? await this.#offendersAmong(all);
+    const offenders = await this.#search([touched, all]);
     for (const key of offenders ?? []) this.#quarantined.set(key, refusal.message);
     this.#compiler.setQuarantine(new Set(this.#quarantined.keys()));
     if (offenders === undefined) throw refusal;
     this.deps.logger.error("policies quarantined", { policies: offenders, error: refusal.message });
+  }
+
+  /** @returns undefined when it is in none of the groups, which are searched in turns */
+  async #search(groups: readonly (readonly string[])[]): Promise<readonly string[] | undefined> {
+    this.#searching = true;
+    try {
+      for (const group of groups) {
+        const offenders = await this.#offendersAmong(group);
+        if (offenders !== undefined) return offenders;
+      }
+      return undefined;
+    } finally {
+      this.#searching = false;
+    }
   }
 
   /** @returns undefined when it is none of them. Those that are refused only together count as one */
@@ -250,6 +275,7 @@ export class PolicyReconciler {
 
   /** Every node that has a pod of a bad policy says so; the others have nothing to say. */
   #judge(): void {
+    if (this.#defective.size + this.#quarantined.size + this.problems.length === 0) return;
     const targets = [...this.targets.all.values()];
     const invalid = [...this.#defective.values()].filter((policy) => targets.some((each) => isSelected(each, policy)));
     const quarantined = [...this.#quarantined].flatMap(([key, state]) => {

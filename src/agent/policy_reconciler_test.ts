@@ -1,6 +1,8 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { until } from "../../tests/lab/until.ts";
 import { MemorySources } from "../../tests/fakes/memory_sources.ts";
 import { hostLinkName } from "../hash/container_hash.ts";
+import { renderPolicyTable } from "../policy/render_policy_table.ts";
 import { know, openFixture, rawPod } from "./_agent_fixture.ts";
 import { allowing, isolated, openPolicyFixture, policyOf, requestOf } from "./_policy_fixture.ts";
 
@@ -146,6 +148,46 @@ Deno.test("a table that others have touched is replaced at once; one that was no
   assertEquals([await look(false), isolated(fixture)], [["replace"], [LINK]]);
   policyTable.kernel.table = undefined;
   assertEquals([await look(false), isolated(fixture)], [["replace"], [LINK]]);
+});
+
+Deno.test("a pod that comes while nft works is in what it writes next, is no difference, and nothing is written twice", async () => {
+  for (const dies of [true, false]) {
+    await using fixture = await openPolicyFixture(allowing(80));
+    const { policies, policyTable } = fixture;
+    let late: Promise<unknown> = Promise.resolve();
+    policyTable.before = async () => {
+      policyTable.before = () => {};
+      late = fixture.service.handle(requestOf(fixture, "ADD", "c2"));
+      await until("the compiler knows it", () => policies.table.pods.has(hostLinkName("c2")));
+      if (dies) throw new Error("nft died");
+    };
+    if (!dies) policies.doubt({ touched: false });
+    await fixture.service.handle(requestOf(fixture, "ADD"));
+    await late;
+    assertEquals(policyTable.asked, dies ? ["change", "replace"] : ["change", "change"]);
+    assertEquals([await policyTable.drift(renderPolicyTable(policies.table)), isolated(fixture).length], [[], 2]);
+  }
+});
+
+Deno.test("a policy that is mended while offenders are searched for is in no quarantine", async () => {
+  await using fixture = await openPolicyFixture();
+  await fixture.service.handle(requestOf(fixture, "ADD"));
+  const { policies, policyTable, sources } = fixture;
+  policyTable.refuses = (text) => text.includes("1005") ? "Error: no" : undefined;
+  const refusal = policyTable.refusal.bind(policyTable);
+  let asked = 0;
+  policyTable.refusal = async (text) => {
+    const answer = await refusal(text);
+    if (++asked === 3) sources.setPolicy(allowing(2000, "allow-1005"));
+    policies.isolates({ namespace: "ns", ports: [], logDrops: false }); // as an ADD asks
+    return answer;
+  };
+  for (let port = 1000; port < 1010; port++) sources.setPolicy(allowing(port));
+  await policies.settle();
+  await policies.settle();
+  assertEquals([policies.problems, asked > 3], [[], true]);
+  assertEquals(await policyTable.drift(renderPolicyTable(policies.table)), []);
+  assertStringIncludes(renderPolicyTable(policies.table), "2000");
 });
 
 Deno.test("a look that fails is made again", async () => {
