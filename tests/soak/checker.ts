@@ -5,6 +5,9 @@ import { judgeRouter, readRouter } from "./checks/router.ts";
 import { Trend } from "./checks/trend.ts";
 import { describeMember } from "./evidence.ts";
 import { judgeNode } from "./judge.ts";
+import { asPrefix } from "./checks/routes.ts";
+import { servedBy } from "./checks/services.ts";
+import type { LivePod } from "./kubelet.ts";
 import { LogJudge } from "./checks/logs.ts";
 import { pingAll } from "./checks/ping.ts";
 import { oweWhatNobodyNamed, settleOrphans } from "./orphans.ts";
@@ -59,7 +62,8 @@ export class Checker {
     }
     found += this.report.add({ where: "router", what: router, evidence: "as vtysh shows it" });
     this.report.forgetAllBut({ where: "router", what: router });
-    found += await this.#ping(members.flatMap(({ kubelet }) => addressesOf(kubelet.live)), "quiet");
+    const served = this.#judged(members, [...servicesOn(members).keys()]);
+    found += await this.#ping([...members.flatMap(({ kubelet }) => addressesOf(kubelet.live)), ...served], "quiet");
     for (const member of members) found += this.report.add(await this.#logs.judge(member.node.lab));
     this.report.counts.checks++;
     return found;
@@ -140,22 +144,32 @@ export class Checker {
     const { node, kubelet, book, index } = member;
     const missing = node.missing().map((daemon) => `${daemon} has ended by itself`);
     try {
-      const live: readonly LiveContainer[] = kubelet.live.map(({ sandbox }) => sandbox);
+      const live = kubelet.live.map(containerOf);
       const sight = await lookAtNode(node, { lab: this.cluster.lab, api: !apiAway, live });
       const { allocations } = sight.state;
       if (struck.has(index)) oweWhatNobodyNamed(member, { allocations });
       const owed = book.debts.unpaid(allocations, { agentUpSince: node.agentUpSince, now: Date.now() });
-      const others = hopsOf(this.cluster.members.filter((other) => other !== member));
-      const wrong = judgeNode(sight, { ...node.baseline, live, owed, prefixes: node.prefixes, others });
-      return { member, sight, wrong: [...missing, ...wrong] };
+      const rest = this.cluster.members.filter((other) => other !== member);
+      const beyond = { others: hopsOf(rest), elsewhere: servicesOn(rest) };
+      const wrong = judgeNode(sight, { ...node.baseline, live, owed, prefixes: node.prefixes, ...beyond });
+      return { member, sight, wrong: [...missing, ...this.#judged(this.cluster.members, wrong)] };
     } catch (error) {
       return { member, wrong: [...missing, `cannot be looked at: ${error}`] };
     }
   }
 
+  /** Of an address of whose pods one may be Ready or not, as long as the API server has not heard of it, nothing can be said. */
+  #judged(members: readonly Member[], lines: readonly string[]): string[] {
+    const doubtful = members.flatMap(({ kubelet }) =>
+      kubelet.live.flatMap(({ pod, ready }) => ready === undefined ? pod.anycast : [])
+    );
+    return lines.filter((line) => !doubtful.some((address) => line.includes(address)));
+  }
+
   async #lookAtRouter(): Promise<string[]> {
-    return await readRouter(this.cluster.lab.router).then(
-      (sight) => judgeRouter(sight, hopsOf(this.cluster.members)),
+    const { members, lab } = this.cluster;
+    return await readRouter(lab.router).then(
+      (sight) => this.#judged(members, judgeRouter(sight, pathsOf(members))),
       (error) => [`cannot be looked at: ${error}`],
     );
   }
@@ -185,6 +199,31 @@ function hopsOf(members: readonly Member[]): ReadonlyMap<string, string> {
       prefixes.map((prefix) => [prefix, spec.addresses[familyOf(prefix)] ?? ""] as const)
     ),
   );
+}
+
+/** anycast address -> addresses of the nodes that have a Ready pod of it */
+function servicesOn(members: readonly Member[]): ReadonlyMap<string, readonly string[]> {
+  const served = members.flatMap(({ kubelet, node: { lab: { spec } } }) =>
+    [...servedBy(kubelet.live.map(containerOf)).keys()].map((address) => ({
+      address,
+      hop: spec.addresses[familyOf(address)] ?? "",
+    }))
+  );
+  const byAddress = Map.groupBy(served, ({ address }) => address);
+  return new Map([...byAddress].map(([address, each]) => [address, each.map(({ hop }) => hop)]));
+}
+
+/** prefix -> addresses of all nodes that routers must be led to for it */
+function pathsOf(members: readonly Member[]): ReadonlyMap<string, readonly string[]> {
+  return new Map([
+    ...[...hopsOf(members)].map(([prefix, hop]) => [prefix, [hop]] as const),
+    ...[...servicesOn(members)].map(([address, hops]) => [asPrefix(address), hops] as const),
+  ]);
+}
+
+function containerOf({ pod, sandbox, ready }: LivePod): LiveContainer {
+  const { anycast, namespace, name } = pod;
+  return { ...sandbox, owner: `${namespace}/${name}`, anycast, ready };
 }
 
 function nameOf({ node }: Member): string {

@@ -1,9 +1,11 @@
 /** The soak's nodes with their kubelets and pods. */
+import { annotationsOf } from "../e2e/_service_pod.ts";
 import { cgroupOf } from "../lab/census.ts";
 import { record } from "../lab/json.ts";
 import type { Lab } from "../lab/lab.ts";
 import { podObject } from "../lab/pods.ts";
 import { until } from "../lab/until.ts";
+import { servicesOf } from "./checks/services.ts";
 import { PodStatuses } from "./pod_status.ts";
 import { NodeBook } from "./node_book.ts";
 import { Kubelet, type LivePod, type Pod } from "./kubelet.ts";
@@ -62,6 +64,7 @@ export class Cluster {
     const member = this.member(node);
     const chosen = member.victims[Math.floor(victim * member.victims.length)]?.pod;
     const full = member.victims.length > MOST_PODS;
+    if (kind === "flip") return flip(member, victim);
     // The one change for which there need be no API server: it must not become another one.
     if (kind === "crash") return chosen && member.kubelet.replace(chosen.uid, ({ pid }) => kill(member, pid));
     if (chosen === undefined || (!full && kind === "create")) return await this.#create(member);
@@ -93,10 +96,12 @@ export class Cluster {
   }
 
   async #create(member: Member, name = `pod-${++this.#names}`): Promise<void> {
-    const object = podObject({ name, namespace: NAMESPACE, annotations: {}, nodeName: member.node.lab.name });
+    const anycast = servicesOf(name);
+    const annotations = annotationsOf({ name, anycast });
+    const object = podObject({ name, namespace: NAMESPACE, annotations, nodeName: member.node.lab.name });
     const created = await patiently(`the API server takes pod ${name}`, () => this.lab.api.apply(object));
     this.report.counts.pods++;
-    member.kubelet.run({ name, namespace: NAMESPACE, uid: String(record(created["metadata"])["uid"]) });
+    member.kubelet.run({ name, namespace: NAMESPACE, uid: String(record(created["metadata"])["uid"]), anycast });
   }
 
   /** Kubelet first, as with a grace period. */
@@ -139,6 +144,13 @@ function createMember(
       return kubelet.live.filter(isSteady);
     },
   };
+}
+
+/** Of those whose readiness routers hear of. */
+function flip({ victims, kubelet }: Member, victim: number): void {
+  const serving = victims.filter(({ pod }) => pod.anycast.length > 0);
+  const chosen = serving[Math.floor(victim * serving.length)];
+  if (chosen !== undefined) kubelet.flip(chosen.pod.uid);
 }
 
 async function kill({ node }: Member, pid: number): Promise<void> {

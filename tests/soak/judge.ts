@@ -1,7 +1,7 @@
 /** What must be on a node, compared with what is. Pure. */
 import { judgeBird } from "./checks/bird.ts";
 import { judgeEnds } from "./checks/ends.ts";
-import { type Expectation, grantsOf } from "./checks/expectation.ts";
+import { type Expectation, sourcesOf } from "./checks/expectation.ts";
 import { judgeFiles } from "./checks/files.ts";
 import { judgeForeign } from "./checks/foreign.ts";
 import { judgeGuard } from "./checks/guard.ts";
@@ -18,14 +18,14 @@ export function judgeNode(sight: NodeSight, expected: Expectation & Baseline): s
   const { kernel, guard, foreign, pods, state, bird, runtime, files, processes, api } = sight;
   const { allocations } = state;
   const owed = allocations.filter(({ containerId }) => expected.owed.has(containerId))
-    .map(({ containerId, addresses }) => ({ id: containerId, addresses }));
+    .map(({ containerId, addresses, anycast }) => ({ id: containerId, addresses, anycast }));
   return [
     ...judgeState(state, expected),
     ...judgePods({ runtime, allocations, ...(api === undefined ? {} : { api: api.pods }) }, expected),
     ...judgeEnds({ kernel, pods }, expected),
     ...judgeSysctls(kernel, expected),
     ...judgeRoutes(kernel, expected),
-    ...judgeGuard(guard, { ...expected, owed: grantsOf(owed) }),
+    ...judgeGuard(guard, { ...expected, owed: sourcesOf(owed), told: api !== undefined }),
     ...judgeForeign(foreign, expected.foreign),
     ...judgeBird(bird, expected),
     ...judgeFiles(files),

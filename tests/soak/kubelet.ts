@@ -1,4 +1,5 @@
 /** What kubelet does with pods, as far as a network plugin can tell: it never gives up, and counts its attempts. */
+import { annotationsOf } from "../e2e/_service_pod.ts";
 import type { CriClient, SandboxStatus } from "../lab/cri.ts";
 import type { PodStatuses } from "./pod_status.ts";
 
@@ -7,12 +8,16 @@ export interface Pod {
   readonly namespace: string;
   readonly name: string;
   readonly uid: string;
+  /** What it has of its annotation `anycast`. */
+  readonly anycast: readonly string[];
 }
 
 /** A pod whose sandbox runs. */
 export interface LivePod {
   readonly pod: Pod;
   readonly sandbox: SandboxStatus;
+  /** Whether it is Ready, as the API server was told; undefined: the server has not heard it yet. */
+  readonly ready: boolean | undefined;
 }
 
 export interface KubeletEvents {
@@ -42,6 +47,8 @@ interface Worker {
   readonly pod: Pod;
   attempt: number;
   live: SandboxStatus | undefined;
+  /** What its probe says. */
+  ready: boolean;
   /** It must not get a sandbox any more. */
   unwanted: boolean;
   work: Promise<void>;
@@ -56,14 +63,17 @@ export class Kubelet {
 
   /** Of pods that nobody is about to end. */
   get live(): readonly LivePod[] {
-    return [...this.#workers.values()].flatMap(({ pod, live, unwanted }) =>
-      live === undefined || unwanted ? [] : [{ pod, sandbox: live }]
-    );
+    return [...this.#workers.values()].flatMap(({ pod, live, ready, unwanted }) => {
+      const told = this.options.statuses.isTold(pod.uid) ? ready : undefined;
+      return live === undefined || unwanted ? [] : [{ pod, sandbox: live, ready: told }];
+    });
   }
 
   /** Runs a pod. */
   run(pod: Pod): void {
-    const worker: Worker = { pod, attempt: 0, live: undefined, unwanted: false, work: Promise.resolve() };
+    const worker: Worker = {
+      ...{ pod, attempt: 0, live: undefined, ready: true, unwanted: false, work: Promise.resolve() },
+    };
     this.#workers.set(pod.uid, worker);
     this.#then(worker, () => this.#start(worker));
   }
@@ -79,7 +89,7 @@ export class Kubelet {
   async stop(uid: string): Promise<void> {
     await this.#finish(uid, async (worker) => {
       await this.#each(worker, (id) => this.#stopSandbox(id));
-      this.options.statuses.report(worker.pod, { phase: "Succeeded", addresses: [] });
+      this.options.statuses.report(worker.pod, { phase: "Succeeded", addresses: [], ready: false });
     });
   }
 
@@ -95,6 +105,14 @@ export class Kubelet {
       await this.#clear(worker);
       await this.#start(worker);
     });
+  }
+
+  /** A pod's probe fails from now on, or no more. */
+  flip(uid: string): void {
+    const worker = this.#workers.get(uid);
+    if (worker?.live === undefined || worker.unwanted) return;
+    worker.ready = !worker.ready;
+    this.#report(worker);
   }
 
   /** @returns when nobody has anything to do any more */
@@ -121,14 +139,19 @@ export class Kubelet {
     worker.work = worker.work.then(step).catch((error) => this.options.events.failed(worker.pod, String(error)));
   }
 
+  #report({ pod, live, ready }: Worker): void {
+    this.options.statuses.report(pod, { phase: "Running", addresses: live?.addresses ?? [], ready });
+  }
+
   async #start(worker: Worker): Promise<void> {
-    const { cri, cgroupParent, events, statuses } = this.options;
+    const { cri, cgroupParent, events } = this.options;
+    const annotations = { ...annotationsOf(worker.pod), ...KUBELETS_OWN };
     while (!worker.unwanted) {
       try {
         const attempt = worker.attempt++;
-        const id = await cri().runSandbox({ ...worker.pod, annotations: KUBELETS_OWN, attempt, cgroupParent });
+        const id = await cri().runSandbox({ ...worker.pod, annotations, attempt, cgroupParent });
         worker.live = await cri().sandboxStatus(id);
-        if (!worker.unwanted) statuses.report(worker.pod, { phase: "Running", addresses: worker.live.addresses });
+        if (!worker.unwanted) this.#report(worker);
         return events.born(worker.live);
       } catch (error) {
         events.failed(worker.pod, String(error));

@@ -80,15 +80,21 @@ export class LongFaults {
     this.#waiting = longFaultsOf(minutes);
   }
 
-  /** Called between rounds. @param elapsedMs since the soak's start. @returns what the next round has to respect */
+  /**
+   * Called between rounds. What ended leaves a round without any: a node must have heard of what the API server was told late, before its
+   * agent stands still.
+   *
+   * @param elapsedMs since the soak's start. @returns what the next round has to respect
+   */
   async turn(elapsedMs: number): Promise<Circumstances> {
+    const begun = this.#lasting.size;
     for (const [fault, { untilMs, end }] of this.#lasting) {
       if (elapsedMs < untilMs) continue;
       this.#lasting.delete(fault);
       await end();
     }
     const [next] = this.#waiting;
-    if (next !== undefined && this.#lasting.size === 0 && elapsedMs >= next.fromMs) {
+    if (next !== undefined && begun === 0 && elapsedMs >= next.fromMs) {
       this.#waiting = this.#waiting.slice(1);
       const end = await next.begin(this.cluster, this.report);
       this.#lasting.set(next, { untilMs: elapsedMs + next.forMs, end });

@@ -58,6 +58,8 @@ const CHURN = {
   burst: 1,
   /** Its sandbox dies behind everybody's back, and gets a successor. */
   crash: 2,
+  /** Its probe fails, or no more. */
+  flip: 5,
   /** Its sandbox is stopped, and removed in the next round only. */
   stop: 1,
 } as const satisfies Readonly<Record<string, number>>;

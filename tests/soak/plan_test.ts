@@ -20,7 +20,7 @@ Deno.test("Planner lets every fault and every churn happen", () => {
     Object.keys(FAULTS).length,
   );
   const churn = new Set(rounds.flatMap((round) => round.churn.map(({ kind }) => kind)));
-  assertEquals([...churn].sort(), ["burst", "crash", "create", "delete", "recreate", "stop"]);
+  assertEquals([...churn].sort(), ["burst", "crash", "create", "delete", "flip", "recreate", "stop"]);
 });
 
 Deno.test("Planner strikes nobody twice in a round", () => {

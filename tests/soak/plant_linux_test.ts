@@ -6,6 +6,7 @@ import { createLab, type Lab } from "../lab/lab.ts";
 import { record, records } from "../lab/json.ts";
 import type { LabNode } from "../lab/node.ts";
 import { podObject } from "../lab/pods.ts";
+import { ALL_SERVICES } from "./checks/services.ts";
 import { Checker } from "./checker.ts";
 import { Cluster } from "./cluster.ts";
 import type { LivePod } from "./kubelet.ts";
@@ -15,6 +16,8 @@ const CALM = { apiAway: false, away: new Set<number>(), struck: new Set<number>(
 const GHOST = "b".repeat(64);
 const GHOST_LINK = hostLinkName(GHOST);
 const LEAKED = "198.18.0.99";
+/** Of the first steady pod, and of none. */
+const [SERVED = "", , UNSERVED = ""] = ALL_SERVICES;
 
 /** What somebody does, and which lines the report must have for it. */
 interface Plant {
@@ -121,6 +124,26 @@ function plantsFor({ sandbox: { id, uid, netns, addresses } }: LivePod): readonl
         `kernel of the router: ${LEAKED} via 192.0.2.10 is too much`,
       ],
       put: sh(`sed -i 's|^protocol static hosts4 {|&\\n  route ${LEAKED}/32 blackhole;|' ${BIRD_CONFIG}
+        birdc -s /run/flock/bird.ctl configure`),
+    },
+    {
+      what: "a route to an anycast address that is gone, and an address of a pod's lo",
+      lines: [
+        `flock's routes: unicast ${SERVED} table main proto 70 metric 20 by ${four} dev ${link} is missing`,
+        `lo of pod ${link}: lo ${UNSERVED}/32 scope global is too much`,
+        `${SERVED} does not answer the client, quiet`,
+      ],
+      put: sh(`ip route del ${SERVED}; nsenter --net=${netns} ip address add ${UNSERVED}/32 dev lo`),
+    },
+    {
+      what: "an anycast address that no Ready pod has, and routers hear of",
+      lines: [
+        `BIRD's routes: ${UNSERVED}/32 blackhole hosts4 is too much`,
+        `exports of BIRD: peer4 ${UNSERVED}/32 is too much`,
+        ...["BGP table", "RIB"].map((of) => `${of} of the router: ${UNSERVED}/32 via 192.0.2.10 is too much`),
+        `kernel of the router: ${UNSERVED} via 192.0.2.10 is too much`,
+      ],
+      put: sh(`sed -i 's|^protocol static hosts4 {|&\\n  route ${UNSERVED}/32 blackhole;|' ${BIRD_CONFIG}
         birdc -s /run/flock/bird.ctl configure`),
     },
     {

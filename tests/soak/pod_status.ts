@@ -7,18 +7,31 @@ export type PodPhase = "Running" | "Succeeded";
 
 const RETRY_MS = 1_000;
 
+export interface PodReport {
+  readonly phase: PodPhase;
+  readonly addresses: readonly string[];
+  readonly ready: boolean;
+}
+
 export class PodStatuses {
+  readonly #told = new WeakSet<object>();
   // uid -> what the API server must be told; absent: nothing, or nothing any more
   readonly #wanted = new Map<string, object>();
 
   constructor(private readonly api: LabApi) {}
 
   /** Tells of a pod from now on, in place of what was to be told of it before. */
-  report(pod: Pod, { phase, addresses }: { phase: PodPhase; addresses: readonly string[] }): void {
+  report(pod: Pod, { phase, addresses, ready }: PodReport): void {
     const ips = addresses.length === 0 ? {} : { podIP: addresses[0], podIPs: addresses.map((ip) => ({ ip })) };
-    const wanted = { phase, ...ips };
+    const condition = { type: "Ready", status: ready ? "True" : "False", lastTransitionTime: new Date().toISOString() };
+    const wanted = { phase, ...ips, conditions: [condition] };
     this.#wanted.set(pod.uid, wanted);
     void this.#tell(pod, wanted);
+  }
+
+  /** Says whether the server has heard the last of what was to be told of the pod. */
+  isTold(uid: string): boolean {
+    return this.#told.has(this.#wanted.get(uid) ?? {});
   }
 
   /** Nothing is told of the pod any more: it goes. */
@@ -34,7 +47,7 @@ export class PodStatuses {
           metadata: { uid },
           status: wanted,
         });
-        return;
+        return void this.#told.add(wanted);
       } catch (error) {
         if (error instanceof ApiRefused && [404, 409].includes(error.status)) return;
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));

@@ -9,13 +9,24 @@ export const LINK = hostLinkName(ID);
 const MAC = podMacOf(ID);
 const [FOUR, SIX] = ["198.18.0.7", "2001:db8:f001::7"];
 
-export const LIVE: LiveContainer = { id: ID, uid: "uid-1", netns: "/var/run/netns/cni-1", addresses: [FOUR, SIX] };
+/** It serves, and another node's pod as well. */
+export const ANYCAST = ["198.18.255.1", "2001:db8:a::1"] as const;
+const SERVICE = { owner: "default/pod-3", anycast: ANYCAST, ready: true };
+
+export const LIVE: LiveContainer = {
+  id: ID,
+  uid: "uid-1",
+  netns: "/var/run/netns/cni-1",
+  addresses: [FOUR, SIX],
+  ...SERVICE,
+};
 
 export const EXPECTED: Expectation = {
   live: [LIVE],
   owed: new Set(),
   prefixes: ["198.18.0.0/22", "2001:db8:f001::/64"],
   others: new Map([["198.18.4.0/22", "192.0.2.11"], ["2001:db8:f002::/64", "2001:db8:1::b"]]),
+  elsewhere: new Map([[ANYCAST[0], ["192.0.2.11"]], ["198.18.255.3", ["192.0.2.11"]]]),
 };
 
 const FOREVER = { "valid_life_time": 4294967295, "preferred_life_time": 4294967295 };
@@ -59,9 +70,12 @@ export const KERNEL: KernelSight = {
     },
     unicast(FOUR, { dev: LINK, protocol: "70", scope: "link", metric: 20 }),
     unicast(SIX, { dev: LINK, protocol: "70", metric: 20 }),
-    ...[["198.18.4.0/22", "192.0.2.11"], ["198.51.100.0/24", "192.0.2.1"]].map(([dst = "", gateway]) =>
-      unicast(dst, { gateway, dev: "up0", protocol: "bird", metric: 32 })
+    ...[[ANYCAST[0], FOUR], [ANYCAST[1], SIX]].map(([dst = "", gateway]) =>
+      unicast(dst, { nhid: 7, protocol: "70", metric: 20, nexthops: [{ gateway, dev: LINK }, { gateway, dev: LINK }] })
     ),
+    ...[["198.18.255.3", "192.0.2.11"], ["198.18.4.0/22", "192.0.2.11"], ["198.51.100.0/24", "192.0.2.1"]].map((
+      [dst = "", gateway],
+    ) => unicast(dst, { gateway, dev: "up0", protocol: "bird", metric: 32 })),
     ...[["2001:db8:f002::/64", "2001:db8:1::b"], ["2001:db8:c::/64", "2001:db8:1::1"]].map(([dst = "", gateway]) =>
       unicast(dst, { gateway, dev: "up0", protocol: "bird", metric: 32 })
     ),
@@ -92,6 +106,18 @@ export const POD: PodSight = {
     { ifname: "eth0", ifindex: 9, "link_index": 3, address: MAC, ...UP },
   ],
   addresses: [{
+    ifname: "lo",
+    "addr_info": [
+      ...[["127.0.0.1", 8], ["::1", 128]].map(([local, prefixlen]) => ({
+        local,
+        prefixlen,
+        scope: "host",
+        ...FOREVER,
+      })),
+      { local: ANYCAST[0], prefixlen: 32, scope: "global", ...FOREVER },
+      { local: ANYCAST[1], prefixlen: 128, scope: "global", ...FOREVER },
+    ],
+  }, {
     ifname: "eth0",
     "addr_info": [
       { local: FOUR, prefixlen: 32, scope: "global", ...FOREVER },

@@ -2,7 +2,8 @@
 import type { LabNode } from "../../lab/node.ts";
 import { compare } from "./compare.ts";
 import { type Expectation, familyOf } from "./expectation.ts";
-import { HEARD } from "./routes.ts";
+import { asPrefix, HEARD } from "./routes.ts";
+import { heardOf, servedBy } from "./services.ts";
 
 export interface BirdSight {
   /** `198.18.0.0/22 blackhole aggregates4`, `198.18.4.0/22 unicast peer4 via 192.0.2.11 on up0`. */
@@ -54,15 +55,24 @@ function kindOf(protocol: string): string {
 
 export function judgeBird(
   { routes, exported, sessions }: BirdSight,
-  { prefixes, others }: Pick<Expectation, "prefixes" | "others">,
+  expected: Pick<Expectation, "live" | "prefixes" | "others" | "elsewhere">,
 ): string[] {
+  const { prefixes, others, live } = expected;
+  const served = [...servedBy(live).keys()].map(asPrefix);
+  const { certain, possible } = heardOf(expected);
   const statics = prefixes.map((prefix) => `${prefix} blackhole aggregates${familyOf(prefix)}`);
-  const heard = [...others, ...HEARD].map(([prefix, hop]) =>
-    `${prefix} unicast peer${familyOf(prefix)} via ${hop} on up0`
-  );
+  const hosts = served.map((prefix) => `${prefix} blackhole hosts${familyOf(prefix)}`);
+  const hear = ([prefix, hop]: readonly [string, string]): string =>
+    `${prefix} unicast peer${familyOf(prefix)} via ${hop} on up0`;
+  const hearHost = ([address, hop]: readonly [string, string]): string => hear([asPrefix(address), hop]);
+  const heard = [...[...others, ...HEARD].map(hear), ...[...certain].map(hearHost)];
   return [
-    ...compare("BIRD's routes", routes, [...statics, ...heard]),
-    ...compare("exports of BIRD", exported, prefixes.map((prefix) => `peer${familyOf(prefix)} ${prefix}`)),
+    ...compare("BIRD's routes", routes, [...statics, ...hosts, ...heard], new Set(possible.map(hearHost))),
+    ...compare(
+      "exports of BIRD",
+      exported,
+      [...prefixes, ...served].map((prefix) => `peer${familyOf(prefix)} ${prefix}`),
+    ),
     ...compare("BIRD's sessions", sessions.map((session) => session.replace(/_\S+/, "")), [
       "peer4 Established",
       "peer6 Established",

@@ -18,12 +18,16 @@ const WELL: BirdSight = {
   routes: [
     "198.18.0.0/22 blackhole aggregates4",
     "2001:db8:f001::/64 blackhole aggregates6",
+    "198.18.255.1/32 blackhole hosts4",
+    "2001:db8:a::1/128 blackhole hosts6",
+    "198.18.255.1/32 unicast peer4 via 192.0.2.11 on up0",
+    "198.18.255.3/32 unicast peer4 via 192.0.2.11 on up0",
     "198.18.4.0/22 unicast peer4 via 192.0.2.11 on up0",
     "198.51.100.0/24 unicast peer4 via 192.0.2.1 on up0",
     "2001:db8:f002::/64 unicast peer6 via 2001:db8:1::b on up0",
     "2001:db8:c::/64 unicast peer6 via 2001:db8:1::1 on up0",
   ],
-  exported: ["peer4 198.18.0.0/22", "peer6 2001:db8:f001::/64"],
+  exported: ["peer4 198.18.0.0/22", "peer6 2001:db8:f001::/64", "peer4 198.18.255.1/32", "peer6 2001:db8:a::1/128"],
   sessions: ["peer4_c0000201 Established", "peer6_20010db8 Established"],
 };
 
@@ -38,6 +42,8 @@ Deno.test("parseBirdRoutes() reads every route of every table", () => {
 
 Deno.test("judgeBird() names a static that is too much or missing, a route heard otherwise, an export, a session", () => {
   assertEquals(judgeBird(WELL, EXPECTED), []);
+  // The router tells of one path only, and that may be this node's.
+  assertEquals(judgeBird({ ...WELL, routes: WELL.routes.toSpliced(4, 1) }, EXPECTED), []);
   const wrongs: [Partial<BirdSight>, string][] = [
     [
       { routes: [...WELL.routes, "198.18.0.9/32 blackhole hosts4"] },
@@ -46,6 +52,14 @@ Deno.test("judgeBird() names a static that is too much or missing, a route heard
     [{ routes: WELL.routes.slice(1) }, "BIRD's routes: 198.18.0.0/22 blackhole aggregates4 is missing"],
     [
       { routes: WELL.routes.toSpliced(2, 1) },
+      "BIRD's routes: 198.18.255.1/32 blackhole hosts4 is missing",
+    ],
+    [
+      { routes: WELL.routes.toSpliced(5, 1) },
+      "BIRD's routes: 198.18.255.3/32 unicast peer4 via 192.0.2.11 on up0 is missing",
+    ],
+    [
+      { routes: WELL.routes.toSpliced(6, 1) },
       "BIRD's routes: 198.18.4.0/22 unicast peer4 via 192.0.2.11 on up0 is missing",
     ],
     [{ exported: [...WELL.exported, "peer4 198.18.4.0/22"] }, "exports of BIRD: peer4 198.18.4.0/22 is too much"],

@@ -101,18 +101,26 @@ function judgeHostEnd(
 
 function judgePodEnd(
   pod: PodSight | undefined,
-  { container: { id, addresses }, mtu }: { container: LiveContainer; mtu: number },
+  { container: { id, addresses, anycast }, mtu }: { container: LiveContainer; mtu: number },
 ): string[] {
   const what = (part: string): string => `${part} of pod ${hostLinkName(id)}`;
   const families = [...new Set(addresses.map(familyOf))];
-  const eth0 = (rows: readonly Row[] = []): Row[] => rows.filter(({ ifname }) => ifname === "eth0");
+  const of = (name: string, rows: readonly Row[] = []): Row[] => rows.filter(({ ifname }) => ifname === name);
   const routes = (pod?.routes ?? []).filter(({ protocol }) => protocol !== KERNELS);
   return [
     ...compare(what("links"), (pod?.links ?? []).map(({ ifname }) => String(ifname)), ["lo", "eth0"]),
-    ...compare(what("eth0"), eth0(pod?.links).flatMap(describeLink), plainLink("eth0", { mtu, mac: podMacOf(id) })),
-    ...compare(what("addresses"), eth0(pod?.addresses).flatMap(describeAddresses), [
+    ...compare(
+      what("eth0"),
+      of("eth0", pod?.links).flatMap(describeLink),
+      plainLink("eth0", { mtu, mac: podMacOf(id) }),
+    ),
+    ...compare(what("addresses"), of("eth0", pod?.addresses).flatMap(describeAddresses), [
       ...addresses.map((address) => `eth0 ${asPrefix(address)} scope global`),
       ...(families.includes(6) ? [`eth0 ${linkLocalOf(podMacOf(id))}/64 scope link`] : []),
+    ]),
+    ...compare(what("lo"), of("lo", pod?.addresses).flatMap(describeAddresses), [
+      ...["127.0.0.1/8", "::1/128"].map((own) => `lo ${own} scope host`),
+      ...anycast.map((address) => `lo ${asPrefix(address)} scope global`),
     ]),
     ...compare(what("routes"), routes.map(describeRoute), families.map(defaultRoute)),
     ...compare(

@@ -9,6 +9,12 @@ export interface LiveContainer {
   /** A path on the node. */
   readonly netns: string;
   readonly addresses: readonly string[];
+  /** `namespace/name` of its pod. */
+  readonly owner: string;
+  /** Of its `lo`. */
+  readonly anycast: readonly string[];
+  /** Whether its pod is Ready, as the API server was told; undefined: it has not heard of this sandbox yet. */
+  readonly ready: boolean | undefined;
 }
 
 export interface Expectation {
@@ -18,6 +24,8 @@ export interface Expectation {
   readonly prefixes: readonly string[];
   /** prefix of another node -> by which address it is reached */
   readonly others: ReadonlyMap<string, string>;
+  /** anycast address -> by which addresses those other nodes are reached that serve it */
+  readonly elsewhere: ReadonlyMap<string, readonly string[]>;
 }
 
 /** What one address of a container must be bound to. */
@@ -31,6 +39,17 @@ export function grantsOf(
   containers: readonly { readonly id: string; readonly addresses: readonly string[] }[],
 ): Grant[] {
   return containers.flatMap(({ id, addresses }) => addresses.map((address) => ({ address, link: hostLinkName(id) })));
+}
+
+/** @returns the same of all addresses that it may send from */
+export function sourcesOf(
+  containers: readonly {
+    readonly id: string;
+    readonly addresses: readonly string[];
+    readonly anycast: readonly string[];
+  }[],
+): Grant[] {
+  return grantsOf(containers.map(({ id, addresses, anycast }) => ({ id, addresses: [...addresses, ...anycast] })));
 }
 
 /** @returns the family of an address or a prefix */

@@ -3,7 +3,8 @@ import { renderPolicyTable } from "../../../src/policy/render_policy_table.ts";
 import { record, records } from "../../lab/json.ts";
 import type { LabNode } from "../../lab/node.ts";
 import { compare } from "./compare.ts";
-import { type Expectation, familyOf, type Grant, grantsOf } from "./expectation.ts";
+import { type Expectation, familyOf, type Grant, sourcesOf } from "./expectation.ts";
+import { ALL_SERVICES, servedBy } from "./services.ts";
 
 /** Chains, rules, counters and sets as flock's release has them, without an element. */
 const GOLDEN = new URL("../../../src/nft/testdata/empty.nft", import.meta.url);
@@ -71,25 +72,35 @@ function describeElement(element: unknown): string {
   return typeof element === "string" ? element : JSON.stringify(element);
 }
 
-/** @param owed addresses of allocations that are not yet collected: their grants may be there or not */
+/**
+ * @param expected `owed`: of allocations that are not yet collected, whose grants may be there or not; `told`: the API server's statuses, by
+ *   which nodes know of each other's anycast addresses, are those of now
+ */
 export function judgeGuard(
   { objects, elements }: GuardSight,
-  expected: Pick<Expectation, "live" | "prefixes" | "others"> & {
+  expected: Pick<Expectation, "live" | "prefixes" | "others" | "elsewhere"> & {
     readonly golden: GuardSight;
     readonly owed: readonly Grant[];
+    readonly told: boolean;
   },
 ): string[] {
-  const { live, prefixes, others, golden, owed } = expected;
-  const pods = [...prefixes, ...others.keys()].map((prefix) => `inet pods${familyOf(prefix)} ${prefix}`);
+  const { live, prefixes, others, elsewhere, golden, owed, told } = expected;
+  const served = [...new Set([...servedBy(live).keys(), ...elsewhere.keys()])];
+  const services = (told ? served : []).map(podsElement);
+  const pods = [...prefixes, ...others.keys()].map(podsElement);
   return [
     ...compare("flock's nft tables", objects, golden.objects),
     ...compare(
       "elements of nft",
       elements,
-      [...grantsOf(live).flatMap(elementsFor), ...pods],
-      new Set(owed.flatMap(elementsFor)),
+      [...sourcesOf(live).flatMap(elementsFor), ...pods, ...services],
+      new Set([...owed.flatMap(elementsFor), ...(told ? [] : ALL_SERVICES.map(podsElement))]),
     ),
   ];
+}
+
+function podsElement(prefix: string): string {
+  return `inet pods${familyOf(prefix)} ${prefix}`;
 }
 
 /** An IPv4 address is granted to packets and to ARP. */

@@ -1,6 +1,6 @@
 /** Routes, both ends, sysctls and what is not flock's: what is planted is named, and nothing else. */
 import { assert, assertEquals } from "@std/assert";
-import { changed, EXPECTED, ID, KERNEL, LINK, LIVE, POD } from "./_well.ts";
+import { ANYCAST, changed, EXPECTED, ID, KERNEL, LINK, LIVE, POD } from "./_well.ts";
 import { judgeEnds, linkLocalOf, type PodSight } from "./ends.ts";
 import { describeForeign, judgeForeign } from "./foreign.ts";
 import { describeRoute, type KernelSight } from "./kernel.ts";
@@ -32,6 +32,13 @@ Deno.test("judgeRoutes() names a route of flock's that is too much, missing, alt
   assertEquals(judgeRoutes({ routes: KERNEL.routes.filter(({ dst }) => dst !== "198.18.0.7") }, EXPECTED), [
     `flock's routes: unicast 198.18.0.7 dev ${LINK} table main proto 70 scope link metric 20 is missing`,
   ]);
+  const legless = KERNEL.routes.map((route) => route["dst"] === ANYCAST[0] ? { ...route, nexthops: [{}] } : route);
+  assertEquals(judgeRoutes({ routes: legless }, EXPECTED), [
+    `flock's routes: unicast ${ANYCAST[0]} table main proto 70 metric 20 by 198.18.0.7 dev ${LINK} is missing`,
+    `flock's routes: unicast ${ANYCAST[0]} table main proto 70 metric 20 by undefined dev undefined is too much`,
+  ]);
+  const notReady = { ...EXPECTED, live: [{ ...LIVE, ready: false }] };
+  assertEquals(judgeRoutes(KERNEL, notReady).filter((line) => line.includes("flock's")).length, ANYCAST.length);
   const elsewhere = KERNEL.routes.map((route) =>
     route["dst"] === "198.18.4.0/22" ? { ...route, gateway: "192.0.2.1" } : route
   );
@@ -75,7 +82,7 @@ Deno.test("judgeEnds() names a pod's end that is not as it was made, and a names
     `routes of pod ${LINK}: unicast default via 169.254.1.1 dev eth0 table main proto boot scope global is missing`,
   ]);
   assertEquals(ends({}, { neighbours: POD.neighbours.slice(1) }).length, 1);
-  assertEquals(ends({}, { addresses: [] }).length, 3);
+  assertEquals(ends({}, { addresses: [] }).length, 7);
   assertEquals(ends({}, { links: [...POD.links, { ifname: "eth1" }] }), [`links of pod ${LINK}: eth1 is too much`]);
   assertEquals(ends({}, { netnsId: "4:78:2000" }).length, 2);
 });

@@ -1,6 +1,6 @@
 /** Files, processes, log lines and status: what is left behind, or says otherwise. */
 import { assertEquals } from "@std/assert";
-import { EXPECTED, LINK } from "./_well.ts";
+import { ANYCAST, EXPECTED, LINK } from "./_well.ts";
 import { judgeFiles } from "./files.ts";
 import { judgeLog } from "./logs.ts";
 import { judgeProcesses, type ProcessSight, sortProcesses } from "./processes.ts";
@@ -92,12 +92,16 @@ Deno.test("judgeLog() names a stack trace and a request that failed for no reaso
 
 Deno.test("judgeStatus() wants what is advertised, all conditions and both sessions", () => {
   const well = {
-    advertised: EXPECTED.prefixes,
+    advertised: [...EXPECTED.prefixes, "198.18.255.1/32", "2001:db8:a::1/128"],
+    anycast: ANYCAST.map((address) => `${address} by default/pod-3`),
     conditions: ["BGPEstablished=True", "PoliciesInForce=True", "Ready=True"],
     peers: ["192.0.2.1 Established", "2001:db8:1::1 Established"],
   };
   assertEquals(judgeStatus(well, EXPECTED), []);
-  assertEquals(judgeStatus({ ...well, advertised: [] }, EXPECTED).length, 2);
+  assertEquals(judgeStatus({ ...well, advertised: [] }, EXPECTED).length, 4);
+  assertEquals(judgeStatus({ ...well, anycast: well.anycast.slice(1) }, EXPECTED), [
+    "anycast addresses in status: 198.18.255.1 by default/pod-3 is missing",
+  ]);
   assertEquals(judgeStatus({ ...well, conditions: ["PoliciesInForce=True", "Ready=True"] }, EXPECTED), [
     "conditions: BGPEstablished=True is missing",
   ]);

@@ -1,4 +1,4 @@
-/** The router: its BGP table, its RIB and its kernel hold every node's prefixes by one next hop, and nothing else from nodes. */
+/** The router: its BGP table, its RIB and its kernel hold what nodes must tell of, each by all of its next hops, and nothing else from nodes. */
 import { record, records } from "../../lab/json.ts";
 import type { Router } from "../../lab/router.ts";
 import { compare } from "./compare.ts";
@@ -18,7 +18,7 @@ export async function readRouter(router: Router): Promise<RouterSight> {
   const kernelRoutes = async (family: string): Promise<string[]> => {
     const text = await router.output(["ip", "-j", family, "route", "show", "proto", "bgp"]);
     return records(JSON.parse(text.trim() || "[]")).map(({ dst, gateway, nexthops }) =>
-      `${dst} via ${gateway ?? JSON.stringify(nexthops)}`
+      `${dst} via ${inOrder(gateway === undefined ? records(nexthops).map((hop) => hop["gateway"]) : [gateway])}`
     );
   };
   const [table, rib4, rib6, four, six, neighbours] = await Promise.all([
@@ -44,25 +44,30 @@ export function parseRib(json: string): string[] {
   return Object.entries(record(JSON.parse(json))).flatMap(([prefix, routes]) =>
     records(routes).filter(({ selected }) => selected === true).map(({ nexthops }) => {
       const hops = records(nexthops).filter(({ fib }) => fib === true).map(({ ip }) => String(ip));
-      return `${prefix} via ${hops.join(" and ") || "nothing"}`;
+      return `${prefix} via ${inOrder(hops) || "nothing"}`;
     })
   );
 }
 
-/** @param expected prefix -> the one next hop */
+/** @param expected prefix -> all of its next hops */
 export function judgeRouter(
   { paths, rib, kernel, sessions }: RouterSight,
-  expected: ReadonlyMap<string, string>,
+  expected: ReadonlyMap<string, readonly string[]>,
 ): string[] {
-  const global = [...expected].map(([prefix, hop]) => `${prefix} via ${hop}`);
-  const installed = [...expected].map(([prefix, hop]) => `${prefix} via ${linkLocalOf(hop)}`);
-  const peers = [...new Set(expected.values())].map((address) => `${address} Established`);
+  const global = [...expected].flatMap(([prefix, hops]) => hops.map((hop) => `${prefix} via ${hop}`));
+  const installed = [...expected].map(([prefix, hops]) => `${prefix} via ${inOrder(hops.map(linkLocalOf))}`);
+  const inKernel = installed.map((line) => line.replace(/^(\S+)\/(32|128) /, "$1 "));
+  const peers = [...new Set([...expected.values()].flat())].map((address) => `${address} Established`);
   return [
     ...compare("BGP table of the router", paths, global),
     ...compare("RIB of the router", rib, installed),
-    ...compare("kernel of the router", kernel, installed),
+    ...compare("kernel of the router", kernel, inKernel),
     ...compare("sessions of the router", sessions, peers),
   ];
+}
+
+function inOrder(hops: readonly unknown[]): string {
+  return hops.map(String).sort().join(" and ");
 }
 
 /** FRR prefers a peer's link-local next hop, which the lab derives from the last group of its address. */

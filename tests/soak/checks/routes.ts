@@ -2,7 +2,8 @@
 import { bitsOf } from "../../../src/ip/address.ts";
 import { compare } from "./compare.ts";
 import { type Expectation, familyOf, grantsOf } from "./expectation.ts";
-import { describeRoute, type KernelSight } from "./kernel.ts";
+import { describeRoute, type KernelSight, type Row } from "./kernel.ts";
+import { describeServiceRoute, describeServices, heardOf, isService } from "./services.ts";
 
 const FLOCKS = "70";
 /** Networks beside nodes' prefixes that the router tells nodes of, with its address. */
@@ -13,23 +14,32 @@ export const HEARD: ReadonlyMap<string, string> = new Map([
 
 export function judgeRoutes(
   { routes }: Pick<KernelSight, "routes">,
-  { live, prefixes, others }: Pick<Expectation, "live" | "prefixes" | "others">,
+  expected: Pick<Expectation, "live" | "prefixes" | "others" | "elsewhere">,
 ): string[] {
-  const of = (protocol: string): string[] =>
-    routes.filter((route) => route["protocol"] === protocol).map((route) => describeRoute(route));
+  const { live, prefixes, others } = expected;
+  const of = (protocol: string, describe: (route: Row) => string): string[] =>
+    routes.filter((route) => route["protocol"] === protocol).map(describe);
   const pods = grantsOf(live).map(({ address, link }) =>
     `unicast ${address} dev ${link} table main proto ${FLOCKS} scope ${scopeOf(address, "link")} metric 20`
   );
   const blackholes = prefixes.map((prefix) =>
     `blackhole ${prefix}${familyOf(prefix) === 6 ? " dev lo" : ""} table main proto ${FLOCKS} scope global metric 20`
   );
-  const heard = [...others, ...HEARD].map(([prefix, hop]) =>
+  const heard = [...others, ...HEARD, ...heardOf(expected).certain].map(([prefix, hop]) =>
     `unicast ${prefix} via ${hop} dev up0 table main proto bird scope global metric 32`
   );
   return [
-    ...compare("flock's routes", of(FLOCKS), [...pods, ...blackholes]),
-    ...compare("BIRD's routes in the kernel", of("bird"), heard),
+    ...compare("flock's routes", of(FLOCKS, describeOwn), [
+      ...pods,
+      ...blackholes,
+      ...describeServices(live),
+    ]),
+    ...compare("BIRD's routes in the kernel", of("bird", describeRoute), heard),
   ];
+}
+
+function describeOwn(route: Row): string {
+  return isService(route["dst"]) ? describeServiceRoute(route) : describeRoute(route);
 }
 
 /** IPv6 knows no scope of routes. */

@@ -13,6 +13,11 @@ export interface SeenAllocation {
   readonly podMac: string;
   readonly state: string;
   readonly addresses: readonly string[];
+  readonly anycast: readonly string[];
+  /** Only kept of those that have anycast addresses. */
+  readonly ready: boolean;
+  /** Whether an edit has left something on its way in or out. */
+  readonly loose: boolean;
   /** Wall clock, milliseconds. */
   readonly createdAt: number;
 }
@@ -42,7 +47,7 @@ export function parseStateFile(text: string, writtenAt: number): StateSight {
 }
 
 function parseSeen(entry: Record<string, unknown>): SeenAllocation {
-  const { containerId, pod, netns, hostLink, podMac, state, ipv4, ipv6, createdAt } = entry;
+  const { containerId, pod, netns, hostLink, podMac, state, ipv4, ipv6, anycast, ready, loose, createdAt } = entry;
   return {
     containerId: String(containerId),
     podUid: String(record(pod)["uid"] ?? ""),
@@ -51,6 +56,9 @@ function parseSeen(entry: Record<string, unknown>): SeenAllocation {
     podMac: String(podMac),
     state: String(state),
     addresses: [ipv4, ipv6].filter((address) => address !== undefined).map(String).sort(),
+    anycast: Array.isArray(anycast) ? anycast.map(String) : [],
+    ready: ready === true,
+    loose: loose !== undefined,
     createdAt: Number(createdAt),
   };
 }
@@ -76,11 +84,16 @@ export function judgeState(
 }
 
 function judgeAllocation(seen: SeenAllocation, { live }: Expectation): string[] {
-  const { containerId, addresses, netns, hostLink, podMac, state } = seen;
+  const { containerId, addresses, anycast, ready, loose, netns, hostLink, podMac, state } = seen;
   const alive = live.find(({ id }) => id === containerId);
   if (alive === undefined) return [];
   return [
     ...compare(`addresses of ${containerId}`, addresses, alive.addresses),
+    ...compare(`anycast addresses of ${containerId}`, anycast, alive.anycast),
+    ...(loose ? [`allocation of ${containerId}: an edit is not done`] : []),
+    ...(alive.anycast.length === 0 || alive.ready === undefined || alive.ready === ready
+      ? []
+      : [`allocation of ${containerId}: Ready is noted as ${ready}`]),
     ...compare(`allocation of ${containerId}`, [state, netns, hostLink, podMac], [
       "committed",
       alive.netns,

@@ -1,11 +1,12 @@
 import { assertEquals } from "@std/assert";
 import { podMacOf } from "../../../src/hash/container_hash.ts";
-import { EXPECTED, ID, LINK, LIVE } from "./_well.ts";
+import { ANYCAST, EXPECTED, ID, LINK, LIVE } from "./_well.ts";
 import { judgeState, parseStateFile, type StateSight } from "./state.ts";
 
 const OWN = {
   ...{ containerId: ID, netns: LIVE.netns, hostLink: LINK, podMac: podMacOf(ID), state: "committed", createdAt: 0 },
   ...{ pod: { uid: LIVE.uid }, ipv4: "198.18.0.7", ipv6: "2001:db8:f001::7" },
+  ...{ anycast: [...ANYCAST], ready: true },
 };
 const OTHER = { ...OWN, containerId: "b".repeat(64), ipv4: "198.18.0.9", ipv6: "2001:db8:f001::9" };
 const WRITTEN_AT = 1_000_000;
@@ -39,6 +40,13 @@ Deno.test("judgeState() names an allocation that is pending, told otherwise, giv
   assertEquals(judgeState(sight({ allocations: [{ ...OWN, ipv4: "198.18.0.8" }] }), EXPECTED), [
     `addresses of ${ID}: 198.18.0.7 is missing`,
     `addresses of ${ID}: 198.18.0.8 is too much`,
+  ]);
+  assertEquals(judgeState(sight({ allocations: [{ ...OWN, anycast: [], loose: {} }] }), EXPECTED), [
+    ...ANYCAST.map((address) => `anycast addresses of ${ID}: ${address} is missing`),
+    `allocation of ${ID}: an edit is not done`,
+  ]);
+  assertEquals(judgeState(sight({ allocations: [{ ...OWN, ready: false }] }), EXPECTED), [
+    `allocation of ${ID}: Ready is noted as false`,
   ]);
   const owed = new Set([OTHER.containerId]);
   const judged = (ipv4: string): string[] =>
