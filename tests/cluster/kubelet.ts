@@ -67,7 +67,7 @@ function kubeletConfiguration({ controlPlane, cgroup }: KubeletOptions): Record<
 }
 
 /** Version 1 has one hierarchy below each directory of the root; of these cpuset wants to be told what there is. */
-async function makeCgroup(path: string): Promise<void> {
+export async function makeCgroup(path: string): Promise<void> {
   if (await exists(`${CGROUP_ROOT}/cgroup.controllers`)) return await makeUnifiedCgroup(path);
   for await (const { name, isDirectory } of Deno.readDir(CGROUP_ROOT)) {
     if (isDirectory) await Deno.mkdir(`${CGROUP_ROOT}/${name}${path}`, { recursive: true });

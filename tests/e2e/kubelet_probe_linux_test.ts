@@ -1,9 +1,9 @@
 // deno-lint-ignore-file no-console -- says what it measured
 /** How long routers lead to a pod whose process has died: what the real kubelet takes to notice, and what flock adds. */
 import { assertLess } from "@std/assert";
+import { startLoneKubelet } from "../cluster/lone_kubelet.ts";
 import { type BgpWire, listenToBgp } from "../lab/bgp_wire.ts";
 import { record, records } from "../lab/json.ts";
-import { startKubelet } from "../lab/kubelet.ts";
 import { createLab, type Lab } from "../lab/lab.ts";
 import type { LabNode } from "../lab/node.ts";
 import { PAUSE_IMAGE } from "../lab/pause_image.ts";
@@ -37,7 +37,7 @@ Deno.test({
     await using lab = await createLab({ nodes: 1, api: "real" });
     const node = lab.node("node-a");
     await node.serve({ binDir: `${ASSETS}/containerd` });
-    await startKubelet(node, { assets: ASSETS ?? "", labId: lab.id, api: lab.api });
+    await startLoneKubelet(node, { assets: ASSETS ?? "", labId: lab.id, api: lab.api });
     await using wire = await listenToBgp(lab.router, { link: "br0", directory: lab.dir });
     await lab.api.apply(podOf(node, PROBED, ["sh", "-c", `while :; do ${serverOf(PROBED)}; sleep 2; done`]));
     await lab.api.apply(podOf(node, BARE, serverOf(BARE).split(" ")));

@@ -1,12 +1,13 @@
-/** The real kubelet on a node of the lab, over the node's own containerd: for what only its probes and its clock can show. */
-import { cgroupOf } from "./census.ts";
-import { record } from "./json.ts";
-import type { LabApi } from "./lab_api.ts";
-import type { Place } from "./place.ts";
-import type { Daemon } from "./process.ts";
-import { GaveUp, until } from "./until.ts";
+/** The real kubelet on a node of an ordinary lab, no cluster around it: for what only its probes and its clock can show. */
+import { cgroupOf } from "../lab/census.ts";
+import { record } from "../lab/json.ts";
+import type { LabApi } from "../lab/lab_api.ts";
+import type { Place } from "../lab/place.ts";
+import type { Daemon } from "../lab/process.ts";
+import { GaveUp, until } from "../lab/until.ts";
+import { makeCgroup } from "./kubelet.ts";
 
-export interface KubeletOptions {
+export interface LoneKubeletOptions {
   /** The folder with the executable `kubelet`. */
   readonly assets: string;
   /** The lab's. */
@@ -23,11 +24,11 @@ const DIR = "/run/kubelet";
  *
  * @param place with a containerd that answers. @returns once it takes pods; it ends with the place, and so do they
  */
-export async function startKubelet(place: Place, { assets, labId, api }: KubeletOptions): Promise<Daemon> {
+export async function startLoneKubelet(place: Place, { assets, labId, api }: LoneKubeletOptions): Promise<Daemon> {
   const node = `/api/v1/nodes/${place.name}`;
   await api.delete(node);
   const cgroup = `${cgroupOf(labId)}/${place.name}`;
-  await place.output(["sh", "-c", MAKE_CGROUPS, cgroup]);
+  await makeCgroup(cgroup);
   await place.write(`${DIR}/kubeconfig`, api.kubeconfig());
   await place.write(`${DIR}/config.json`, JSON.stringify(configOf(cgroup)));
   const daemon = await place.spawn("kubelet", [
@@ -40,18 +41,6 @@ export async function startKubelet(place: Place, { assets, labId, api }: Kubelet
   }, { timeoutMs: 30_000, everyMs: 100 });
   return daemon;
 }
-
-/** In each hierarchy of version 1, or in the one of version 2. A cpuset takes no process before it has processors. */
-const MAKE_CGROUPS = `
-cd /sys/fs/cgroup
-if [ -e cgroup.controllers ]; then mkdir -p ".$0"; exit; fi
-for d in */; do mkdir -p "$d$0" 2>/dev/null || true; done
-p=cpuset
-for d in $(echo "$0" | tr / ' '); do
-  for f in cpus mems; do cat "$p/cpuset.$f" >"$p/$d/cpuset.$f"; done
-  p=$p/$d
-done
-`;
 
 function configOf(cgroup: string): Record<string, unknown> {
   return {
