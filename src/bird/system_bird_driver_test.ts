@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertLess, assertMatch, assertRejects } from "@std/assert";
+import { until } from "../../tests/lab/until.ts";
 import { systemClock } from "../clock/clock.ts";
 import type { Argv, CommandResult } from "../exec/command_runner.ts";
 import { createLogger } from "../log/logger.ts";
@@ -70,9 +71,11 @@ Deno.test("apply() of the text in force asks nothing, until BIRD has gone away",
     for (let i = 0; i < 50; i++) assertEquals(await driver.apply("one\n"), { applied: true });
     assertEquals([bird.commands.length, bird.connections], [2, 1]);
     bird.hangUp();
-    await systemClock.sleep(10);
-    assertEquals(await driver.apply("one\n"), { applied: true });
-    assertEquals([reloads(bird), bird.connections], [2, 2]);
+    await until("the driver has heard of it", async () => {
+      assertEquals(await driver.apply("one\n"), { applied: true });
+      return bird.connections === 2;
+    });
+    assertEquals(reloads(bird), 2);
   });
 });
 
