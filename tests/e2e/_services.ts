@@ -25,9 +25,9 @@ export interface Service {
 export interface ServiceRequest {
   readonly flow: Flow;
   readonly service: Service;
-  /** Whom the backend's node sees when it judges: a pod, the outside client, or the node that masqueraded. Absent: it cannot arrive. */
+  /** Whom the backend's node sees when it judges: a pod, the outside client, or a node that asks or has masqueraded. Absent: it cannot arrive. */
   readonly seen?: PolicyPod | LabNode | "outside";
-  /** The pod that asks; absent: the client outside. */
+  /** The pod that asks; absent: a node, or the client outside. */
   readonly client?: PolicyPod;
   readonly text: string;
 }
@@ -72,8 +72,8 @@ export async function makeService(
 }
 
 /**
- * @returns every pod to the address of every Service, and to its port on the pod's own node; the client outside to that port on every node;
- * each protocol and family
+ * @returns every pod and node to the address of every Service, pods to its port on their own node too, the client outside to that port on
+ * every node; each protocol and family
  */
 export function requestsOf(
   lab: Lab,
@@ -87,9 +87,14 @@ export function requestsOf(
     const nodePort = (node: LabNode): Pick<Flow, "protocol" | "to" | "port"> => {
       return { protocol, to: node.spec.addresses[family] ?? "", port: service.nodePort(protocol) };
     };
+    const address = { protocol, to: service.clusterIp(family), port: PORT };
     const byAddress = pods.map((client): ServiceRequest => ({
-      flow: { netns: client.netns, protocol, to: service.clusterIp(family), port: PORT },
+      flow: { netns: client.netns, ...address },
       ...{ service, client, seen: client, text: `${client.key} -> ${to}` },
+    }));
+    const fromNodes = lab.nodes.map((node): ServiceRequest => ({
+      flow: { netns: `/proc/${node.pid}/ns/net`, ...address },
+      ...{ service, seen: node, text: `${node.name} -> ${to}` },
     }));
     const byOwnNode = pods.map((client): ServiceRequest => ({
       flow: { netns: client.netns, ...nodePort(client.node) },
@@ -99,7 +104,7 @@ export function requestsOf(
       flow: { netns: `/proc/${lab.client.pid}/ns/net`, source: CLIENT[family], ...nodePort(node) },
       ...{ service, text: `outside -> ${node.name} -> ${to}`, ...seenOfOutside(node, service) },
     }));
-    return [...byAddress, ...byOwnNode, ...fromOutside];
+    return [...byAddress, ...byOwnNode, ...fromNodes, ...fromOutside];
   });
 }
 

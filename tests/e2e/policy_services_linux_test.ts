@@ -61,9 +61,12 @@ async function arrange(lab: Lab, mesh: Mesh): Promise<Scene> {
 async function playAll(t: Deno.TestContext, scene: Scene): Promise<void> {
   const node = scene.lab.node("node-b");
   await t.step("without policies every Service answers", () => play(scene, {}, () => true));
-  await t.step("a default deny of the backends is one for their Services (NP-48)", async () => {
-    await play(scene, { "shop/deny": ingress(ALL) }, () => false);
-  });
+  await t.step(
+    "a default deny of the backends is one for their Services, but for the backend's own node (NP-28, NP-48)",
+    async () => {
+      await play(scene, { "shop/deny": ingress(ALL) }, () => false);
+    },
+  );
   await t.step("a rule is about the backend's own port, and about the pod that asks (NP-48, NP-50)", async () => {
     const from = [{ namespaceSelector: namespaced("users"), podSelector: labelled("a") }];
     const ports = [{ port: TARGET_PORT }];
@@ -106,15 +109,16 @@ async function playAll(t: Deno.TestContext, scene: Scene): Promise<void> {
   });
 }
 
-/** Sets the policies, waits until exactly those requests that may are answered, by their backend, and takes the policies away. */
+/** Sets the policies, waits until exactly those requests that may are answered, by their backend, and takes the policies away. The backend's own node always may. */
 async function play(
   { lab, mesh, requests }: Scene,
   policies: Readonly<Record<string, KubeObject>>,
   allows: (request: ServiceRequest) => boolean,
 ): Promise<void> {
-  const expected = requests.map((request) =>
-    request.seen !== undefined && allows(request) ? request.service.backend.key : undefined
-  );
+  const expected = requests.map((request) => {
+    const { seen, service: { backend } } = request;
+    return seen !== undefined && (seen === backend.node || allows(request)) ? backend.key : undefined;
+  });
   await underPolicies(lab, policies, () =>
     until("every Service answers whom it may", async () => {
       const answers = await mesh.probe(requests.map(({ flow }) => flow), (index) => expected[index] !== undefined);
