@@ -136,12 +136,16 @@ export class PolicyReconciler {
   }
 
   async #pass(): Promise<void> {
-    if (!this.deps.sources.synced || !this.deps.pods.synced) return;
-    this.#feed();
+    const { sources, pods, logger } = this.deps;
+    const isKnown = sources.synced && pods.synced;
+    const counts = { policies: sources.policies.size, pods: sources.pods.size };
+    if (isKnown && !this.#inForce) logger.info("policies known", counts);
+    this.#feed(); // also while pods are still being listed: that is time that nothing else needs
+    if (!isKnown) return;
     const touched = [...this.#touched];
     await this.#apply();
     for (const key of touched) this.#touched.delete(key);
-    if (!this.#inForce) this.deps.logger.info("policies in force", { policies: this.deps.sources.policies.size });
+    if (!this.#inForce) logger.info("policies in force", counts);
     this.#inForce = true;
     this.#judge();
   }

@@ -45,7 +45,11 @@ export function addressesOf(index: number): { readonly 4: string; readonly 6: st
 }
 
 export function pathOf(index: number): string {
-  return `/api/v1/namespaces/team-${index % TEAMS}/pods/${nameOf(index)}`;
+  return `/api/v1/namespaces/${namespaceOf(index)}/pods/${nameOf(index)}`;
+}
+
+function namespaceOf(index: number): string {
+  return `team-${deploymentOf(index) % TEAMS}`;
 }
 
 function nameOf(index: number): string {
@@ -63,7 +67,7 @@ function variantOf({ index, group = groupOf(Math.floor(index / PEERS_EACH)) }: C
   return {
     metadata: {
       name: nameOf(index),
-      namespace: `team-${index % TEAMS}`,
+      namespace: namespaceOf(index),
       labels: {
         [APP]: `web-${index % 97}`,
         [GROUP]: group,
