@@ -14,8 +14,14 @@ import type { RpcRequest, RpcVerb } from "../rpc/rpc.ts";
 import { AgentGone, callAgent, waitForAgent } from "./agent_call.ts";
 import type { AgentConnection, PluginProcess } from "./plugin_process.ts";
 
-/** How long ADD waits for an agent that starts: less than kubelet gives a sandbox (4 min), more than a start takes. */
-const AGENT_START_MS = 30_000;
+/**
+ * How long a call waits for an agent that starts; the others do not wait. ADD: less than kubelet gives a sandbox (4 min), more than a start takes.
+ *
+ * STATUS: an update of the DaemonSet leaves a node without an agent for some seconds. Were they an answer, kubelet would report the node NotReady,
+ * the node controller then all of its pods, and each Service and anycast address on it would lose them. Less than the 30 s after which
+ * kubelet takes a runtime that does not answer for dead.
+ */
+const AGENT_START_MS: ReadonlyMap<RpcVerb, number> = new Map([["ADD", 30_000], ["STATUS", 15_000]]);
 /** How long the agent may take to answer. STATUS is answered from memory: whoever takes longer can serve no ADD either. */
 const TIMEOUT_MS: Readonly<Record<RpcVerb, number>> = {
   ADD: 90_000,
@@ -73,9 +79,8 @@ async function serve(
   const environment = readEnvironment(process);
   const connection = await process.connect();
   const alone = connection === undefined ? await loadWithoutAgent() : undefined;
-  process.giveUp(
-    verb === "DEL" ? "tombstones" : connection === undefined && verb === "ADD" ? "agent socket" : "nothing",
-  );
+  const waits = connection === undefined && AGENT_START_MS.has(verb);
+  process.giveUp(verb === "DEL" ? "tombstones" : waits ? "agent socket" : "nothing");
   requireVariables(verb, environment);
   const config = readConfig(process, verb);
   const version = isJsonObject(config) ? ownValue(config, "cniVersion") : undefined;
@@ -106,8 +111,9 @@ async function forward(
 }
 
 async function openLate(process: PluginProcess, verb: RpcVerb): Promise<AgentConnection> {
-  if (verb !== "ADD") throw new AgentGone(`Cannot ${verb}: the flock agent takes no calls`);
-  const connection = await waitForAgent(process, AGENT_START_MS);
+  const startMs = AGENT_START_MS.get(verb);
+  if (startMs === undefined) throw new AgentGone(`Cannot ${verb}: the flock agent takes no calls`);
+  const connection = await waitForAgent(process, startMs);
   process.giveUp("nothing");
   return connection;
 }

@@ -181,6 +181,15 @@ Deno.test("runPlugin() without an agent: STATUS answers 50, CHECK and GC 11", as
   }
 });
 
+Deno.test("runPlugin() waits for an agent that starts: STATUS 15 s, ADD 30 s, no other verb", async () => {
+  for (const [verb, seconds] of [["STATUS", 15], ["ADD", 30], ["CHECK", 0], ["GC", 0], ["DEL", 0]] as const) {
+    const { process } = await call(verb, { agents: [] });
+    assertEquals(Math.round(process.monotonic() / 1000), seconds, verb);
+  }
+  const { code, document } = await call("STATUS", { agents: ["absent", "absent", '{"ok":true}'] });
+  assertEquals([code, document], [0, undefined]);
+});
+
 Deno.test("runPlugin() answers before kubelet gives up when the agent never does, and leaves a tombstone for a DEL (T-REL-21, T-REL-44)", async () => {
   const answers = [["ADD", 11, 90], ["CHECK", 11, 30], ["GC", 11, 30], ["STATUS", 50, 10]] as const;
   for (const [verb, expected, seconds] of answers) {
