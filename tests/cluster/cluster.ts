@@ -1,5 +1,6 @@
 /** A real Kubernetes in the lab's network: a control plane, and nodes with containerd 2.4, kubelet and kube-proxy. flock is not yet there. */
 import { cgroupOf } from "../lab/census.ts";
+import type { Containerd } from "../lab/containerd.ts";
 import { createLab, type Lab } from "../lab/lab.ts";
 import type { LabNode } from "../lab/node.ts";
 import { PAUSE_IMAGE } from "../lab/pause_image.ts";
@@ -23,6 +24,8 @@ export interface Cluster extends AsyncDisposable {
   readonly lab: Lab;
   readonly controlPlane: ControlPlane;
   readonly kubectl: Kubectl;
+  /** @returns the runtime of the node of that name */
+  runtime(node: string): Containerd;
 }
 
 /**
@@ -35,9 +38,18 @@ export async function startCluster(
 ): Promise<Cluster> {
   const lab = await createLab({ nodes: 2, api: "none", bare: true });
   try {
-    const controlPlane = await startEverything(lab, { assets, image });
-    const { kubectl } = controlPlane;
-    return { lab, controlPlane, kubectl, [Symbol.asyncDispose]: () => lab[Symbol.asyncDispose]() };
+    const { controlPlane, runtimes } = await startEverything(lab, { assets, image });
+    return {
+      lab,
+      controlPlane,
+      kubectl: controlPlane.kubectl,
+      runtime: (name) => {
+        const runtime = runtimes.get(name);
+        if (runtime === undefined) throw new Error(`Cannot find the runtime of ${name}: there is no such node`);
+        return runtime;
+      },
+      [Symbol.asyncDispose]: () => lab[Symbol.asyncDispose](),
+    };
   } catch (error) {
     await lab[Symbol.asyncDispose]();
     throw error;
@@ -47,13 +59,13 @@ export async function startCluster(
 async function startEverything(
   lab: Lab,
   { assets, image }: { readonly assets: string; readonly image: Promise<Image> },
-): Promise<ControlPlane> {
+): Promise<{ controlPlane: ControlPlane; runtimes: ReadonlyMap<string, Containerd> }> {
   const dir = `${lab.dir}/cluster`;
   await Deno.mkdir(dir);
   const names = lab.nodes.map(({ name }) => name);
-  const [controlPlane] = await Promise.all([
+  const [controlPlane, ...runtimes] = await Promise.all([
     startControlPlane(lab.controlPlane, { assets, dir, nodes: names }),
-    ...lab.nodes.map((node) => startRuntime(node, { assets, image })),
+    ...lab.nodes.map(async (node) => [node.name, await startRuntime(node, { assets, image })] as const),
   ]);
   await Promise.all(lab.nodes.map(async (node) => {
     const options = { assets, controlPlane, spec: node.spec, cgroup: `${cgroupOf(lab.id)}/${node.name}` };
@@ -61,16 +73,16 @@ async function startEverything(
   }));
   const joined = (): Promise<string> => controlPlane.kubectl.run("get", "node", ...names);
   await until("the nodes have joined", joined, { timeoutMs: 60_000, everyMs: 200 });
-  return controlPlane;
+  return { controlPlane, runtimes: new Map(runtimes) };
 }
 
 /** Starts containerd with the images that pods need. */
 async function startRuntime(
   node: LabNode,
   { assets, image }: { readonly assets: string; readonly image: Promise<Image> },
-): Promise<void> {
+): Promise<Containerd> {
   const binDir = `${assets}/containerd`;
-  await node.startContainerd({ binDir });
+  const containerd = await node.startContainerd({ binDir });
   const { archive, reference, as } = await image;
   const ctr = (...words: string[]): Promise<string> =>
     node.output([`${binDir}/ctr`, "--namespace", "k8s.io", "images", ...words], {
@@ -79,4 +91,5 @@ async function startRuntime(
     });
   await ctr("import", archive);
   await ctr("tag", reference, as);
+  return containerd;
 }

@@ -1,6 +1,7 @@
 /** A whole control plane in a place of the lab: etcd, kube-apiserver, kube-controller-manager, kube-scheduler, as on a real cluster. */
 import { describeAccess, type Described } from "../lab/api/api_server.ts";
 import { makeClientCertificate, makeCredentials } from "../lab/api/pki.ts";
+import { record } from "../lab/json.ts";
 import type { Place } from "../lab/place.ts";
 import type { Daemon } from "../lab/process.ts";
 import { CONTROL_PLANE } from "../lab/topology.ts";
@@ -18,14 +19,27 @@ export interface ControlPlaneOptions {
 
 export interface ControlPlane {
   readonly kubectl: Kubectl;
+  /** Where everybody in the lab's network reaches the API server. */
+  readonly url: string;
   /** Who signed everybody's certificates. */
   readonly caFile: string;
   /** @returns the text of a kubeconfig for `admin`, `system:kube-proxy` or `system:node:NAME` */
   kubeconfig(user: string): string;
+  /** @returns what the API server was asked by this user so far, and what it answered */
+  requestsOf(user: string): Promise<readonly AuditedRequest[]>;
   /** Ends the API server at once, and starts it anew; resolves when it is ready. */
   restartApiServer(): Promise<void>;
   /** etcd forgets all but the present, so that watches of an older revision end with 410; then the API server starts anew. */
   compact(): Promise<void>;
+}
+
+/** A request as the API server's audit log has it. */
+export interface AuditedRequest {
+  readonly verb: string;
+  /** `pods`, `nodes/status`, `flock.fritzlab.net/nodeconfigs` */
+  readonly resource: string;
+  /** The HTTP status of the answer. */
+  readonly code: number;
 }
 
 /** What Services get; the first address is the API server's own Service. */
@@ -50,6 +64,7 @@ export async function startControlPlane(place: Place, options: ControlPlaneOptio
   await makeClientCertificate(dir, { name: "kubelet-client", subject: "/O=system:masters/CN=kube-apiserver" });
   const url = `https://${CONTROL_PLANE[4]}:${PORT}`;
   const access = describeAccess({ url, caFile, tokens }, await Deno.readTextFile(caFile));
+  await Deno.writeTextFile(auditPolicyFile(dir), JSON.stringify(AUDIT_POLICY));
   await place.output(["openssl", "genrsa", "-out", `${dir}/sa.key`, "2048"]);
   for (const user of ["admin", ...Object.keys(users)]) {
     await Deno.writeTextFile(kubeconfigFile(dir, user), access.kubeconfig(user), { mode: 0o600 });
@@ -61,16 +76,18 @@ export async function startControlPlane(place: Place, options: ControlPlaneOptio
   });
   const processes = new Processes(place, { ...options, kubectl });
   await processes.start();
-  return controlPlaneOf(processes, { access, kubectl, caFile });
+  return controlPlaneOf(processes, { access, kubectl, caFile, dir });
 }
 
 function controlPlaneOf(
   processes: Processes,
-  { access, kubectl, caFile }: { access: Described; kubectl: Kubectl; caFile: string },
+  { access, kubectl, caFile, dir }: { access: Described; kubectl: Kubectl; caFile: string; dir: string },
 ): ControlPlane {
   return {
     kubectl,
+    url: access.url,
     caFile,
+    requestsOf: async (user) => parseAuditLog(await Deno.readTextFile(auditLogFile(dir)), user),
     kubeconfig: (user) => access.kubeconfig(user),
     restartApiServer: () => processes.restartApiServer(),
     compact: async () => {
@@ -82,6 +99,35 @@ function controlPlaneOf(
 
 function kubeconfigFile(dir: string, user: string): string {
   return `${dir}/${user.replaceAll(":", "-")}.kubeconfig`;
+}
+
+/** Who asked for what; at the end of each request, and of a watch at its start. */
+const AUDIT_POLICY = {
+  apiVersion: "audit.k8s.io/v1",
+  kind: "Policy",
+  omitStages: ["RequestReceived"],
+  rules: [{ level: "Metadata", userGroups: ["system:serviceaccounts"] }, { level: "None" }],
+};
+
+function auditPolicyFile(dir: string): string {
+  return `${dir}/audit-policy.json`;
+}
+
+function auditLogFile(dir: string): string {
+  return `${dir}/audit.log`;
+}
+
+function parseAuditLog(log: string, user: string): AuditedRequest[] {
+  const events = log.trimEnd().split("\n").map((line) => record(JSON.parse(line)));
+  return events.filter((event) => record(event["user"])["username"] === user).map((event) => {
+    const { apiGroup, resource, subresource } = record(event["objectRef"]);
+    const parts = [apiGroup, resource, subresource].filter((part) => part !== undefined);
+    return {
+      verb: String(event["verb"]),
+      resource: parts.join("/"),
+      code: Number(record(event["responseStatus"])["code"]),
+    };
+  });
 }
 
 /** The control plane's programs. */
@@ -155,6 +201,7 @@ function apiServerArgv({ assets, dir }: ControlPlaneOptions): string[] {
     ...["--service-account-key-file", `${dir}/sa.key`, "--service-account-signing-key-file", `${dir}/sa.key`],
     ...["--authorization-mode", "Node,RBAC", "--enable-admission-plugins", "NodeRestriction"],
     ...["--service-cluster-ip-range", SERVICE_RANGES, "--allow-privileged=true"],
+    ...["--audit-policy-file", auditPolicyFile(dir), "--audit-log-path", auditLogFile(dir)],
   ];
 }
 

@@ -6,6 +6,8 @@ import type { Place } from "../lab/place.ts";
 export interface Kubectl {
   /** @returns standard output. @throws CommandFailed with what it wrote to standard error */
   run(...args: readonly string[]): Promise<string>;
+  /** Like run, but expects the server to refuse. @returns standard error. @throws when it succeeds */
+  refused(args: readonly string[], stdin?: string): Promise<string>;
   /** Applies a manifest: text, or objects of any kind. @throws CommandFailed with the server's message */
   apply(manifest: string | readonly KubeObject[]): Promise<void>;
   /** @returns the object that `kubectl get ARGS -o json` prints. @throws CommandFailed when there is none */
@@ -24,12 +26,20 @@ export function createKubectl(
     place.output([...words, ...args], { stdin, timeoutMs: TIMEOUT_MS });
   return {
     run: (...args) => run(args),
+    refused: async (args, stdin = "") => {
+      const { code, stderr } = await place.exec([...words, ...args], { stdin, timeoutMs: TIMEOUT_MS });
+      if (code === 0) throw new Error(`Cannot see kubectl ${args.join(" ")} refused: it succeeded`);
+      return stderr;
+    },
     apply: async (manifest) => {
-      const text = typeof manifest === "string"
-        ? manifest
-        : JSON.stringify({ apiVersion: "v1", kind: "List", items: manifest });
+      const text = typeof manifest === "string" ? manifest : renderList(manifest);
       await run(["apply", "-f", "-"], text);
     },
     get: async (...args) => record(JSON.parse(await run(["get", ...args, "-o", "json"]))),
   };
+}
+
+/** @returns the objects as one text for `-f -` */
+export function renderList(items: readonly KubeObject[]): string {
+  return JSON.stringify({ apiVersion: "v1", kind: "List", items });
 }

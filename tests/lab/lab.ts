@@ -81,7 +81,11 @@ async function buildLab({ id, dir }: { id: string; dir: string }, options: LabOp
       make("router", { sysctls: ROUTER_SYSCTLS }),
       make("control-plane"),
       make("client"),
-      ...specs.map(({ name }) => make(name, { tmpfs: NODE_TMPFS })),
+      ...specs.map(({ name }) =>
+        make(name, {
+          tmpfs: options.bare === true ? NODE_TMPFS.filter((path) => !path.endsWith("/flock")) : NODE_TMPFS,
+        })
+      ),
     ]),
   );
   const nodes = specs.flatMap((spec, index) => {

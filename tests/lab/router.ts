@@ -26,6 +26,8 @@ export interface Neighbor {
 }
 
 export interface Router extends Place {
+  /** When it was started, by `performance.now()`. */
+  readonly startedAt: number;
   /** @returns FRR's answer to one command */
   vtysh(command: string): Promise<string>;
   /** prefix -> its paths, both families unless one is named */
@@ -63,6 +65,12 @@ const BGPD_CONF = `router bgp ${ROUTER_ASN}
   network 2001:db8:c::/64
  exit-address-family
 `;
+
+/**
+ * For so long after its start FRR says in every OPEN that it restarts (RFC 4724, the R bit). Who restarts meanwhile does not wait for what FRR
+ * has to tell, but gives up at once what it does not tell at once: so says the RFC, lest two restarting ones wait for each other.
+ */
+export const FRR_STARTS_MS = 120_000;
 
 /** The router's own settings, for when its place is made. */
 export const ROUTER_SYSCTLS = {
@@ -103,6 +111,7 @@ function routerOf(place: Place): Router {
   };
   return {
     ...place,
+    startedAt: performance.now(),
     vtysh,
     bgpRoutes: async (family?: Family) => {
       const families = family === undefined ? [4, 6] : [family];

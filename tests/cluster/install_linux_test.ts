@@ -1,0 +1,105 @@
+// deno-lint-ignore-file no-console -- figures, and what is skipped, are told to whoever reads the run
+/** flock on a real cluster: in by `kubectl apply`, used as clusters are, and out again. */
+import { assert, assertEquals, assertLess } from "@std/assert";
+import { ping } from "../lab/probes.ts";
+import { FRR_STARTS_MS } from "../lab/router.ts";
+import { until } from "../lab/until.ts";
+import { expectWorkloads } from "./_everyday.ts";
+import { expectBadNodeConfigsRefused, expectExactlyUsed, expectOwnNodeOnly, expectRights } from "./_rights.ts";
+import { ANYCAST, expectUnnoticedUpdate } from "./_rolling_update.ts";
+import { expectNothingLeft, tracesOn } from "./_uninstall.ts";
+import { startCluster } from "./cluster.ts";
+import { readyPods, workload } from "./cluster_pod.ts";
+import { admitNodes, describeFlock, desiredNodes, expectNoNetwork, flockImage, installFlock } from "./flock.ts";
+
+const ASSETS = Deno.env.get("KUBEBUILDER_ASSETS");
+if (ASSETS === undefined) {
+  console.error("SKIPPED flock on a real cluster; run: KUBEBUILDER_ASSETS=DIR npx -y deno@2.9.6 task test");
+}
+
+Deno.test({ name: "flock on a real cluster", ignore: ASSETS === undefined }, async (t) => {
+  const work = await Deno.makeTempDir({ prefix: "flock-cluster-" });
+  try {
+    await using cluster = await startCluster({ assets: ASSETS ?? "", image: flockImage(work) });
+    const { kubectl, lab } = cluster;
+    const step = async (name: string, run: () => Promise<void>): Promise<void> => {
+      const began = performance.now();
+      const passed = await t.step(name, run);
+      console.log(`${((performance.now() - began) / 1000).toFixed(1)} s: ${name}`);
+      if (!passed) throw new Error(`the step "${name}" failed; then the cluster was\n${await describeFlock(cluster)}`);
+    };
+
+    const before = new Map<string, readonly string[]>();
+    await step("comes by one manifest, and touches no node without its label", async () => {
+      await expectNoNetwork(cluster);
+      for (const node of lab.nodes) before.set(node.name, await tracesOn(node));
+      await installFlock(cluster);
+      await kubectl.apply([
+        workload("DaemonSet", "web", { annotations: { "flock.fritzlab.net/anycast": ANYCAST.join() } }),
+      ]);
+      assertEquals(await desiredNodes(cluster), 0);
+    });
+
+    await step("labelled nodes turn Ready and run pods", async () => {
+      const began = performance.now();
+      await admitNodes(cluster, ...lab.nodes.map(({ name }) => name));
+      const ready = performance.now() - began;
+      await readyPods(cluster, 2, "-l", "app=web");
+      const running = performance.now() - began;
+      const [first, second] = [ready, running].map((ms) => (ms / 1000).toFixed(1));
+      console.log(
+        `label to nodes Ready ${first} s, to pods Running ${second} s (figure: 20 s, on a machine that does nothing else)`,
+      );
+      assertLess(running, 60_000);
+    });
+
+    await step("pods of both nodes reach each other and the client, in both families", async () => {
+      const [one, other] = await readyPods(cluster, 2, "-l", "app=web");
+      assert(one !== undefined && other !== undefined && one.node !== other.node);
+      for (const family of [4, 6] as const) {
+        await lab.router.waitForRoute(family === 4 ? one.node.spec.cidr4 : one.node.spec.cidr6);
+        await lab.router.waitForRoute(family === 4 ? other.node.spec.cidr4 : other.node.spec.cidr6);
+        assert(await ping(one, other.address(family)) !== undefined);
+        assert(await ping(other, one.address(family)) !== undefined);
+        assert(await ping(lab.client, one.address(family)) !== undefined);
+        assert(await ping(other, family === 4 ? "198.51.100.2" : "2001:db8:c::2") !== undefined);
+      }
+    });
+
+    await step(
+      "the API server refuses every bad NodeConfig, and names the field",
+      () => expectBadNodeConfigsRefused(cluster),
+    );
+    await step(
+      "the agent may do what the manifest says, as the API server says it (T-SEC-41)",
+      () => expectRights(cluster),
+    );
+    await step("an agent's token speaks for its own node only (T-SEC-40)", () => expectOwnNodeOnly(cluster));
+    await step(
+      "workloads of every kind, probes, exec, logs, and Services through kube-proxy",
+      () => expectWorkloads(cluster),
+    );
+
+    await step("agents used their rights, all of them, and asked for none besides", () => expectExactlyUsed(cluster));
+
+    await step("an API server that comes back, after a compaction, finds agents that go on", async () => {
+      await cluster.controlPlane.compact();
+      await kubectl.run("rollout", "restart", "daemonset/web");
+      await kubectl.run("rollout", "status", "daemonset/web", "--timeout=55s");
+    });
+
+    await step("a rolling update loses no packet of 1000 a second, and no router hears of it", async () => {
+      const [one, other] = await readyPods(cluster, 2, "-l", "app=web");
+      assert(one !== undefined && other !== undefined);
+      await until("FRR does not restart any more", () => performance.now() - lab.router.startedAt > FRR_STARTS_MS, {
+        timeoutMs: FRR_STARTS_MS,
+        everyMs: 100,
+      });
+      console.log(await expectUnnoticedUpdate(cluster, [one, other]));
+    });
+
+    await step("it goes as it came, and nothing is left", () => expectNothingLeft(cluster, before));
+  } finally {
+    await Deno.remove(work, { recursive: true });
+  }
+});
