@@ -180,7 +180,7 @@ export async function openFixture(options: FixtureOptions = {}): Promise<Fixture
       }),
       ...{ del, collector, queue, lateAdds },
       check: new CheckOperation({ ledger, driver: kernel, guard, isolation }),
-      assertServing: () => {},
+      assertServing: () => Promise.resolve(),
     }),
     [Symbol.asyncDispose]: () => Deno.remove(directory, { recursive: true }).catch(() => {}),
   };

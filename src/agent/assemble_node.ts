@@ -119,7 +119,10 @@ export function assembleNode(deps: NodeDependencies): NodeParts {
     }),
     service: new CniService({
       ...{ add, del, check, collector, queue, lateAdds },
-      assertServing: () => assertServing({ ...reconciler.serving, sessions: sessions.view }),
+      assertServing: async () => {
+        await reconciler.restarted();
+        assertServing({ ...reconciler.serving, sessions: sessions.view });
+      },
     }),
     recover: () => recover({ ...deps, origin: store.origin, ledger, del, tombstones }),
   };

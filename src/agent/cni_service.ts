@@ -20,8 +20,8 @@ export interface CniServiceDependencies {
   readonly collector: GarbageCollector;
   readonly queue: ContainerQueue;
   readonly lateAdds: LateAdds;
-  /** @throws CniError 50 or 51 while no ADD can be served */
-  assertServing(): void;
+  /** May wait for an agent that has just been replaced. @throws CniError 50 or 51 while no ADD can be served */
+  assertServing(): Promise<void>;
 }
 
 /** Answers the plugin: one request in, the document for standard output out. */
@@ -46,7 +46,7 @@ export class CniService {
       case "GC":
         return await this.deps.collector.collectAllBut(request);
       case "STATUS":
-        return this.deps.assertServing();
+        return await this.deps.assertServing();
     }
   }
 

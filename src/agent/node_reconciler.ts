@@ -36,6 +36,8 @@ import {
 
 /** How long an ADD waits for a NodeConfig, in milliseconds (spec section 4). */
 const TERMS_TIMEOUT_MS = 60_000;
+/** How long an agent that was serving before it was replaced may take to serve again: more than `SERVER_LATE_MS`, less than the plugin waits for an answer. */
+const RESTART_MS = 8_000;
 
 /** For so long after a replacement of the guard's tables may others' change to them have been taken for ours, in milliseconds. */
 const DOUBT_MS = 5_000;
@@ -151,15 +153,31 @@ export class NodeReconciler {
 
   /** What the node offers to a pod; waits for the first NodeConfig. @throws CniError 11 when none came in time */
   async terms(): Promise<NodeTerms> {
-    const stop = new AbortController();
-    const timeout = this.deps.clock.sleep(TERMS_TIMEOUT_MS, stop.signal).catch(() => {});
-    await Promise.race([this.#termsKnown.promise, timeout]);
-    stop.abort();
+    await this.#termsWithin(TERMS_TIMEOUT_MS);
     if (this.#terms !== undefined) return this.#terms;
     throw new CniError(
       CNI_CODE.tryAgainLater,
       `Cannot serve pods on node "${this.deps.nodeName}": ${this.serving.why}`,
     );
+  }
+
+  /**
+   * Whoever judges the node waits for this. An agent that starts anew on a node with a NodeConfig in force serves within a second or two; what it could
+   * say until then, that it serves nobody, would cost the node its readiness, and all of its pods theirs.
+   *
+   * @returns when pods are served, or were not for too long, or none have been before
+   */
+  async restarted(): Promise<void> {
+    const left = this.#startedAt + RESTART_MS - this.deps.clock.monotonic();
+    if (this.ready || this.#remembered === undefined || left <= 0) return;
+    await this.#termsWithin(left);
+  }
+
+  async #termsWithin(ms: number): Promise<void> {
+    const stop = new AbortController();
+    const timeout = this.deps.clock.sleep(ms, stop.signal).catch(() => {});
+    await Promise.race([this.#termsKnown.promise, timeout]);
+    stop.abort();
   }
 
   /**

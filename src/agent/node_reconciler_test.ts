@@ -98,6 +98,26 @@ Deno.test("NodeReconciler keeps another node's old prefixes guarded while that n
   assert(guarded.at(-1)?.includes("203.0.113.128/26"));
 });
 
+Deno.test("NodeReconciler lets who judges the node wait for an agent that is back, not for one that is new or too late", async () => {
+  const first = await openReconciler();
+  await using _ = first.fixture;
+  await first.reconciler.restarted();
+  first.know(raw("node-a", "203.0.113.0/26"));
+  await first.reconciler.pass({ full: false });
+  const again = await openReconciler(first.saved[0]);
+  await using _again = again.fixture;
+  again.know(raw("node-a", "203.0.113.0/26"));
+  let served = false;
+  const waiting = again.reconciler.restarted().then(() => assert(served));
+  served = true;
+  await again.reconciler.pass({ full: false });
+  await waiting;
+  const late = await openReconciler(first.saved[0]);
+  await using _late = late.fixture;
+  late.fixture.clock.now += 8_000;
+  await late.reconciler.restarted();
+});
+
 Deno.test("NodeReconciler reserves what other nodes' pods answer inside its CIDRs, and what they answered before the API server was lost", async () => {
   const first = await openReconciler();
   await using _ = first.fixture;
