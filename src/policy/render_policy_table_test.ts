@@ -24,6 +24,12 @@ Deno.test("renderPolicyTable() holds no ct expression and no chain but the base 
   assertEquals([...text.matchAll(/chain (\w+)/g)].map(([, chain]) => chain), ["egress", "ingress"]);
 });
 
+Deno.test("renderPolicyTable() asks connection tracking for the state alone: it gives no flow a helper, so only ICMP errors are related (NP-58)", () => {
+  const text = renderPolicyTable(compilePolicyTable(worldOf(GOLDEN_WORLDS["full"] ?? {})));
+  const lines = text.split("\n").filter((line) => /\bct\b|helper/.test(line)).map((line) => line.trim());
+  assertEquals(new Set(lines), new Set(["ct state established,related accept"]));
+});
+
 Deno.test("renderPolicyTable() refuses whatever nft could read as something else", () => {
   const address = { kind: "address", family: 4 } as const;
   const hostile = ["x }; flush ruleset", "a b", "1.2.3.4, 5.6.7.8", "1.2.3.4\n", "", '"', "#", "@x"];
