@@ -24,7 +24,7 @@ Deno.test("renderPolicyTable() holds no ct expression and no chain but the base 
   assertEquals([...text.matchAll(/chain (\w+)/g)].map(([, chain]) => chain), ["egress", "ingress"]);
 });
 
-Deno.test("renderPolicyTable() asks connection tracking for the state alone: it gives no flow a helper, so only ICMP errors are related (NP-58)", () => {
+Deno.test("renderPolicyTable() asks connection tracking for the state alone: it gives no flow a helper, so only ICMP errors are related", () => {
   const text = renderPolicyTable(compilePolicyTable(worldOf(GOLDEN_WORLDS["full"] ?? {})));
   const lines = text.split("\n").filter((line) => /\bct\b|helper/.test(line)).map((line) => line.trim());
   assertEquals(new Set(lines), new Set(["ct state established,related accept"]));
