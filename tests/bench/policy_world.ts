@@ -31,6 +31,11 @@ export interface CrowdPod {
   readonly group?: string;
 }
 
+/** @returns the Deployment of a pod */
+function deploymentOf(index: number): number {
+  return Math.floor(index / PEERS_EACH);
+}
+
 /** @returns that group of ten of the crowd whose peers policy `index` has */
 export function groupOf(index: number): string {
   return `g-${index}`;
