@@ -129,8 +129,9 @@ export class Agent {
   }
 
   async #look(tick: DriftTick): Promise<void> {
-    if (tick === "policies" || tick === "drift") this.parts.policies.doubt({ touched: tick === "policies" });
-    if (tick !== "policies") this.#node.ring(tick);
+    const doubts: readonly DriftTick[] = ["policies", "policies?", "drift"];
+    if (doubts.includes(tick)) this.parts.policies.doubt({ touched: tick === "policies" });
+    if (tick !== "policies" && tick !== "policies?") this.#node.ring(tick);
     await Promise.all([this.#node.settled(), this.#policies.settled()]);
   }
 

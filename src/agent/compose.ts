@@ -143,8 +143,8 @@ export async function composeAgent(
     letGo: () => held.letGo(),
   });
   const writers: TableWriter[] = [
-    { mark, tick: "guard", sign: () => guard.sign() },
-    { mark: policyMark, tick: "policies", sign: () => policyTable.sign() },
+    { mark, ticks: { sure: "guard", unsure: "guard" }, sign: () => guard.sign() },
+    { mark: policyMark, ticks: { sure: "policies", unsure: "policies?" }, sign: () => policyTable.sign() },
   ];
   const drift = { ip: IP, nft: NFT, source: runner, node: reconciler, routes, writers };
   const listener = await listen(AGENT_SOCKET);

@@ -6,7 +6,7 @@ import type { HostNetwork, HostState } from "../host/host_driver.ts";
 import { isNews } from "../host/is_news.ts";
 import type { Logger } from "../log/logger.ts";
 import type { TransactionMark } from "../nft/transaction_mark.ts";
-import { TransactionTracker } from "../nft/transaction_tracker.ts";
+import { type Suspicion, TransactionTracker } from "../nft/transaction_tracker.ts";
 import type { RouteDriver } from "../route/route_driver.ts";
 import type { AllocationLedger } from "./allocation_ledger.ts";
 import { PathWatch } from "./path_watch.ts";
@@ -15,17 +15,17 @@ import type { SettingWatch } from "./setting_watch.ts";
 import { Throttle } from "./throttle.ts";
 
 /**
- * What somebody else may have changed: pods' paths (`links`), the packet guard's tables (`guard`), that of the policies (`policies`), sysctls
+ * What somebody else may have changed: pods' paths (`links`), the packet guard's tables (`guard`), that of the policies (`policies`, and where that is not sure, `policies?`), sysctls
  * (`settings`), the node's own network and what flock has in it (`network`), routes to anycast addresses (`anycast`); `drift` is any of
  * them.
  */
-export type DriftTick = "links" | "guard" | "policies" | "settings" | "network" | "anycast" | "drift";
+export type DriftTick = "links" | "guard" | "policies" | "policies?" | "settings" | "network" | "anycast" | "drift";
 
 /** Who writes nft tables of ours, and signs what it writes. */
 export interface TableWriter {
   readonly mark: TransactionMark;
-  /** What others' changes to its tables are told as. */
-  readonly tick: DriftTick;
+  /** What others' changes to its tables are told as, sure or not. */
+  readonly ticks: Readonly<Record<Exclude<Suspicion, "none">, DriftTick>>;
   /** Signs its persistent process once more. Changes nothing. */
   sign(): Promise<void>;
 }
@@ -109,8 +109,10 @@ async function watchNft(deps: DriftWatchDependencies, { signal, ring }: DriftLis
   const transactions = new TransactionTracker(...writers.map(({ mark }) => mark));
   const signed = new Set<TableWriter>();
   const judge = (): void => {
-    const changed = writers.filter((each) => signed.has(each) && transactions.changedByOthers(each.mark));
-    for (const { tick } of changed) ring(tick);
+    for (const each of writers.filter((writer) => signed.has(writer))) {
+      const suspicion = transactions.changedByOthers(each.mark);
+      if (suspicion !== "none") ring(each.ticks[suspicion]);
+    }
   };
   const tables = new Throttle(judge, { ...GUARD_BURST, clock, signal });
   const signedAgain = (writer: TableWriter): void => {

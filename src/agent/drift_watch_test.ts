@@ -44,10 +44,14 @@ function openWorld(): World {
     },
     ...{ ip: "ip", nft: "nft", ledger, clock, logger },
     writers: [
-      { mark, tick: "guard", sign: () => Promise.resolve(commit(OWN, mark.process.split("; "))) },
+      {
+        mark,
+        ticks: { sure: "guard", unsure: "guard" },
+        sign: () => Promise.resolve(commit(OWN, mark.process.split("; "))),
+      },
       {
         mark: policyMark,
-        tick: "policies",
+        ticks: { sure: "policies", unsure: "policies?" },
         sign: () => Promise.resolve(commit(POLICIES, policyMark.process.split("; "))),
       },
     ],
@@ -102,5 +106,8 @@ Deno.test("watchDrift() tells which table others have changed, and asks for no l
   world.commit(STRANGER, ["delete table inet flock-policy", "delete table inet flock"]);
   await world.clock.pass(1_000);
   assertEquals(world.rung, ["policies", "guard", "policies"]);
+  world.commit(STRANGER, []);
+  await world.clock.pass(1_000);
+  assertEquals(world.rung.slice(3), ["guard", "policies?"], "nothing that nft could show");
   await world.end();
 });

@@ -1,6 +1,6 @@
 import type { Logger } from "../log/logger.ts";
 import type { KubeClient, Watched } from "../kube/kube_client.ts";
-import { type TextTable, TransactionRefused } from "../nft/text_table.ts";
+import type { TextTable } from "../nft/text_table.ts";
 import type { Pod } from "../pod/pod.ts";
 import { isSelected } from "../policy/isolate_pod.ts";
 import type { NetworkPolicy } from "../policy/network_policy.ts";
@@ -11,8 +11,8 @@ import type { PolicyTarget } from "../policy/policy_world.ts";
 import { renderPolicyChanges } from "../policy/render_policy_changes.ts";
 import { renderPolicyTable } from "../policy/render_policy_table.ts";
 import type { AllocationLedger } from "./allocation_ledger.ts";
-import { findOffenders } from "./find_offenders.ts";
 import { type PolicyProblem, PolicyProblems } from "./policy_problems.ts";
+import { isRefusal, PolicyQuarantine } from "./policy_quarantine.ts";
 import type { PolicySources, SourceChanges } from "./policy_sources.ts";
 import { PolicyTargets } from "./policy_targets.ts";
 
@@ -38,6 +38,7 @@ export class PolicyReconciler {
   readonly targets: PolicyTargets;
   readonly #compiler = new PolicyCompiler();
   readonly #problems: PolicyProblems;
+  readonly #quarantine: PolicyQuarantine;
   #bell = (): void => {};
   #changed: ReturnType<typeof noChanges>;
   /** Whether this node's pods have to be gone through. */
@@ -45,13 +46,9 @@ export class PolicyReconciler {
   /** Whether the kernel's table is known to be what the compiler has last said. */
   #whole = false;
   #inForce = false;
-  /** While offenders are searched for, the compiler has policies in quarantine that are not. */
-  #searching = false;
   #doubt: "changed" | "look" | undefined;
   // policies that have changed since the table was last whole
   readonly #touched = new Set<string>();
-  // policy -> what nft or the kernel said of it
-  readonly #quarantined = new Map<string, string>();
   readonly #defective = new Map<string, NetworkPolicy>();
   #last: Promise<void> = Promise.resolve();
   #next: Promise<void> | undefined;
@@ -59,6 +56,7 @@ export class PolicyReconciler {
   constructor(private readonly deps: PolicyReconcilerDependencies) {
     this.targets = new PolicyTargets(this.#compiler);
     this.#problems = new PolicyProblems(deps.kube);
+    this.#quarantine = new PolicyQuarantine(this.#compiler, deps.table);
     const { policies, namespaces, pods } = deps.sources;
     this.#changed = {
       policies: new Set(policies.keys()),
@@ -104,7 +102,7 @@ export class PolicyReconciler {
 
   /** Whether a policy that has been heard of isolates the pod. */
   isolates(target: PolicyTarget): boolean {
-    if (this.#searching) return true; // nobody knows before the next pass
+    if (this.#quarantine.searching) return true; // nobody knows before the next pass
     this.#feed();
     return this.#compiler.isolates(target);
   }
@@ -166,7 +164,7 @@ export class PolicyReconciler {
   #feedPolicy(key: string, policy: NetworkPolicy | undefined): void {
     this.#compiler.setPolicy(key, policy);
     this.#touched.add(key);
-    if (this.#quarantined.delete(key)) this.#compiler.setQuarantine(new Set(this.#quarantined.keys()));
+    this.#quarantine.release(key);
     if (policy?.defect === undefined) this.#defective.delete(key);
     else this.#defective.set(key, policy);
   }
@@ -218,7 +216,7 @@ export class PolicyReconciler {
       await this.#writeWhole();
     } catch (error) {
       if (!isRefusal(error)) throw error;
-      await this.#quarantine(error);
+      await this.#close(error);
       await this.#writeWhole();
     }
     this.#whole = true;
@@ -231,58 +229,18 @@ export class PolicyReconciler {
   }
 
   /** First among the policies that have just changed: the kernel has taken the others. @throws the refusal, when no policy is to blame */
-  async #quarantine(refusal: Error): Promise<void> {
-    const all = [...this.deps.sources.policies.keys()].filter((key) => !this.#quarantined.has(key));
-    const touched = all.filter((key) => this.#touched.has(key));
-    const offenders = await this.#search([touched, all]);
-    for (const key of offenders ?? []) this.#quarantined.set(key, refusal.message);
-    this.#compiler.setQuarantine(new Set(this.#quarantined.keys()));
-    if (offenders === undefined) throw refusal;
-    this.deps.logger.error("policies quarantined", { policies: offenders, error: refusal.message });
-  }
-
-  /** @returns undefined when it is in none of the groups, which are searched in turns */
-  async #search(groups: readonly (readonly string[])[]): Promise<readonly string[] | undefined> {
-    this.#searching = true;
-    try {
-      for (const group of groups) {
-        const offenders = await this.#offendersAmong(group);
-        if (offenders !== undefined) return offenders;
-      }
-      return undefined;
-    } finally {
-      this.#searching = false;
-    }
-  }
-
-  /** @returns undefined when it is none of them. Those that are refused only together count as one */
-  async #offendersAmong(suspects: readonly string[]): Promise<readonly string[] | undefined> {
-    if (suspects.length === 0 || await this.#isRefused([], suspects)) return undefined;
-    const found = await findOffenders(suspects, (some) => this.#isRefused(some, suspects));
-    return found.length === 0 || await this.#isRefused(suspects.filter((key) => !found.includes(key)), suspects)
-      ? suspects
-      : found;
-  }
-
-  /** Asks only: the kernel's table stays as it is. @param some of the suspects that are not in quarantine while it is asked */
-  async #isRefused(some: readonly string[], suspects: readonly string[]): Promise<boolean> {
-    const closed = new Set([...this.#quarantined.keys(), ...suspects]);
-    for (const key of some) closed.delete(key);
-    this.#compiler.setQuarantine(closed);
-    try {
-      return await this.deps.table.refusal(renderPolicyTable(this.#compiler.table)) !== undefined;
-    } catch (error) {
-      if (isRefusal(error)) return true;
-      throw error;
-    }
+  async #close(refusal: Error): Promise<void> {
+    const all = [...this.deps.sources.policies.keys()];
+    const policies = await this.#quarantine.close([all.filter((key) => this.#touched.has(key)), all], refusal);
+    this.deps.logger.error("policies quarantined", { policies, error: refusal.message });
   }
 
   /** Every node that has a pod of a bad policy says so; the others have nothing to say. */
   #judge(): void {
-    if (this.#defective.size + this.#quarantined.size + this.problems.length === 0) return;
+    if (this.#defective.size + this.#quarantine.closed.size + this.problems.length === 0) return;
     const targets = [...this.targets.all.values()];
     const invalid = [...this.#defective.values()].filter((policy) => targets.some((each) => isSelected(each, policy)));
-    const quarantined = [...this.#quarantined].flatMap(([key, state]) => {
+    const quarantined = [...this.#quarantine.closed].flatMap(([key, state]) => {
       const policy = this.deps.sources.policies.get(key);
       return policy === undefined ? [] : [{ policy, reason: "PolicyQuarantined" as const, state }];
     });
@@ -294,11 +252,6 @@ export class PolicyReconciler {
       this.deps.logger.warn("policy not in force", { policy: `${namespace}/${name}`, reason, state });
     }
   }
-}
-
-/** The printer refuses what no compiler makes, by a TypeError. */
-function isRefusal(error: unknown): error is Error {
-  return error instanceof TransactionRefused || error instanceof TypeError;
 }
 
 function noChanges(): Record<keyof SourceChanges, Set<string>> {

@@ -47,9 +47,11 @@ export class NftSession {
    */
   async send(line: string): Promise<string> {
     if (this.#isFull(line)) await this.#startAnew();
+    // First, or the monitor tells of the line before it knows whose it is.
+    await this.#signOnce();
     const complaints = await this.#tell(line);
-    // After, not before: which process it is shows only now. Without a signature a monitor looks once too often, no more.
-    if (complaints === "" && !this.#signed) await this.sign().catch(() => {});
+    // A process that has died is started anew by the line itself, and a table that was missing may be there by now. Without a signature a monitor looks once too often, no more.
+    if (complaints === "") await this.#signOnce();
     return complaints;
   }
 
@@ -71,14 +73,20 @@ export class NftSession {
 
   /** Signs the persistent process once more, for a monitor that was not listening when it was started. Changes nothing, and starts none: a new one signs by itself. */
   async sign(): Promise<void> {
-    if (this.options.mark !== undefined && this.#linesSent > 0) {
-      this.#signed = await this.#tell(this.options.mark.process) === "";
-    }
+    if (this.#linesSent > 0) await this.#sign();
   }
 
   /** Ends the persistent process. */
   async close(): Promise<void> {
     await this.inTurn(() => this.#conversation.close());
+  }
+
+  async #signOnce(): Promise<void> {
+    if (!this.#signed) await this.#sign().catch(() => {});
+  }
+
+  async #sign(): Promise<void> {
+    if (this.options.mark !== undefined) this.#signed = await this.#tell(this.options.mark.process) === "";
   }
 
   #isFull(line: string): boolean {

@@ -37,7 +37,7 @@ function scriptedNft(): { told: string[]; runner: CommandRunner; readonly conver
   };
 }
 
-Deno.test("change() is one line of the conversation, which then signs itself once; what is long is one file, signed by itself", async () => {
+Deno.test("change() is one line of the conversation, which signs itself once before; what is long is one file, signed by itself", async () => {
   const { told, runner } = scriptedNft();
   const mark = new TransactionMark("1f3a", [NAME]);
   const table = createTextTable({ runner, nft: "/usr/sbin/nft", table: NAME, mark });
@@ -46,7 +46,7 @@ Deno.test("change() is one line of the conversation, which then signs itself onc
   await table.change([`add ${"x".repeat(30_000)}`]);
   await table.replace("table");
   const [add, remove] = mark.once.trim().split("\n");
-  assertEquals(told, ["add a; add b", mark.process, "add c", "-f - ...", `-f - table${add}\n${remove}\n`]);
+  assertEquals(told, [mark.process, "add a; add b", "add c", "-f - ...", `-f - table${add}\n${remove}\n`]);
   await table.close();
 });
 

@@ -8,6 +8,9 @@ const CHANGE = /^[a-z]+ [a-z]+ /;
 /** Stands for a process that is not told, and for transactions that were not heard. */
 const UNKNOWN = -1;
 
+/** `unsure`: messages were lost, or did not say what was changed, or by whom. */
+export type Suspicion = "none" | "unsure" | "sure";
+
 /**
  * Reads `nft monitor`: have others than flock changed flock's tables? Each transaction is some lines, one for a change, and a
  * last one that names its process. One without a single change that nft could show counts as a change of all of ours, and so does
@@ -17,21 +20,21 @@ export class TransactionTracker {
   readonly #marks: readonly TransactionMark[];
   // writer -> its signed process, as the machine counts
   readonly #own = new Map<TransactionMark, number>();
-  // writer -> the processes that have changed its tables, or may have, since somebody asked
-  readonly #strangers: ReadonlyMap<TransactionMark, Set<number>>;
+  // writer -> the processes that have changed its tables, or may have, since somebody asked, and whether that is sure
+  readonly #strangers: ReadonlyMap<TransactionMark, Map<number, boolean>>;
   #transaction = newTransaction();
 
   /** @param marks of the writers whose tables are watched */
   constructor(...marks: readonly TransactionMark[]) {
     this.#marks = marks;
-    this.#strangers = new Map(marks.map((mark) => [mark, new Set<number>()]));
+    this.#strangers = new Map(marks.map((mark) => [mark, new Map<number, boolean>()]));
   }
 
   /** @returns whether `changedByOthers` may be true now, for one of the writers */
   hear(line: string): boolean {
     const end = END.exec(line);
     if (end !== null) return this.#end(end[1] === undefined ? UNKNOWN : Number(end[1]));
-    if (!CHANGE.test(line)) return this.#isAlarm(line) && this.#suspect(UNKNOWN, this.#marks);
+    if (!CHANGE.test(line)) return this.#isAlarm(line) && this.#suspect(UNKNOWN, this.#anything);
     this.#change(line);
     return false;
   }
@@ -41,12 +44,13 @@ export class TransactionTracker {
    *
    * @returns whether others have changed the writer's tables, or may have, since it was last asked for that writer
    */
-  changedByOthers(mark: TransactionMark): boolean {
+  changedByOthers(mark: TransactionMark): Suspicion {
     const strangers = this.#strangers.get(mark);
     const own = this.#ownProcesses();
-    const changed = [...strangers ?? []].some((pid) => !own.has(pid));
+    const others = [...strangers ?? []].filter(([pid]) => !own.has(pid));
     strangers?.clear();
-    return changed;
+    if (others.length === 0) return "none";
+    return others.some(([, sure]) => sure) ? "sure" : "unsure";
   }
 
   #change(line: string): void {
@@ -65,12 +69,19 @@ export class TransactionTracker {
     this.#transaction = newTransaction();
     if (signed?.what === "process") this.#own.set(signed.mark, pid);
     if (signed !== undefined || this.#ownProcesses().has(pid)) return false;
-    return this.#suspect(pid, changes === 0 ? this.#marks : [...touched]);
+    return this.#suspect(pid, changes === 0 ? this.#anything : { marks: [...touched], sure: true });
   }
 
-  #suspect(pid: number, marks: readonly TransactionMark[]): boolean {
-    for (const mark of marks) this.#strangers.get(mark)?.add(pid);
+  #suspect(pid: number, { marks, sure }: { marks: readonly TransactionMark[]; sure: boolean }): boolean {
+    for (const mark of marks) {
+      const strangers = this.#strangers.get(mark);
+      strangers?.set(pid, strangers.get(pid) === true || (sure && pid !== UNKNOWN));
+    }
     return marks.length > 0;
+  }
+
+  get #anything(): { marks: readonly TransactionMark[]; sure: boolean } {
+    return { marks: this.#marks, sure: false };
   }
 
   #ownProcesses(): ReadonlySet<number> {

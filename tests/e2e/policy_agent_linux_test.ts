@@ -42,12 +42,17 @@ Deno.test("the agent keeps policies in force", async (t) => {
   await step("no packet passes between a pod's first moment and its isolation (NP-45)", isolateFirst);
   await step("what others do to the table is undone within two seconds", meddle);
   await step("a hundred changes of our own are taken for no other's", changeOften);
+  const after = (await scene.node.readLog("agent")).length;
   await step("restarts of the agent: no allowed packet is lost, no denied one passes (NP-46)", restartOften);
   await step("an agent that starts without the API server leaves the table as it is (NP-47)", startBlind);
   await step(
     "a policy that cannot be compiled closes its own pods, and an Event and the status name it (NP-61)",
     failClosed,
   );
+  await t.step("no look of an agent that started found its own table changed", async () => {
+    const log = (await scene.node.readLog("agent")).slice(after);
+    assertEquals(log.split("\n").filter((line) => line.includes('"repaired","what"')), []);
+  });
 });
 
 async function setScene(lab: Lab, mesh: Mesh): Promise<Scene> {
