@@ -52,8 +52,9 @@ function plugin(): Promise<number> {
 }
 
 /**
- * The specifiers are computed, so that nobody pays for a module graph that he does not need: Deno loads what it can see from afar, and
- * the agent's made every call of the plugin 600 ms slower. The build puts bundles in the place of these paths.
+ * The specifiers are computed, so that nobody pays for a module graph that he does not need: Deno loads what it can see
+ * from afar, and the agent's made every call of the plugin 600 ms slower. The build puts bundles in the place of these
+ * paths.
  */
 async function loadWithoutAgent(): Promise<WithoutAgent> {
   const specifier = new URL("./src/cni/without_agent.ts", import.meta.url).href;

@@ -34,7 +34,10 @@ export async function compile(bundles: Bundles, { output, tryOut }: FormOptions)
   }
 }
 
-/** Without a code cache: as root, a compiled file writes its cache to a guessable name under /tmp, outside its permissions. */
+/**
+ * Without a code cache: as root, a compiled file writes its cache to a guessable name under /tmp, outside its
+ * permissions.
+ */
 function compileArguments(bundles: Bundles, output: string): string[] {
   const flags = [
     "--no-check",

@@ -5,8 +5,8 @@ import { renderPermissionFlags } from "./permission_flags.ts";
 import { V8_FLAGS } from "./v8_flags.ts";
 
 /**
- * Writes the executable as a shell script that runs the bundles with this very Deno and the permissions of the compiled form.
- * It works from any directory, with an empty environment and in other mount namespaces that show the same files.
+ * Writes the executable as a shell script that runs the bundles with this very Deno and the permissions of the compiled
+ * form. It works from any directory, with an empty environment and in other mount namespaces that show the same files.
  *
  * @param bundles in a directory that becomes `lib` beside the output
  * @param options.output appears as a whole, by a rename, once it was tried; else it and its `lib` stay what they were
@@ -37,9 +37,9 @@ function ignoreMissing(error: unknown): void {
 }
 
 /**
- * DENO_DIR holds what Deno once learned of the bundles' imports; without it each start parses them anew, which takes 0.2 ms a
- * kilobyte. Where it cannot be written, Deno does without. What main loads is readable because a computed import asks for
- * that; in a compiled file it is part of the file.
+ * DENO_DIR holds what Deno once learned of the bundles' imports; without it each start parses them anew, which takes
+ * 0.2 ms a kilobyte. Where it cannot be written, Deno does without. What main loads is readable because a computed
+ * import asks for that; in a compiled file it is part of the file.
  */
 function renderLauncher(lib: string): string {
   const bundles = bundlesIn(lib);

@@ -1,6 +1,6 @@
 /**
- * `deno task manifest`: makes deploy/install.yaml, what `kubectl apply -f` takes, of the definition in crds/, the parts in deploy/manifest/ and
- * BIRD's first configuration. In this order: the namespace comes before what lives in it.
+ * `deno task manifest`: makes deploy/install.yaml, what `kubectl apply -f` takes, of the definition in crds/, the parts
+ * in deploy/manifest/ and BIRD's first configuration. In this order: the namespace comes before what lives in it.
  */
 const PARTS = [
   "deploy/manifest/namespace.yaml",

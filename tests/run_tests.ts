@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console -- a task that prints
 /**
- * `deno task test`: the gate, the build, and every test that needs root, Linux and real parts, against what was built. Installs the
- * Debian packages that it needs. What cannot run here is skipped out loud.
+ * `deno task test`: the gate, the build, and every test that needs root, Linux and real parts, against what was built.
+ * Installs the Debian packages that it needs. What cannot run here is skipped out loud.
  */
 import { createSystemRunner } from "../src/exec/system_runner.ts";
 import { parseJunit, type TestReport } from "./junit_report.ts";
@@ -39,9 +39,10 @@ async function main(): Promise<number> {
 }
 
 /**
- * Ten thousand schedules have a minute and take both cores, so they run first. Then tests of whole clusters, which mostly wait (for BGP, for the
- * API server), beside those of parts, which mostly work; whoever is done with the parts takes clusters from the other end. The real API server sends a
- * bookmark a minute: the suite that waits for one does nothing else meanwhile.
+ * Ten thousand schedules have a minute and take both cores, so they run first. Then tests of whole clusters, which
+ * mostly wait (for BGP, for the API server), beside those of parts, which mostly work; whoever is done with the parts
+ * takes clusters from the other end. The real API server sends a bookmark a minute: the suite that waits for one does
+ * nothing else meanwhile.
  */
 async function runAll(files: readonly string[]): Promise<RunResult[]> {
   const of = (lane: Lane): string[] => files.filter((file) => laneOf(file) === lane);

@@ -1,5 +1,6 @@
 /**
- * Finds those of many that something will not take, by trying parts of them: a few tries for each offender, not one for each of many.
+ * Finds those of many that something will not take, by trying parts of them: a few tries for each offender, not one for
+ * each of many.
  *
  * @param suspects none of them: it takes that
  * @param isRefused whether it refuses exactly these of them together

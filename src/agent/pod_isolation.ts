@@ -5,7 +5,8 @@ import type { Pod } from "../pod/pod.ts";
 /** What policies have to do with one pod's ADD, DEL and CHECK. */
 export interface PodIsolation {
   /**
-   * To be asked before an ADD takes anything: waits, bounded, until the policies of the pod's namespace are known, if there may be any.
+   * To be asked before an ADD takes anything: waits, bounded, until the policies of the pod's namespace are known, if
+   * there may be any.
    *
    * @param identity absent: no policy can mean the container
    * @param pod as the API server has it; undefined: its labels are unknown

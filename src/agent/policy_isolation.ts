@@ -23,7 +23,10 @@ export interface PolicyIsolationDependencies {
   readonly clock: Clock;
 }
 
-/** Isolates pods as they are added: before the runtime hears that a pod has a network, it has no more of it than policies allow (NP-45). */
+/**
+ * Isolates pods as they are added: before the runtime hears that a pod has a network, it has no more of it than
+ * policies allow (NP-45).
+ */
 export class PolicyIsolation implements PodIsolation {
   constructor(private readonly deps: PolicyIsolationDependencies) {}
 

@@ -2,7 +2,10 @@ import type { Logger } from "../log/logger.ts";
 import type { PolicyMemory } from "./policy_memory.ts";
 import type { PolicySources } from "./policy_sources.ts";
 
-/** In which namespaces there may be policies: as the API server has it, and before it was heard, as an earlier agent had heard. */
+/**
+ * In which namespaces there may be policies: as the API server has it, and before it was heard, as an earlier agent had
+ * heard.
+ */
 export class PolicyNamespaces {
   #remembered: ReadonlySet<string> | undefined;
   #wasHeard = false;

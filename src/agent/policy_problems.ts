@@ -1,7 +1,10 @@
 import type { KubeClient } from "../kube/kube_client.ts";
 import type { NetworkPolicy } from "../policy/network_policy.ts";
 
-/** Why a policy is not in force as it is written. `PolicyInvalid`: it cannot be compiled; `PolicyQuarantined`: the kernel or nft refused what it was compiled to. */
+/**
+ * Why a policy is not in force as it is written. `PolicyInvalid`: it cannot be compiled; `PolicyQuarantined`: the
+ * kernel or nft refused what it was compiled to.
+ */
 export type PolicyProblemReason = "PolicyInvalid" | "PolicyQuarantined";
 
 /** A policy that isolates what it selects, and allows nothing: it fails closed for its own pods (spec section 9). */

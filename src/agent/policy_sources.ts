@@ -7,7 +7,10 @@ const POLICIES = "/apis/networking.k8s.io/v1/networkpolicies";
 const NAMESPACES = "/api/v1/namespaces";
 const PODS = "/api/v1/pods";
 
-/** For so long after the last policy the cluster is still followed: whoever replaces one policy by another costs no list. */
+/**
+ * For so long after the last policy the cluster is still followed: whoever replaces one policy by another costs no
+ * list.
+ */
 const LINGER_MS = 60_000;
 
 const NONE: ReadonlySet<string> = new Set();
@@ -35,8 +38,8 @@ export interface PolicySourcesDependencies {
 }
 
 /**
- * What NetworkPolicy needs of the API server. Policies are followed always; namespaces and the pods of all nodes only while there is a policy, since they are much and
- * change often. What is known stays known while the server is away.
+ * What NetworkPolicy needs of the API server. Policies are followed always; namespaces and the pods of all nodes only
+ * while there is a policy, since they are much and change often. What is known stays known while the server is away.
  */
 export class PolicySources {
   readonly #policies: Watched<NetworkPolicy>;
@@ -52,7 +55,10 @@ export class PolicySources {
     this.#policies.onChange((policies) => this.#hearPolicies(policies));
   }
 
-  /** All that is needed has been listed once: the policies, and if there is one, the namespaces and pods. Turns false again when the first policy comes. */
+  /**
+   * All that is needed has been listed once: the policies, and if there is one, the namespaces and pods. Turns false
+   * again when the first policy comes.
+   */
   get synced(): boolean {
     if (!this.#policies.synced) return false;
     return this.policies.size === 0 || (this.#cluster?.namespaces.synced === true && this.#cluster.pods.synced);
@@ -74,8 +80,8 @@ export class PolicySources {
   }
 
   /**
-   * Rings for all that came together, after each list (with no keys if it said nothing new: `synced` may have become true), and when namespaces and pods are forgotten (with
-   * all their keys).
+   * Rings for all that came together, after each list (with no keys if it said nothing new: `synced` may have become
+   * true), and when namespaces and pods are forgotten (with all their keys).
    *
    * @returns the way to stop listening
    */

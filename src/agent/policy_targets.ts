@@ -16,8 +16,9 @@ interface Known {
 }
 
 /**
- * This node's pods as targets of policies. A pod stays one as long as its link is there: what is last known of it counts when the API server has forgotten it, or has another one of
- * its name by now; and neither the record nor the API server says when a link is gone, but who removed it.
+ * This node's pods as targets of policies. A pod stays one as long as its link is there: what is last known of it
+ * counts when the API server has forgotten it, or has another one of its name by now; and neither the record nor the
+ * API server says when a link is gone, but who removed it.
  */
 export class PolicyTargets {
   // host end of the link -> its pod

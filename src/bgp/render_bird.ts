@@ -8,10 +8,10 @@ const FAMILIES: readonly Family[] = [4, 6];
 /**
  * BIRD 2's configuration as text: the same bytes for the same input in any order.
  *
- * Two halves. The first holds what resets or reloads something when it changes: router id, filters, sessions. The second holds
- * the static routes, and is all that a pod's coming and going changes. So the export filter names protocols, never prefixes
- * (a changed export filter sends every route again), and a session's text depends on nothing but that peer (a changed session
- * starts anew).
+ * Two halves. The first holds what resets or reloads something when it changes: router id, filters, sessions. The
+ * second holds the static routes, and is all that a pod's coming and going changes. So the export filter names
+ * protocols, never prefixes (a changed export filter sends every route again), and a session's text depends on nothing
+ * but that peer (a changed session starts anew).
  *
  * Every value is rendered from its number, never from a text that somebody else made.
  *
@@ -22,7 +22,8 @@ export function renderBird(config: BirdConfig): string {
   const families = FAMILIES.filter((family) => isUsed(config, family));
   const blocks = [
     renderBasics(config),
-    // Both kernel protocols, always: with `persist`, one that goes together with its last peer leaves that peer's routes behind.
+    // Both kernel protocols, always: with `persist`, one that goes together with its last peer leaves that peer's
+    // routes behind.
     ...FAMILIES.map(renderKernel),
     ...families.flatMap((family) => [renderImportFilter(config, family), renderExportFilter(family)]),
     ...[...config.peers].sort((a, b) => compareIp(a.address, b.address)).map(renderPeer),
@@ -63,9 +64,9 @@ function renderKernel(family: Family): string {
 }
 
 /**
- * A router's copy of a connected prefix would send the neighbours' traffic through the router. A copy of part of the node's own
- * CIDR would beat its blackhole, and a packet to a free address would circle. Single addresses inside it stay welcome: an
- * anycast address may be served by other nodes only, and a local pod's route has the better metric.
+ * A router's copy of a connected prefix would send the neighbours' traffic through the router. A copy of part of the
+ * node's own CIDR would beat its blackhole, and a packet to a free address would circle. Single addresses inside it
+ * stay welcome: an anycast address may be served by other nodes only, and a local pod's route has the better metric.
  */
 function renderImportFilter(config: BirdConfig, family: Family): string {
   const refused = sorted(config.refusedImports, family).map(textOf);

@@ -15,14 +15,17 @@ import { AgentGone, callAgent, waitForAgent } from "./agent_call.ts";
 import type { AgentConnection, PluginProcess } from "./plugin_process.ts";
 
 /**
- * How long a call waits for an agent that starts; the others do not wait. ADD: less than kubelet gives a sandbox (4 min), more than a start takes.
+ * How long a call waits for an agent that starts; the others do not wait. ADD: less than kubelet gives a sandbox (4
+ * min), more than a start takes.
  *
- * STATUS: an update of the DaemonSet leaves a node without an agent for some seconds. Were they an answer, kubelet would report the node NotReady,
- * the node controller then all of its pods, and each Service and anycast address on it would lose them. Less than the 30 s after which
- * kubelet takes a runtime that does not answer for dead.
+ * STATUS: an update of the DaemonSet leaves a node without an agent for some seconds. Were they an answer, kubelet
+ * would report the node NotReady, the node controller then all of its pods, and each Service and anycast address on it
+ * would lose them. Less than the 30 s after which kubelet takes a runtime that does not answer for dead.
  */
 const AGENT_START_MS: ReadonlyMap<RpcVerb, number> = new Map([["ADD", 30_000], ["STATUS", 15_000]]);
-/** How long the agent may take to answer. STATUS is answered from memory: whoever takes longer can serve no ADD either. */
+/**
+ * How long the agent may take to answer. STATUS is answered from memory: whoever takes longer can serve no ADD either.
+ */
 const TIMEOUT_MS: Readonly<Record<RpcVerb, number>> = {
   ADD: 90_000,
   DEL: 30_000,
@@ -32,8 +35,8 @@ const TIMEOUT_MS: Readonly<Record<RpcVerb, number>> = {
 };
 
 /**
- * What a call needs only where no agent judges it: nearly none does, and to load it takes longer than all the rest of a call. It is
- * loaded from a bundle of its own, so its errors are known by name alone (isCniError).
+ * What a call needs only where no agent judges it: nearly none does, and to load it takes longer than all the rest of a
+ * call. It is loaded from a bundle of its own, so its errors are known by name alone (isCniError).
  */
 export interface WithoutAgent {
   /** @throws CniError for a request that the agent would refuse as it stands */
@@ -48,8 +51,8 @@ export interface RunOptions {
 }
 
 /**
- * Serves one call of the runtime (CNI SPEC 1.1.0) that is not VERSION: makes one call to the agent, which judges it, and prints the
- * answer. Standard output gets one JSON document or nothing.
+ * Serves one call of the runtime (CNI SPEC 1.1.0) that is not VERSION: makes one call to the agent, which judges it,
+ * and prints the answer. Standard output gets one JSON document or nothing.
  *
  * @returns the exit code
  */

@@ -4,7 +4,10 @@ interface ChildOptions extends Pick<Deno.CommandOptions, "stdin" | "stdout" | "s
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** No home: `nft -i` writes the lines it was given to `$HOME/.nft.history` when it ends, to `/.nft.history` without HOME. */
+/**
+ * No home: `nft -i` writes the lines it was given to `$HOME/.nft.history` when it ends, to `/.nft.history` without
+ * HOME.
+ */
 const CHILD_ENV = { LC_ALL: "C", HOME: "/dev/null" };
 
 /**

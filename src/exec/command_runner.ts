@@ -36,7 +36,10 @@ export interface ConversationProtocol {
   readonly argv: Argv;
   /** A line that changes nothing and makes the process write the mark to standard error. */
   markerLine(sequence: number): string;
-  /** The text that the marker line causes, at the end of standard error; `line` is its 1-based number of all lines written. */
+  /**
+   * The text that the marker line causes, at the end of standard error; `line` is its 1-based number of all lines
+   * written.
+   */
   markerText(sequence: number, line: number): string;
   /** Milliseconds for one answer. */
   readonly timeoutMs: number;
@@ -63,7 +66,10 @@ export interface LineSource {
   follow(argv: Argv, hearing: Hearing): Promise<string>;
 }
 
-/** The only way to a process. Everybody who needs one is handed this. Environment of a child: `LC_ALL=C`, `HOME=/dev/null` and nothing else. */
+/**
+ * The only way to a process. Everybody who needs one is handed this. Environment of a child: `LC_ALL=C`,
+ * `HOME=/dev/null` and nothing else.
+ */
 export interface CommandRunner {
   /**
    * Runs a process to its end.

@@ -16,7 +16,9 @@ const DEFAULT_MAX_PROCESSES = 16;
 const DEFAULT_MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
 const DEFAULT_TIMEOUT_MS = 10_000;
 
-/** @returns a runner that starts real processes; conversations and followed ones are not counted among the one-shot ones */
+/**
+ * @returns a runner that starts real processes; conversations and followed ones are not counted among the one-shot ones
+ */
 export function createSystemRunner(options: SystemRunnerOptions = {}): CommandRunner & LineSource {
   const slots = new Slots(options.maxProcesses ?? DEFAULT_MAX_PROCESSES);
   const maxBytes = options.maxOutputBytes ?? DEFAULT_MAX_OUTPUT_BYTES;
@@ -28,9 +30,9 @@ export function createSystemRunner(options: SystemRunnerOptions = {}): CommandRu
 }
 
 /**
- * The watchdog is our own: `Deno.Command.output({ signal })` has ignored its signal in some releases (denoland/deno#33335).
- * Whatever goes wrong ends in the same way: kill, close the pipes, wait for the status. So no process is left unreaped, and
- * a grandchild that inherited the pipes cannot hold the call open.
+ * The watchdog is our own: `Deno.Command.output({ signal })` has ignored its signal in some releases
+ * (denoland/deno#33335). Whatever goes wrong ends in the same way: kill, close the pipes, wait for the status. So no
+ * process is left unreaped, and a grandchild that inherited the pipes cannot hold the call open.
  */
 async function runToEnd(argv: Argv, options: RunOptions & { maxBytes: number }): Promise<CommandResult> {
   const { stdin, env = {}, timeoutMs = DEFAULT_TIMEOUT_MS, maxBytes } = options;

@@ -8,7 +8,10 @@ export interface Placement {
   readonly source: string;
   /** Where the copy goes. */
   readonly target: string;
-  /** What the copy is called until it is whole; in the target's directory. What is there was left by an install that was killed. */
+  /**
+   * What the copy is called until it is whole; in the target's directory. What is there was left by an install that was
+   * killed.
+   */
   readonly temporary: string;
   readonly runner: Pick<CommandRunner, "run">;
   /** The user id that flock runs as. Default 0. */
@@ -22,8 +25,8 @@ export type Placed = "unchanged" | "placed";
 const MODE = 0o755;
 const CHUNK_BYTES = 1 << 20;
 /**
- * As a runtime asks (CNI SPEC 1.1.0, "VERSION"). With a directory for HOME, where a launcher's Deno looks for its settings. A node that
- * boots starts everything at once, and the file has a hundred megabytes.
+ * As a runtime asks (CNI SPEC 1.1.0, "VERSION"). With a directory for HOME, where a launcher's Deno looks for its
+ * settings. A node that boots starts everything at once, and the file has a hundred megabytes.
  */
 const VERSION: RunOptions = {
   env: { CNI_COMMAND: "VERSION", HOME: "/" },
@@ -33,13 +36,14 @@ const VERSION: RunOptions = {
 const LOCK_TIMEOUT_MS = 60_000;
 
 /**
- * Copies, makes sure that the copy is on the disk and is what it was copied from, and renames it into place. A source that does not answer
- * VERSION is not even copied: it is cut short, or of another architecture.
+ * Copies, makes sure that the copy is on the disk and is what it was copied from, and renames it into place. A source
+ * that does not answer VERSION is not even copied: it is cut short, or of another architecture.
  *
- * VERSION is asked of the source and not of the copy, because Deno lets no process write to what it may run (denoland/deno#25370). A copy
- * that is byte for byte the source, and as executable, would have given the same answer.
+ * VERSION is asked of the source and not of the copy, because Deno lets no process write to what it may run
+ * (denoland/deno#25370). A copy that is byte for byte the source, and as executable, would have given the same answer.
  *
- * A target that is a link is replaced, and what it leads to stays as it is. Several installs at once wait for each other.
+ * A target that is a link is replaced, and what it leads to stays as it is. Several installs at once wait for each
+ * other.
  *
  * @returns "unchanged" when the target is already so, and was not touched
  * @throws when it cannot; target and directory are then as they were
@@ -128,7 +132,11 @@ async function requireAnswer({ source, runner }: Placement): Promise<void> {
   }
 }
 
-/** The kernel lets go of it when the file is closed, or the process ends, however. @throws when others hold it for too long */
+/**
+ * The kernel lets go of it when the file is closed, or the process ends, however.
+ *
+ * @throws when others hold it for too long
+ */
 async function lockDirectory(directory: string, timeoutMs: number): Promise<Deno.FsFile> {
   const file = await Deno.open(directory);
   const late = Promise.withResolvers<false>();

@@ -18,7 +18,8 @@ export async function removeFile(path: string): Promise<boolean> {
 }
 
 /**
- * Removes a directory with all that is in it. One that is itself a mount, as a container sees a directory of its node, is emptied and stays.
+ * Removes a directory with all that is in it. One that is itself a mount, as a container sees a directory of its node,
+ * is emptied and stays.
  *
  * @returns whether there was anything
  * @throws InTheWay, having removed nothing, when something is mounted below; Deno's errors
@@ -53,7 +54,9 @@ export async function listBelow(path: string, dev: number): Promise<string[]> {
   return found;
 }
 
-/** What the kernel says of a mount that shall go, or where that is on a read-only file system, as a container's root is. */
+/**
+ * What the kernel says of a mount that shall go, or where that is on a read-only file system, as a container's root is.
+ */
 function isMount(error: unknown): boolean {
   return error instanceof Error && "code" in error && (error.code === "EBUSY" || error.code === "EROFS");
 }

@@ -34,8 +34,8 @@ export class Refused extends Error {
 const MAX_NAMED = 5;
 
 /**
- * Removes all that is flock's, in an order in which the runtime hears first that flock is gone. Goes on after what fails; whatever
- * is left, the executable is too, and can be called again. What is missing is no failure.
+ * Removes all that is flock's, in an order in which the runtime hears first that flock is gone. Goes on after what
+ * fails; whatever is left, the executable is too, and can be called again. What is missing is no failure.
  *
  * @throws Refused; Error that names what is left
  */

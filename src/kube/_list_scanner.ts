@@ -4,8 +4,8 @@ const [OPEN_BRACE, CLOSE_BRACE, OPEN_BRACKET, CLOSE_BRACKET] = [0x7b, 0x7d, 0x5b
 const [IN_LIST, IN_ITEMS, IN_ITEM] = [1, 2, 3];
 
 /**
- * Takes a list object apart while it arrives, so that no more than one of its items is whole at a time: parsed at once, a page of 500 pods is 20 MB, which V8 moves to the
- * old space before anybody looks at it.
+ * Takes a list object apart while it arrives, so that no more than one of its items is whole at a time: parsed at once,
+ * a page of 500 pods is 20 MB, which V8 moves to the old space before anybody looks at it.
  */
 export class ListScanner {
   #depth = 0;

@@ -22,7 +22,11 @@ export class Collection<T> {
     this.ring(new Set(changed));
   }
 
-  /** Takes an object as it is now. @returns its key if that says anything new: of most changes `decode` keeps nothing */
+  /**
+   * Takes an object as it is now.
+   *
+   * @returns its key if that says anything new: of most changes `decode` keeps nothing
+   */
   put(object: KubeObject): string | undefined {
     const key = keyOf(object);
     const before = key === undefined ? undefined : this.#items.get(key);

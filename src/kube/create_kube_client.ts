@@ -22,7 +22,10 @@ export interface KubeClientOptions {
   readonly random?: () => number;
 }
 
-/** Speaks to the API server. Not in `kube_client.ts`, so that whoever names the contract does not load the Kubernetes client. */
+/**
+ * Speaks to the API server. Not in `kube_client.ts`, so that whoever names the contract does not load the Kubernetes
+ * client.
+ */
 export function createKubeClient(options: KubeClientOptions): KubeClient {
   const { connection, clock, logger, random = Math.random } = options;
   const transport = createTransport(connection, clock);

@@ -11,13 +11,17 @@ import { readLines } from "./_read_lines.ts";
 import { startWatchdog } from "./_watchdog.ts";
 
 /**
- * The head of an answer comes at once. Whoever takes a watch and then is silent may have lost it: that must not hold up the next
- * attempt. This and the longest back-off stay below the 30 s within which a server that is back is found (T-API-02).
+ * The head of an answer comes at once. Whoever takes a watch and then is silent may have lost it: that must not hold up
+ * the next attempt. This and the longest back-off stay below the 30 s within which a server that is back is found
+ * (T-API-02).
  */
 const OPENING_MS = 8_000;
 /** Bookmarks come about once a minute: after 90 s without a byte the connection is half-open. */
 const SILENCE_MS = 90_000;
-/** A watch that ends sooner and brought nothing counts as failed; one that brought something is not followed by the next before. */
+/**
+ * A watch that ends sooner and brought nothing counts as failed; one that brought something is not followed by the next
+ * before.
+ */
 const SHORT_WATCH_MS = 1000;
 /** History that is gone so soon after a list is no reason to list again at once. */
 const RECENT_LIST_MS = 10_000;
@@ -141,15 +145,19 @@ class Follower<T> implements Watched<T> {
   }
 
   /**
-   * Twice a watch opened and brought not even a bookmark: no half-open connection, then, but a server that holds everything back until
-   * a version that is far ahead, from before its etcd was restored. A list finds out.
+   * Twice a watch opened and brought not even a bookmark: no half-open connection, then, but a server that holds
+   * everything back until a version that is far ahead, from before its etcd was restored. A list finds out.
    */
   #suspect(): void {
     if (this.#mute) this.#resourceVersion = undefined;
     this.#mute = !this.#mute;
   }
 
-  /** One bell for all lines of a chunk, rung also when one of them ends the watch. @returns how many events there were */
+  /**
+   * One bell for all lines of a chunk, rung also when one of them ends the watch.
+   *
+   * @returns how many events there were
+   */
   #take(lines: readonly string[]): number {
     const changed = new Set<string>();
     try {
@@ -175,8 +183,8 @@ class Follower<T> implements Watched<T> {
     return type === "DELETED" ? this.#collection.remove(object) : this.#collection.put(object);
   }
 
-  // Within one watch versions only grow. One that is lower comes from another history, say an etcd restored from a backup:
-  // what happened there before it is unknown, so everything is listed again.
+  // Within one watch versions only grow. One that is lower comes from another history, say an etcd restored from a
+  // backup: what happened there before it is unknown, so everything is listed again.
   #advance(version: string | undefined): void {
     if (version === undefined) return;
     if (isLower(version, this.#resourceVersion)) {
@@ -210,7 +218,8 @@ class Follower<T> implements Watched<T> {
   }
 }
 
-// The back-off comes on top of what the server asks for: all nodes were refused at once, and must not come back at once.
+// The back-off comes on top of what the server asks for: all nodes were refused at once, and must not come back at
+// once.
 function waitFor(error: unknown, backoffMs: number): number {
   return error instanceof RetryLater ? Math.min(error.afterMs, MAX_RETRY_AFTER_MS) + backoffMs : backoffMs;
 }

@@ -21,7 +21,8 @@ export interface Watched<T> {
   /** Monotonic milliseconds of the last sign of life from the server (any byte); undefined before the first. */
   readonly lastContact: number | undefined;
   /**
-   * Rings on every change of what is decoded and after each list, once for all that came together; the listener reads `items`.
+   * Rings on every change of what is decoded and after each list, once for all that came together; the listener reads
+   * `items`.
    *
    * @param bell is told the keys whose object came, went or changed, which are none when a list said nothing new
    * @returns the way to stop listening
@@ -57,8 +58,8 @@ export class KubeError extends Error {
 
 export interface KubeClient {
   /**
-   * Lists and watches for ever: pages, bookmarks, 410 Gone, expired continue tokens, refused and half-open connections (silent
-   * for 90 s: cut), exponential back-off with jitter. What is known stays known meanwhile.
+   * Lists and watches for ever: pages, bookmarks, 410 Gone, expired continue tokens, refused and half-open connections
+   * (silent for 90 s: cut), exponential back-off with jitter. What is known stays known meanwhile.
    */
   watch<T>(target: WatchTarget<T>): Watched<T>;
   /** @returns the object, or undefined when there is none (404). @throws KubeError, after at most `timeoutMs` */

@@ -7,7 +7,10 @@ import { ListScanner } from "./_list_scanner.ts";
 import { startWatchdog } from "./_watchdog.ts";
 
 const PAGE_SIZE = 500;
-/** The server gives itself a minute (kube-apiserver --request-timeout); after that nothing will come. A slow page may take longer. */
+/**
+ * The server gives itself a minute (kube-apiserver --request-timeout); after that nothing will come. A slow page may
+ * take longer.
+ */
 const LIST_SILENCE_MS = 70_000;
 /** 500 objects of the most that etcd takes would be more; a page of such is no page that flock can hold. */
 const MAX_PAGE_BYTES = 128 * 1024 * 1024;
@@ -32,10 +35,10 @@ interface Page {
 }
 
 /**
- * Lists a collection in pages, each object cut down at once. Asks for no resource version: such a list is read through to etcd,
- * so it never shows a state older than one seen before, as `resourceVersion=0` from a lagging cache does
- * (kubernetes/kubernetes#59848). Where a continue token expired on the way (410), everything is asked for at once, as client-go does:
- * whose pages take longer than the server remembers would else never end.
+ * Lists a collection in pages, each object cut down at once. Asks for no resource version: such a list is read through
+ * to etcd, so it never shows a state older than one seen before, as `resourceVersion=0` from a lagging cache does
+ * (kubernetes/kubernetes#59848). Where a continue token expired on the way (410), everything is asked for at once, as
+ * client-go does: whose pages take longer than the server remembers would else never end.
  *
  * @throws KubeError
  */

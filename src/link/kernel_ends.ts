@@ -44,7 +44,11 @@ export async function readLink({ runner, ip }: IpReader, name: string): Promise<
   return links?.map(parseLink).find((link) => link.name === name);
 }
 
-/** All host ends of flock's name, in four reads whatever their number. @returns name -> end, with the routes of our protocol only */
+/**
+ * All host ends of flock's name, in four reads whatever their number.
+ *
+ * @returns name -> end, with the routes of our protocol only
+ */
 export async function readHostEnds({ runner, ip }: IpReader): Promise<ReadonlyMap<string, KernelEnd>> {
   const [links = [], routes, neighbors = []] = await Promise.all([
     readIpJson(runner, [...ip, "-j", "-d", "address", "show"]),
@@ -67,7 +71,8 @@ export async function readVeths({ runner, ip }: IpReader): Promise<KernelLink[]>
 }
 
 /**
- * @returns all routes of our protocol number, of both families, but those by way of nexthop objects: they lead to anycast addresses, and
+ * @returns all routes of our protocol number, of both families, but those by way of nexthop objects: they lead to
+ * anycast addresses, and
  *   are another driver's, though ip prints the link of an only next hop as if the route were the link's own
  */
 export async function readPodRoutes({ runner, ip }: IpReader): Promise<KernelRoute[]> {

@@ -1,6 +1,10 @@
 export type Fields = Readonly<Record<string, unknown>>;
 
-/** @param json what `nft -j list` wrote. @returns each object with its kind, in order. @throws when it is not what nft writes */
+/**
+ * @param json what `nft -j list` wrote.
+ * @returns each object with its kind, in order.
+ * @throws when it is not what nft writes
+ */
 export function listObjects(json: string): [kind: string, body: Fields][] {
   const document: unknown = JSON.parse(json);
   if (!isFields(document) || !Array.isArray(document["nftables"])) {

@@ -28,7 +28,10 @@ function outlineElements(list: unknown): ReadonlySet<string> {
   return new Set(Array.isArray(list) ? list.map(formatElement) : []);
 }
 
-/** A pair is an element of a map: `[key, { goto: { target } }]`. What is of another shape stays as JSON: it shows up as foreign. */
+/**
+ * A pair is an element of a map: `[key, { goto: { target } }]`. What is of another shape stays as JSON: it shows up as
+ * foreign.
+ */
 function formatElement(element: unknown): string {
   if (!Array.isArray(element)) return formatKey(element);
   const [key, verdict] = element;

@@ -4,8 +4,8 @@ const HOOK = /^type (\w+) hook (\w+) priority (-?\d+)$/;
 const POLICY = /^policy (\w+)$/;
 
 /**
- * Reads the text that makes a table, which is flock's own: the last `table ... { ... }` of it, without comments. Never throws; what it
- * does not understand it leaves out, and the table then looks different from its text.
+ * Reads the text that makes a table, which is flock's own: the last `table ... { ... }` of it, without comments. Never
+ * throws; what it does not understand it leaves out, and the table then looks different from its text.
  */
 export function outlineText(text: string): TableOutline {
   const chains = new Map<string, string>();

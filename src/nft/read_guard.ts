@@ -5,9 +5,9 @@ import { type Fields, isFields, listObjects } from "./list_objects.ts";
 /** The tables as `nft -j list table inet flock` and `nft -j list table arp flock` show them. */
 export interface FoundTables {
   /**
-   * Every chain, rule, set and counter: name for a reader, with its family -> what identifies it. Handles are part of that: the
-   * kernel never gives one twice, so an object with the same handle is the same object, whatever its text would look like in
-   * another nft.
+   * Every chain, rule, set and counter: name for a reader, with its family -> what identifies it. Handles are part of
+   * that: the kernel never gives one twice, so an object with the same handle is the same object, whatever its text
+   * would look like in another nft.
    */
   readonly objects: ReadonlyMap<string, string>;
   /** family and set, such as `arp own4` -> elements, written as in GuardModel. Only the sets that flock fills. */

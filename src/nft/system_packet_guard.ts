@@ -1,6 +1,7 @@
 /**
- * The tables `inet flock` and `arp flock` in the kernel, by way of nft. Ours after amnesia: everything in those two, and
- * nothing outside them. The whole tables go one-shot (120 ms with 20 000 elements, where a conversation takes 580), grants line by line.
+ * The tables `inet flock` and `arp flock` in the kernel, by way of nft. Ours after amnesia: everything in those two,
+ * and nothing outside them. The whole tables go one-shot (120 ms with 20 000 elements, where a conversation takes 580),
+ * grants line by line.
  */
 import { expectSuccess } from "../exec/command_runner.ts";
 import { diffGrants, diffGuard } from "./diff_guard.ts";
@@ -12,7 +13,9 @@ import { renderChanges, renderGuard, type SetChange } from "./render_guard.ts";
 
 /** A guard whose transactions can be told from others'. */
 export interface SignedPacketGuard extends PacketGuard {
-  /** Signs the persistent process once more, for a monitor that was not listening when it was started. Changes nothing. */
+  /**
+   * Signs the persistent process once more, for a monitor that was not listening when it was started. Changes nothing.
+   */
   sign(): Promise<void>;
 }
 
@@ -127,7 +130,10 @@ class SystemPacketGuard implements SignedPacketGuard {
   }
 }
 
-/** @returns undefined when the lists break off: nft 1.0.6 does so at a dormant table, or writes another word there, as memory has it */
+/**
+ * @returns undefined when the lists break off: nft 1.0.6 does so at a dormant table, or writes another word there, as
+ * memory has it
+ */
 function parseIfWhole(lists: readonly string[]): FoundTables | undefined {
   try {
     return parseGuard(lists);

@@ -9,7 +9,9 @@ import { type Counted, type TextTable, TransactionRefused } from "./text_table.t
 
 /** A table whose transactions can be told from others'. */
 export interface SignedTextTable extends TextTable {
-  /** Signs the persistent process once more, for a monitor that was not listening when it was started. Changes nothing. */
+  /**
+   * Signs the persistent process once more, for a monitor that was not listening when it was started. Changes nothing.
+   */
   sign(): Promise<void>;
 }
 
@@ -19,8 +21,8 @@ export interface TextTableOptions extends NftSessionOptions {
 }
 
 /**
- * `nft -i` reads a line slowly, 5 ms for each thousand elements, where a one-shot takes 6 ms and 2 for each thousand: from here on, in
- * characters, the one-shot is the faster of the two.
+ * `nft -i` reads a line slowly, 5 ms for each thousand elements, where a one-shot takes 6 ms and 2 for each thousand:
+ * from here on, in characters, the one-shot is the faster of the two.
  */
 const LONG_LINE = 24_000;
 

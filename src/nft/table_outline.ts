@@ -1,6 +1,6 @@
 /**
- * What a table holds, roughly: enough to see what somebody took out of it or put into it. The same from the text that makes a table
- * and from what nft lists of it.
+ * What a table holds, roughly: enough to see what somebody took out of it or put into it. The same from the text that
+ * makes a table and from what nft lists of it.
  */
 export interface TableOutline {
   // chain -> where it hooks, if it does, and how many rules it has: `filter postrouting 99 accept, 2 rules`

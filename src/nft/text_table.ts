@@ -5,8 +5,8 @@ export interface Counted {
 }
 
 /**
- * Keeps one nft table of flock's own that is written as text; what the text is about is its author's business. Never touches another.
- * Calls are done one after the other, in the order in which they were made.
+ * Keeps one nft table of flock's own that is written as text; what the text is about is its author's business. Never
+ * touches another. Calls are done one after the other, in the order in which they were made.
  */
 export interface TextTable {
   /**
@@ -23,11 +23,15 @@ export interface TextTable {
    * @throws TransactionRefused when nft or the kernel refuses one of them; anything else: what took effect is unknown
    */
   change(commands: readonly string[]): Promise<void>;
-  /** Asks nft and the kernel whether they would take the text; changes nothing. @returns what they complain of, if anything */
+  /**
+   * Asks nft and the kernel whether they would take the text; changes nothing.
+   *
+   * @returns what they complain of, if anything
+   */
   refusal(text: string): Promise<string | undefined>;
   /**
-   * Compares the kernel's table with the text that replace() would make it: names, hooks, elements, and how many rules each chain
-   * has. What the rules say is not compared. Costs as much as the table is large.
+   * Compares the kernel's table with the text that replace() would make it: names, hooks, elements, and how many rules
+   * each chain has. What the rules say is not compared. Costs as much as the table is large.
    *
    * @returns what differs, one phrase each; undefined when the table is gone
    */

@@ -1,7 +1,8 @@
 /**
- * How flock's own transactions are known among those that `nft monitor` tells of. It tells the process of each, but as the machine
- * counts, and an agent in a pid namespace of its own does not know its children by that number. So a transaction signs itself
- * by a chain that it adds and deletes again: no packet and no reader ever sees it. Each writer has a mark, and tables, of its own.
+ * How flock's own transactions are known among those that `nft monitor` tells of. It tells the process of each, but as
+ * the machine counts, and an agent in a pid namespace of its own does not know its children by that number. So a
+ * transaction signs itself by a chain that it adds and deletes again: no packet and no reader ever sees it. Each writer
+ * has a mark, and tables, of its own.
  */
 export class TransactionMark {
   readonly #name: string;

@@ -12,9 +12,9 @@ const UNKNOWN = -1;
 export type Suspicion = "none" | "unsure" | "sure";
 
 /**
- * Reads `nft monitor`: have others than flock changed flock's tables? Each transaction is some lines, one for a change, and a
- * last one that names its process. One without a single change that nft could show counts as a change of all of ours, and so does
- * whatever else it writes: it does so where it has lost messages, or does not understand one.
+ * Reads `nft monitor`: have others than flock changed flock's tables? Each transaction is some lines, one for a change,
+ * and a last one that names its process. One without a single change that nft could show counts as a change of all of
+ * ours, and so does whatever else it writes: it does so where it has lost messages, or does not understand one.
  */
 export class TransactionTracker {
   readonly #marks: readonly TransactionMark[];
@@ -88,7 +88,10 @@ export class TransactionTracker {
     return new Set(this.#own.values());
   }
 
-  /** `# ERROR: We lost some netlink events!`, warnings, and not the further lines of a change, which are indented or close a brace. */
+  /**
+   * `# ERROR: We lost some netlink events!`, warnings, and not the further lines of a change, which are indented or
+   * close a brace.
+   */
   #isAlarm(line: string): boolean {
     return /^(#|\w+:|netlink)/i.test(line);
   }

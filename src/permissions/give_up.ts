@@ -9,8 +9,8 @@ export function giveUpEverything(): void {
 /**
  * Gives up every permission that the set does not name, for good.
  *
- * A kind that is granted without limit cannot be narrowed to a list afterwards (revoking a part of "all" is no operation that
- * Deno has): it is kept as it is when the set lists anything of that kind.
+ * A kind that is granted without limit cannot be narrowed to a list afterwards (revoking a part of "all" is no
+ * operation that Deno has): it is kept as it is when the set lists anything of that kind.
  */
 export function keepOnly(keep: PermissionSet): void {
   for (const kind of PERMISSION_KINDS) narrow(kind, keep[kind] ?? false);

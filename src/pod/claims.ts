@@ -34,7 +34,10 @@ export function parseClaims(annotations: ReadonlyMap<string, string>): Claims {
   return { addresses: addresses ?? [], anycast: anycast ?? [] };
 }
 
-/** @returns what the annotations claim validly, each address once; what is wrong is left out, and so is a list over the limits */
+/**
+ * @returns what the annotations claim validly, each address once; what is wrong is left out, and so is a list over the
+ * limits
+ */
 export function validClaims(annotations: ReadonlyMap<string, string>): readonly Address[] {
   const claimed = CLAIM_KEYS.flatMap((key) => parseList(key, { text: annotations.get(key), problems: [] }));
   return [...new Map(claimed.map((address) => [address.text, address])).values()];

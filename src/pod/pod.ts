@@ -29,7 +29,10 @@ export function isServing({ ready, terminating }: Pick<Pod, "ready" | "terminati
   return ready && !terminating;
 }
 
-/** Says whether the pod is the one that the runtime knows by that UID: that of the pod, or for a static one kubelet's own. */
+/**
+ * Says whether the pod is the one that the runtime knows by that UID: that of the pod, or for a static one kubelet's
+ * own.
+ */
 export function isSamePod(pod: Pick<Pod, "uid" | "staticHash">, identity: { readonly uid: string }): boolean {
   return pod.uid === identity.uid || pod.staticHash === identity.uid;
 }

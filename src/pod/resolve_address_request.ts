@@ -29,7 +29,8 @@ export interface AddressRequest {
 /**
  * Decides which families a pod gets, from which ranges, and with what in its IPv6 host bits (spec sections 2 and 3).
  *
- * @throws InvalidInput naming the annotation, its value and the rule that it breaks; or saying that and why no family is left
+ * @throws InvalidInput naming the annotation, its value and the rule that it breaks; or saying that and why no family
+ * is left
  */
 export function resolveAddressRequest(input: AddressTerms & { readonly identity: PodNames }): AddressRequest {
   const { identity, annotations } = input;
@@ -68,7 +69,10 @@ function refuseMissingFamilies(claims: Claims, outcomes: Readonly<Record<Family,
   if (problems.length > 0) throw new InvalidInput(problems);
 }
 
-/** Malformed values fail the ADD even where the family is off: a typing mistake shows at once, not on the day the family comes on. */
+/**
+ * Malformed values fail the ADD even where the family is off: a typing mistake shows at once, not on the day the family
+ * comes on.
+ */
 function resolveFamily(
   family: Family,
   { annotations, config, claims }: AddressTerms & { readonly claims: Claims },

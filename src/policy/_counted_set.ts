@@ -3,8 +3,8 @@ import { DIRECTIONS } from "./network_policy.ts";
 import type { SetSource } from "./set_source.ts";
 
 /**
- * A set of the table with what made it so. Two pods may have one address for a moment: one that is finished, and the one that got its address
- * (NP-42). An element stays as long as somebody adds it.
+ * A set of the table with what made it so. Two pods may have one address for a moment: one that is finished, and the
+ * one that got its address (NP-42). An element stays as long as somebody adds it.
  */
 export class CountedSet {
   readonly elements = new Set<string>();

@@ -2,8 +2,9 @@
 const MAX_KINDS = 2048;
 
 /**
- * Shares one object among equal ones: ten thousand pods of a few Deployments have a few maps of labels. Where every pod is of a kind of its own, it costs nothing for each: when too
- * many kinds came, all are forgotten, and those that come again are shared again.
+ * Shares one object among equal ones: ten thousand pods of a few Deployments have a few maps of labels. Where every pod
+ * is of a kind of its own, it costs nothing for each: when too many kinds came, all are forgotten, and those that come
+ * again are shared again.
  */
 export class Interner<T extends object> {
   readonly #known = new Map<string, T>();

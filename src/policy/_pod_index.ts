@@ -20,7 +20,8 @@ export class PodIndex {
   readonly #pods = new Map<string, PolicyPod>();
   // namespace -> keys of its pods
   readonly #byNamespace = new Map<string, Set<string>>();
-  // label with its value -> keys of the pods that have it, in whatever namespace: in few namespaces a set for each pod would cost more than the pod
+  // label with its value -> keys of the pods that have it, in whatever namespace: in few namespaces a set for each pod
+  // would cost more than the pod
   readonly #byLabel = new Map<string, Set<string>>();
 
   get(key: string): PolicyPod | undefined {
@@ -40,7 +41,10 @@ export class PodIndex {
     return this.#podsOf([this.#byNamespace.get(name) ?? NONE]);
   }
 
-  /** @returns pods of the cluster, all that are in the scope among them: few where the scope's namespace or labels are of few */
+  /**
+   * @returns pods of the cluster, all that are in the scope among them: few where the scope's namespace or labels are
+   * of few
+   */
   candidates({ namespaces, pods: selector }: PodScope): PolicyPod[] {
     const all = typeof namespaces === "string" ? this.#byNamespace.get(namespaces) ?? NONE : this.#pods;
     let [found, size]: [readonly Keys[], number] = [[all], all.size];
@@ -79,7 +83,11 @@ export function getOrMake<K, V>(map: Map<K, V>, key: K, make: () => V): V {
   return made;
 }
 
-/** Not kept: where each pod has labels of its own, the texts would be larger than the pod. @returns the texts of all labels */
+/**
+ * Not kept: where each pod has labels of its own, the texts would be larger than the pod.
+ *
+ * @returns the texts of all labels
+ */
 export function textsOf(labels: Labels): readonly string[] {
   return Array.from(labels, ([key, value]) => labelText(key, value));
 }

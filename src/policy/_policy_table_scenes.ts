@@ -22,7 +22,10 @@ async function nft(args: readonly string[], stdin = ""): Promise<string> {
   return stdout;
 }
 
-/** What the kernel has in a table, without what differs from one making to the next: handles, order, and the table's name. */
+/**
+ * What the kernel has in a table, without what differs from one making to the next: handles, order, and the table's
+ * name.
+ */
 async function contents(table: string): Promise<Record<string, unknown>> {
   const list: { nftables: Record<string, Record<string, unknown>>[] } = JSON.parse(
     (await nft(["-j", "list", "table", "inet", table])).replaceAll(table, "TABLE"),

@@ -6,8 +6,8 @@ import type { PodScope } from "./set_source.ts";
 const ANY = "*";
 
 /**
- * Finds the scopes that a pod may be in without a look at all of them: each lies in the buckets of what it asks for, by namespace (its name, or one label with its value) and by one
- * label of the pod.
+ * Finds the scopes that a pod may be in without a look at all of them: each lies in the buckets of what it asks for, by
+ * namespace (its name, or one label with its value) and by one label of the pod.
  */
 export class ScopeIndex<T> {
   // by namespace -> by label of the pod -> items

@@ -24,7 +24,10 @@ interface Memory {
   readonly was: Map<string, boolean>;
 }
 
-/** The sets that chains name, kept as pods, namespaces and this node's pods come, go and change. The cost of an event depends on the sets that it concerns. */
+/**
+ * The sets that chains name, kept as pods, namespaces and this node's pods come, go and change. The cost of an event
+ * depends on the sets that it concerns.
+ */
 export class SetStore {
   readonly #sets = new Map<string, CountedSet>();
   readonly #byScope = new ScopeIndex<string>();

@@ -54,7 +54,10 @@ class ChainCompiler {
     });
   }
 
-  /** To a pod of this node: by its link, whoever sends. From one: by the addresses of the peers that have the name, so a block is none (NP-21). */
+  /**
+   * To a pod of this node: by its link, whoever sends. From one: by the addresses of the peers that have the name, so a
+   * block is none (NP-21).
+   */
   #compileNames(
     { peers, byPeer, ports }: {
       readonly peers: PolicyRule["peers"];

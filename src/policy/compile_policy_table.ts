@@ -9,7 +9,9 @@ import { elementsOfPod, elementsOfTarget, isInScope, type SetSource, setTypeOf }
 const NO_LABELS: Labels = new Map();
 
 export interface CompileOptions {
-  /** `namespace/name` of policies that allow nothing for now, because nft refuses what they say. They isolate as ever. */
+  /**
+   * `namespace/name` of policies that allow nothing for now, because nft refuses what they say. They isolate as ever.
+   */
   readonly quarantined?: ReadonlySet<string>;
 }
 

@@ -4,7 +4,10 @@ import { type Direction, DIRECTIONS, type NetworkPolicy } from "./network_policy
 import type { IsolatedPod } from "./policy_table.ts";
 import type { PolicyTarget } from "./policy_world.ts";
 
-/** Says whether the policy is about the pod. Of one whose labels nobody knows every policy of its namespace is taken to be. */
+/**
+ * Says whether the policy is about the pod. Of one whose labels nobody knows every policy of its namespace is taken to
+ * be.
+ */
 export function isSelected({ namespace, labels }: PolicyTarget, policy: NetworkPolicy): boolean {
   return namespace === policy.namespace && (labels === undefined || selects(policy.podSelector, labels));
 }

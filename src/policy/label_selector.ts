@@ -3,7 +3,10 @@ import { expectObject, isAbsent, isText, readList, readObject, refuse } from "./
 import type { LabelRequirement, LabelSelector } from "./network_policy.ts";
 import type { Labels } from "./policy_world.ts";
 
-/** What is asked of values: those of `In` and `NotIn` must be some, the others take none (apimachinery, `labels.NewRequirement`). */
+/**
+ * What is asked of values: those of `In` and `NotIn` must be some, the others take none (apimachinery,
+ * `labels.NewRequirement`).
+ */
 const TAKES_VALUES: Readonly<Record<LabelRequirement["operator"], boolean>> = {
   In: true,
   NotIn: true,

@@ -15,11 +15,13 @@ interface Group {
 const ANY_PORT = "";
 
 /**
- * Lays a policy's chain out for nft: each combination of a peer and a port would be a rule, so where several peers may reach several ports, the peers are a chain of their own, which
- * the rules of the ports go to. The order of rules does not matter: they accept and nothing else.
+ * Lays a policy's chain out for nft: each combination of a peer and a port would be a rule, so where several peers may
+ * reach several ports, the peers are a chain of their own, which the rules of the ports go to. The order of rules does
+ * not matter: they accept and nothing else.
  *
- * Sets of pods' addresses are named by one chain of their own each, which accepts what is in the set. So a small one can be made anew with its chain, whoever uses it, which nft does
- * in no time; to delete an element it reads all sets of the machine first (renderPolicyChanges()).
+ * Sets of pods' addresses are named by one chain of their own each, which accepts what is in the set. So a small one
+ * can be made anew with its chain, whoever uses it, which nft does in no time; to delete an element it reads all sets
+ * of the machine first (renderPolicyChanges()).
  *
  * @returns the chain, last, and those that it needs
  */

@@ -1,6 +1,6 @@
 /**
- * Names in the table. Those of what tenants name are hashes: nothing that they write reaches nft, all fits nft's 255 characters, and with 96 bits of SHA-256 nobody finds a
- * policy whose chain would take the place of another's.
+ * Names in the table. Those of what tenants name are hashes: nothing that they write reaches nft, all fits nft's 255
+ * characters, and with 96 bits of SHA-256 nobody finds a policy whose chain would take the place of another's.
  */
 import { createHash } from "node:crypto";
 import { HOST_LINK } from "../hash/container_hash.ts";
@@ -24,7 +24,10 @@ export function chainName(policyKey: string, direction: Direction): string {
   return CHAIN_PREFIX[direction] + hashText(policyKey);
 }
 
-/** @param link host end of the pod's link. @returns the pod's own chain of one direction, and the counter of what it drops */
+/**
+ * @param link host end of the pod's link.
+ * @returns the pod's own chain of one direction, and the counter of what it drops
+ */
 export function podChainName(link: string, direction: Direction): string {
   return POD_PREFIX[direction] + checkLink(link);
 }

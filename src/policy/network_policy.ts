@@ -1,6 +1,9 @@
 import type { Prefix } from "../ip/address.ts";
 
-/** One statement about one label (`LabelSelectorRequirement`, meta/v1); `matchLabels` are of the operator `In` with one value. */
+/**
+ * One statement about one label (`LabelSelectorRequirement`, meta/v1); `matchLabels` are of the operator `In` with one
+ * value.
+ */
 export interface LabelRequirement {
   readonly key: string;
   readonly operator: "In" | "NotIn" | "Exists" | "DoesNotExist";
@@ -8,14 +11,20 @@ export interface LabelRequirement {
   readonly values: readonly string[];
 }
 
-/** All requirements hold; without any, everything is selected. Sorted by key, operator and values, so that equal selectors look equal. */
+/**
+ * All requirements hold; without any, everything is selected. Sorted by key, operator and values, so that equal
+ * selectors look equal.
+ */
 export type LabelSelector = readonly LabelRequirement[];
 
 /** Protocols that a policy can name (core/v1 `Protocol`). */
 export const PROTOCOLS = ["tcp", "udp", "sctp"] as const;
 export type Protocol = typeof PROTOCOLS[number];
 
-/** Pods: of the policy's own namespace when `namespaces` is absent, else of all namespaces whose labels it selects; of those the ones that `pods` selects. */
+/**
+ * Pods: of the policy's own namespace when `namespaces` is absent, else of all namespaces whose labels it selects; of
+ * those the ones that `pods` selects.
+ */
 export interface PodPeer {
   readonly kind: "pods";
   readonly namespaces?: LabelSelector;
@@ -59,11 +68,15 @@ export interface NetworkPolicy {
   readonly name: string;
   /** Of the policy's own namespace. */
   readonly podSelector: LabelSelector;
-  /** Per direction in which the policy isolates the pods that it selects: what it allows. Absent: it says nothing about that direction. */
+  /**
+   * Per direction in which the policy isolates the pods that it selects: what it allows. Absent: it says nothing about
+   * that direction.
+   */
   readonly rules: { readonly [D in Direction]?: readonly PolicyRule[] };
   /**
-   * Why the policy cannot be compiled, a sentence for an operator; absent when it can. Such a policy isolates what it selects (in every direction that it may mean, and the whole
-   * namespace when its selector is what cannot be read) and allows nothing: it fails closed for its own pods only (spec section 9).
+   * Why the policy cannot be compiled, a sentence for an operator; absent when it can. Such a policy isolates what it
+   * selects (in every direction that it may mean, and the whole namespace when its selector is what cannot be read) and
+   * allows nothing: it fails closed for its own pods only (spec section 9).
    */
   readonly defect?: string;
 }

@@ -4,7 +4,9 @@ import type { Labels } from "./policy_world.ts";
 
 const interner = new Interner<Labels>();
 
-/** @returns the labels; equal ones are one object. What is no text is left out, and of what is no object nothing is read */
+/**
+ * @returns the labels; equal ones are one object. What is no text is left out, and of what is no object nothing is read
+ */
 export function parseLabels(raw: unknown): Labels {
   const entries = Object.entries(fieldsOf(raw)).filter((entry): entry is [string, string] =>
     typeof entry[1] === "string"

@@ -14,8 +14,8 @@ const PROTOCOLS_OF_API: ReadonlyMap<unknown, Protocol> = new Map([
 const interner = new Interner<readonly NamedPort[]>();
 
 /**
- * Reads the ports with names of all containers that run along with the pod: its containers, and of the initContainers those with
- * `restartPolicy: Always`. Each name, protocol and number once; what cannot be read is left out.
+ * Reads the ports with names of all containers that run along with the pod: its containers, and of the initContainers
+ * those with `restartPolicy: Always`. Each name, protocol and number once; what cannot be read is left out.
  *
  * @param spec a pod's
  * @returns equal lists are one object

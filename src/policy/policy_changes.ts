@@ -11,7 +11,10 @@ export interface Change<T> {
 
 export interface SetChange {
   readonly type: PolicySetType;
-  /** Directions of the chains that named it, and of those that name it now. None: there was no such set; there is to be none. */
+  /**
+   * Directions of the chains that named it, and of those that name it now. None: there was no such set; there is to be
+   * none.
+   */
   readonly named: { readonly before: readonly Direction[]; readonly after: readonly Direction[] };
   /** Elements that it has now and had not, and the reverse. */
   readonly added: readonly string[];
@@ -20,7 +23,10 @@ export interface SetChange {
   readonly elements: ReadonlySet<string>;
 }
 
-/** The difference between two tables. Shares what it holds with the compiler: valid until the compiler is told something new. */
+/**
+ * The difference between two tables. Shares what it holds with the compiler: valid until the compiler is told something
+ * new.
+ */
 export interface PolicyChanges {
   /** Name -> what becomes of the set */
   readonly sets: ReadonlyMap<string, SetChange>;

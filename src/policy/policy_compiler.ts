@@ -28,8 +28,8 @@ interface AskedChain {
 }
 
 /**
- * Compiles step by step what compilePolicyTable() compiles from scratch: the same table for the same world, whatever the events were that led there. The cost of an event depends on
- * what it concerns, not on the size of the world.
+ * Compiles step by step what compilePolicyTable() compiles from scratch: the same table for the same world, whatever
+ * the events were that led there. The cost of an event depends on what it concerns, not on the size of the world.
  */
 export class PolicyCompiler {
   readonly #policies = new Map<string, PolicyEntry>();
@@ -87,7 +87,11 @@ export class PolicyCompiler {
     this.#isolate(link);
   }
 
-  /** The chains of these policies have no rules, until they are left out of a later call. @param policyKeys `namespace/name` */
+  /**
+   * The chains of these policies have no rules, until they are left out of a later call.
+   *
+   * @param policyKeys `namespace/name`
+   */
   setQuarantine(policyKeys: ReadonlySet<string>): void {
     const concerned = this.#quarantined.symmetricDifference(policyKeys);
     this.#quarantined = new Set(policyKeys);
@@ -111,7 +115,10 @@ export class PolicyCompiler {
     return sets.size + chains.size + pods.size === 0 ? undefined : { sets, chains, pods, isolated: this.#isolated };
   }
 
-  /** @returns `namespace/name` of the policies whose chains the changes make or replace, or name a set that they touch: those that nft may refuse them for */
+  /**
+   * @returns `namespace/name` of the policies whose chains the changes make or replace, or name a set that they touch:
+   * those that nft may refuse them for
+   */
   policiesOf(changes: PolicyChanges): ReadonlySet<string> {
     const chains = [
       ...changes.chains.keys(),
@@ -120,7 +127,9 @@ export class PolicyCompiler {
     return new Set(chains.flatMap((name) => this.#chains.get(name)?.owner.key ?? []));
   }
 
-  /** @returns what people call a chain of a policy, or a set; undefined: there is no such thing, or its name says it all */
+  /**
+   * @returns what people call a chain of a policy, or a set; undefined: there is no such thing, or its name says it all
+   */
   describe(name: string): string | undefined {
     const owner = this.#chains.get(name)?.owner;
     if (owner !== undefined) return describeChain(owner);

@@ -1,10 +1,12 @@
 /**
  * The table `inet flock-policy` as typed data, between policies and nft.
  *
- * Two base chains hook postrouting before source NAT (priority srcnat): `egress` first, then `ingress`, so that `accept` in one ends that direction only (NP-51). There a packet has its
- * destination after kube-proxy's DNAT and its source before any SNAT. What the node itself sends has no incoming link and passes; what it receives never comes here. Each base chain
- * looks the link up in a verdict map and goes to the pod's own chain, if it has one: replies and errors of established connections pass, then the chains of the policies that select the pod are
- * asked, and what none of them accepts is counted and dropped.
+ * Two base chains hook postrouting before source NAT (priority srcnat): `egress` first, then `ingress`, so that
+ * `accept` in one ends that direction only (NP-51). There a packet has its destination after kube-proxy's DNAT and its
+ * source before any SNAT. What the node itself sends has no incoming link and passes; what it receives never comes
+ * here. Each base chain looks the link up in a verdict map and goes to the pod's own chain, if it has one: replies and
+ * errors of established connections pass, then the chains of the policies that select the pod are asked, and what none
+ * of them accepts is counted and dropped.
  */
 import type { Family } from "../ip/address.ts";
 import type { Direction, PortRange, Protocol } from "./network_policy.ts";
@@ -38,9 +40,15 @@ export type PeerMatch =
 
 /** The destination's port. */
 export type PortMatch =
-  /** Sorted, disjoint and not adjacent. Never empty. 0-65535 is every packet of the protocol, fragments that show no port too. */
+  /**
+   * Sorted, disjoint and not adjacent. Never empty. 0-65535 is every packet of the protocol, fragments that show no
+   * port too.
+   */
   | { readonly kind: "ranges"; readonly protocol: Protocol; readonly ranges: readonly PortRange[] }
-  /** A set of type linkPort (ingress; no family), or addressPort (egress; of that family): it says which destination has the name at which number. */
+  /**
+   * A set of type linkPort (ingress; no family), or addressPort (egress; of that family): it says which destination has
+   * the name at which number.
+   */
   | { readonly kind: "set"; readonly protocol: Protocol; readonly set: string; readonly family?: Family };
 
 /** Accepts what matches both; what is absent matches everything. */
@@ -57,12 +65,17 @@ export interface PolicyChain {
 
 /** A pod of this node that is isolated in one direction at least. */
 export interface IsolatedPod {
-  /** Per direction in which it is isolated: the names of the policy chains that are asked, sorted. May be empty: nothing is allowed. */
+  /**
+   * Per direction in which it is isolated: the names of the policy chains that are asked, sorted. May be empty: nothing
+   * is allowed.
+   */
   readonly chains: { readonly [D in Direction]?: readonly string[] };
   readonly logDrops: boolean;
 }
 
-/** Without isolated pods there are no chains and no sets either, and no expression of connection tracking in the table. */
+/**
+ * Without isolated pods there are no chains and no sets either, and no expression of connection tracking in the table.
+ */
 export interface PolicyTable {
   /** Name -> set: those that a chain names, and no other. */
   readonly sets: ReadonlyMap<string, PolicySet>;

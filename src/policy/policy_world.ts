@@ -11,8 +11,9 @@ export interface NamedPort {
 }
 
 /**
- * A pod of the cluster, cut down to what makes it a peer. Pods that are none are not in the world: of the host's network, finished (phase Succeeded or Failed), without an address.
- * A pod that is being deleted is a peer until it is finished.
+ * A pod of the cluster, cut down to what makes it a peer. Pods that are none are not in the world: of the host's
+ * network, finished (phase Succeeded or Failed), without an address. A pod that is being deleted is a peer until it is
+ * finished.
  */
 export interface PolicyPod {
   readonly namespace: string;
@@ -25,7 +26,10 @@ export interface PolicyPod {
 /** A pod of this node, to be isolated if a policy selects it. */
 export interface PolicyTarget {
   readonly namespace: string;
-  /** Absent: nobody knows them. Then every policy of its namespace counts as selecting it, and none of them allows it anything. */
+  /**
+   * Absent: nobody knows them. Then every policy of its namespace counts as selecting it, and none of them allows it
+   * anything.
+   */
   readonly labels?: Labels;
   readonly ports: readonly NamedPort[];
   /** Whether what is dropped is logged (annotation `log-drops`). */

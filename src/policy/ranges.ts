@@ -9,7 +9,8 @@ interface Range {
 }
 
 /**
- * The addresses of blocks of one family. What a block excepts is taken from that block only: another may hold it (NP-12).
+ * The addresses of blocks of one family. What a block excepts is taken from that block only: another may hold it
+ * (NP-12).
  *
  * @returns sorted, disjoint, not adjacent
  */

@@ -17,13 +17,17 @@ interface Steps {
 }
 
 /**
- * The changes as commands of one transaction, or of two that are to follow each other at once, in an order that nft takes: what is named is made before it is named, and unmade
- * after. After the first of two, packets already fare as after the second. Nothing is left to another table than flock's.
+ * The changes as commands of one transaction, or of two that are to follow each other at once, in an order that nft
+ * takes: what is named is made before it is named, and unmade after. After the first of two, packets already fare as
+ * after the second. Nothing is left to another table than flock's.
  *
- * The first has only such commands as nft (1.0.6 to 1.1) carries out without reading first what the machine has: `add set`, `add map` and `add chain` with a body, each in the line
- * before whatever names it, and `flush chain`. In a table of 1000 policies those take 1 to 4 ms; `delete` of a chain or set makes nft read all chains and sets of the machine first,
- * 10 ms there, and `add element`, `add rule` and `delete element` all elements of every interval set too: hundreds of ms. So a small set that loses elements is replaced by another
- * first, and then made anew, with the chain that looks it up; and a pod that is isolated no more is let through by its own chain, until the map is made anew without it.
+ * The first has only such commands as nft (1.0.6 to 1.1) carries out without reading first what the machine has: `add
+ * set`, `add map` and `add chain` with a body, each in the line before whatever names it, and `flush chain`. In a table
+ * of 1000 policies those take 1 to 4 ms; `delete` of a chain or set makes nft read all chains and sets of the machine
+ * first, 10 ms there, and `add element`, `add rule` and `delete element` all elements of every interval set too:
+ * hundreds of ms. So a small set that loses elements is replaced by another first, and then made anew, with the chain
+ * that looks it up; and a pod that is isolated no more is let through by its own chain, until the map is made anew
+ * without it.
  */
 export function renderPolicyChanges({ sets, chains, pods, isolated }: PolicyChanges): readonly (readonly string[])[] {
   const steps = [

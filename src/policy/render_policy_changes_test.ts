@@ -4,7 +4,10 @@ import { PolicyCompiler } from "./policy_compiler.ts";
 import { renderPolicyChanges } from "./render_policy_changes.ts";
 import { ChangingWorld, policyEvents } from "./testdata/_policy_events.ts";
 
-/** What nft carries out without reading the elements of sets first, and the deletion of links from named ports, which are few. */
+/**
+ * What nft carries out without reading the elements of sets first, and the deletion of links from named ports, which
+ * are few.
+ */
 const QUICK =
   /^(?:add (?:set|map|chain|counter) .*|flush chain \S+ \S+ \S+|delete (?:set|map|chain|counter) .*|delete element inet flock-policy ports_\S+ .*)$/;
 

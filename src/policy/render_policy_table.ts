@@ -27,7 +27,8 @@ export function directionsOf({ chains }: IsolatedPod): readonly Direction[] {
 }
 
 /**
- * The whole table as nft reads it, for `nft -f -`: one transaction that takes the place of whatever table there was, counters included. Packets see the old one or the new one.
+ * The whole table as nft reads it, for `nft -f -`: one transaction that takes the place of whatever table there was,
+ * counters included. Packets see the old one or the new one.
  *
  * @throws TypeError for a table that no compiler makes: a name or an element of which nft could read something else
  */

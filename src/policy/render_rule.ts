@@ -11,8 +11,9 @@ const MAX_PORT = 65535;
 const LOG_LIMIT = "limit rate 10/second burst 20 packets";
 
 /**
- * Up to so many ports or addresses are a rule each. A list in braces is a set without a name, and the kernel compares the name that it gives one to those of all others: forty
- * thousand take minutes to load. Ranges make it an interval set: of a thousand nft's load takes six times as long, and each is read before `add element`.
+ * Up to so many ports or addresses are a rule each. A list in braces is a set without a name, and the kernel compares
+ * the name that it gives one to those of all others: forty thousand take minutes to load. Ranges make it an interval
+ * set: of a thousand nft's load takes six times as long, and each is read before `add element`.
  */
 const FEW = 8;
 
@@ -28,11 +29,13 @@ export function renderLookup(set: string, { type, direction }: { type: PolicySet
 }
 
 /**
- * The node's own neighbour solicitations and advertisements to the pod look at postrouting as if the pod had sent them: for IPv6 the kernel takes the link that it has noted in the
- * packet for the one it came in by (ip6_output()), and neighbour discovery notes the link that it sends on. So `iif 0` does not see them, and both of the pod's chains would drop them:
- * a pod that has lost its neighbours would never find the node again. All of them come from a link-local address, and from none is a packet ever forwarded (RFC 4291, 2.5.6). The node's
- * multicast listener reports (RFC 3810) look the same, and come from `::` until the link's address is ready; they go to ff02::/16, where nothing is forwarded either. Nobody would miss
- * those, but they would count as dropped.
+ * The node's own neighbour solicitations and advertisements to the pod look at postrouting as if the pod had sent them:
+ * for IPv6 the kernel takes the link that it has noted in the packet for the one it came in by (ip6_output()), and
+ * neighbour discovery notes the link that it sends on. So `iif 0` does not see them, and both of the pod's chains would
+ * drop them: a pod that has lost its neighbours would never find the node again. All of them come from a link-local
+ * address, and from none is a packet ever forwarded (RFC 4291, 2.5.6). The node's multicast listener reports (RFC 3810)
+ * look the same, and come from `::` until the link's address is ready; they go to ff02::/16, where nothing is forwarded
+ * either. Nobody would miss those, but they would count as dropped.
  */
 const OF_THE_LINK = ["ip6 saddr fe80::/10 accept", "ip6 daddr ff02::/16 accept"];
 

@@ -1,4 +1,7 @@
-/** Sets and maps of the table as nft reads them: what stands behind `table ... {`, or behind `add` with the table's name put in. */
+/**
+ * Sets and maps of the table as nft reads them: what stands behind `table ... {`, or behind `add` with the table's name
+ * put in.
+ */
 import type { Family } from "../ip/address.ts";
 import { podChainName } from "./names.ts";
 import type { Direction } from "./network_policy.ts";

@@ -1,8 +1,8 @@
 /**
- * Routes to anycast addresses in the kernel, by way of iproute2: `ADDRESS nhid GROUP`, where the group, of one hop or many, is changed
- * in place, so that flows stay with the pods that stay. Ours after amnesia: nexthop objects of our own protocol number, and routes of it
- * that have one. The kernel takes a hop along when its link goes, goes down or has no carrier; a group with its last hop; and a route,
- * without a word where it is IPv4, with its group.
+ * Routes to anycast addresses in the kernel, by way of iproute2: `ADDRESS nhid GROUP`, where the group, of one hop or
+ * many, is changed in place, so that flows stay with the pods that stay. Ours after amnesia: nexthop objects of our own
+ * protocol number, and routes of it that have one. The kernel takes a hop along when its link goes, goes down or has no
+ * carrier; a group with its last hop; and a route, without a word where it is IPv4, with its group.
  */
 import type { ServiceRoute } from "../anycast/service_route.ts";
 import type { CommandRunner } from "../exec/command_runner.ts";
@@ -157,8 +157,8 @@ class SystemRouteDriver implements RouteDriver {
   }
 
   /**
-   * With the hops that could be made; without any it is left as it is, for #addHops() has told why. A group none of whose hops stays may
-   * have gone with the last one's link, and the route with it.
+   * With the hops that could be made; without any it is left as it is, for #addHops() has told why. A group none of
+   * whose hops stays may have gone with the last one's link, and the route with it.
    */
   async #setGroup({ address, hops }: ServiceRoute): Promise<string[]> {
     const before = this.#groups.get(address.text);

@@ -1,4 +1,7 @@
-/** Everybody that a policy may have to do with, over two nodes: pods in several namespaces, the nodes themselves, a client and a router outside. */
+/**
+ * Everybody that a policy may have to do with, over two nodes: pods in several namespaces, the nodes themselves, a
+ * client and a router outside.
+ */
 import type { Family } from "../../src/ip/address.ts";
 import type { Lab } from "../lab/lab.ts";
 import type { Mesh } from "../lab/mesh.ts";
@@ -42,7 +45,10 @@ export interface Neighbourhood {
   pod(key: string): PolicyPod;
   /** `outside`, `router`, `node-a`, `node-a again` (by its second address), `node-b`. @throws when there is none */
   neighbour(key: string): Neighbour;
-  /** Waits until it is as the table says, beside what is always so: a pod and its own node reach each other, and everybody itself. */
+  /**
+   * Waits until it is as the table says, beside what is always so: a pod and its own node reach each other, and
+   * everybody itself.
+   */
   expect(truth: Truth<Neighbour>, ports?: readonly ServedPort[]): Promise<void>;
 }
 

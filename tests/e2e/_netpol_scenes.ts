@@ -1,7 +1,8 @@
 /**
- * What Kubernetes' own end-to-end tests ask of NetworkPolicy (test/e2e/network/netpol/network_policy.go), by their names and in their order,
- * each as policies and truth tables of our own. Theirs ask one port and protocol of a few pods; here every stage is judged over all nine
- * pods, both ports, TCP, UDP, SCTP and both families, so that their separate cases of UDP and SCTP are contained.
+ * What Kubernetes' own end-to-end tests ask of NetworkPolicy (test/e2e/network/netpol/network_policy.go), by their
+ * names and in their order, each as policies and truth tables of our own. Theirs ask one port and protocol of a few
+ * pods; here every stage is judged over all nine pods, both ports, TCP, UDP, SCTP and both families, so that their
+ * separate cases of UDP and SCTP are contained.
  */
 import type { KubeObject } from "../lab/lab_api.ts";
 import type { SocketProtocol } from "../lab/sockets.ts";

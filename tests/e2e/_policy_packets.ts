@@ -9,7 +9,9 @@ import type { Neighbour, Neighbourhood } from "./_neighbourhood.ts";
 import { ip, sendFrames } from "./_raw_pod.ts";
 import { DB, DENY_ALL, DENY_INGRESS, FRONTEND, inDefault, OUTSIDE, under } from "./_recipes.ts";
 
-/** The link to the client narrows after both ends have agreed on long segments: only the router's errors tell the pod. */
+/**
+ * The link to the client narrows after both ends have agreed on long segments: only the router's errors tell the pod.
+ */
 export async function narrow(scene: Neighbourhood): Promise<void> {
   const { lab, mesh } = scene;
   const db = scene.pod("default/db");

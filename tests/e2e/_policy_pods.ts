@@ -1,4 +1,6 @@
-/** Pods as policies see them: in namespaces, with labels and named ports, each a server on every address that it has. */
+/**
+ * Pods as policies see them: in namespaces, with labels and named ports, each a server on every address that it has.
+ */
 import { record } from "../lab/json.ts";
 import type { Lab } from "../lab/lab.ts";
 import type { KubeObject } from "../lab/lab_api.ts";

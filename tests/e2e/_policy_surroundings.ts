@@ -1,4 +1,7 @@
-/** What policies meet on a node beside ordinary pods: pods of the host's network, connections under way, anycast, other firewalls, other nodes. */
+/**
+ * What policies meet on a node beside ordinary pods: pods of the host's network, connections under way, anycast, other
+ * firewalls, other nodes.
+ */
 import { assertEquals, assertRejects } from "@std/assert";
 import type { LabNode } from "../lab/node.ts";
 import { ANYCAST, type Neighbour, type Neighbourhood, SOME } from "./_neighbourhood.ts";
@@ -18,7 +21,10 @@ import {
 import { alone } from "./_service_pod.ts";
 import { expectTruth, pairsOf } from "./_truth.ts";
 
-/** Its labels are selected, and named as a peer's; its address is the node's, and stays as open as before, and as closed. */
+/**
+ * Its labels are selected, and named as a peer's; its address is the node's, and stays as open as before, and as
+ * closed.
+ */
 export async function selectHostNetwork(scene: Neighbourhood): Promise<void> {
   const { lab } = scene;
   const node = lab.node("node-a");
@@ -38,7 +44,9 @@ export async function selectHostNetwork(scene: Neighbourhood): Promise<void> {
   await lab.api.delete(path);
 }
 
-/** Other pods of both nodes are isolated from the start: the kernel knows no connection from before it has tracked any. */
+/**
+ * Other pods of both nodes are isolated from the start: the kernel knows no connection from before it has tracked any.
+ */
 export async function denyLater(scene: Neighbourhood): Promise<void> {
   const { mesh } = scene;
   const db = scene.pod("default/db");

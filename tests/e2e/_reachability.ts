@@ -1,6 +1,7 @@
 /**
- * Nine pods, `a`, `b` and `c` in each of the namespaces `x`, `y` and `z`, spread over the nodes: every pair, every port, every protocol,
- * both families. The way of Kubernetes' own tests (test/e2e/network/netpol), which ask one port and protocol at a time.
+ * Nine pods, `a`, `b` and `c` in each of the namespaces `x`, `y` and `z`, spread over the nodes: every pair, every
+ * port, every protocol, both families. The way of Kubernetes' own tests (test/e2e/network/netpol), which ask one port
+ * and protocol at a time.
  */
 import type { Lab } from "../lab/lab.ts";
 import type { Mesh } from "../lab/mesh.ts";

@@ -25,7 +25,10 @@ export interface Service {
 export interface ServiceRequest {
   readonly flow: Flow;
   readonly service: Service;
-  /** Whom the backend's node sees when it judges: a pod, the outside client, or a node that asks or has masqueraded. Absent: it cannot arrive. */
+  /**
+   * Whom the backend's node sees when it judges: a pod, the outside client, or a node that asks or has masqueraded.
+   * Absent: it cannot arrive.
+   */
   readonly seen?: PolicyPod | LabNode | "outside";
   /** The pod that asks; absent: a node, or the client outside. */
   readonly client?: PolicyPod;
@@ -72,8 +75,8 @@ export async function makeService(
 }
 
 /**
- * @returns every pod and node to the address of every Service, pods to its port on their own node too, the client outside to that port on
- * every node; each protocol and family
+ * @returns every pod and node to the address of every Service, pods to its port on their own node too, the client
+ * outside to that port on every node; each protocol and family
  */
 export function requestsOf(
   lab: Lab,
@@ -114,7 +117,10 @@ function seenOfOutside(node: LabNode, { backend, traffic }: Service): Pick<Servi
   return traffic === "Cluster" ? { seen: node } : {};
 }
 
-/** As for outside; but with `Local` kube-proxy takes what pods send to their own node's port for a request to the Service's address. */
+/**
+ * As for outside; but with `Local` kube-proxy takes what pods send to their own node's port for a request to the
+ * Service's address.
+ */
 function seenOfPod(client: PolicyPod, { backend, traffic }: Service): PolicyPod | LabNode {
   return traffic === "Cluster" && client.node !== backend.node ? client.node : client;
 }

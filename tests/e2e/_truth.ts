@@ -43,8 +43,8 @@ export function pairsOf<H extends Host>(
 }
 
 /**
- * Waits until the network is as the table says, in every entry of one look. Who answers must be the one who was asked, and must see the
- * address of the one who asks.
+ * Waits until the network is as the table says, in every entry of one look. Who answers must be the one who was asked,
+ * and must see the address of the one who asks.
  *
  * @throws with what differs, after `timeoutMs` (default 20 000)
  */

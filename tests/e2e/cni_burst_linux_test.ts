@@ -80,7 +80,10 @@ async function fillBacklog(path: string): Promise<Deno.UnixConn[]> {
   }
 }
 
-/** @returns the most memory that one plugin has to itself while it waits for an agent that hangs, in KiB; files that it maps are shared */
+/**
+ * @returns the most memory that one plugin has to itself while it waits for an agent that hangs, in KiB; files that it
+ * maps are shared
+ */
 async function ownMemoryOf(node: LabNode, id: string): Promise<number> {
   const env = {
     ...{ CNI_COMMAND: "ADD", CNI_PATH: "/opt/cni/bin", CNI_IFNAME: "eth0" },

@@ -1,5 +1,7 @@
 // deno-lint-ignore-file no-console -- says what it measured
-/** How long routers lead to a pod whose process has died: what the real kubelet takes to notice, and what flock adds. */
+/**
+ * How long routers lead to a pod whose process has died: what the real kubelet takes to notice, and what flock adds.
+ */
 import { assertLess } from "@std/assert";
 import { startLoneKubelet } from "../cluster/lone_kubelet.ts";
 import { type BgpWire, listenToBgp } from "../lab/bgp_wire.ts";

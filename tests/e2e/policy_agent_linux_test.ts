@@ -1,4 +1,7 @@
-/** The agent keeps policies in force on a real node: from a pod's first packet on, over its own restarts, without the API server, and whatever others do to its table. */
+/**
+ * The agent keeps policies in force on a real node: from a pod's first packet on, over its own restarts, without the
+ * API server, and whatever others do to its table.
+ */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { record } from "../lab/json.ts";
 import type { Lab } from "../lab/lab.ts";
@@ -134,7 +137,12 @@ async function changeAddress(scene: Scene): Promise<void> {
 const WITNESS = "inet witness";
 const SINK = "198.51.100.99";
 
-/** Counts packets before and behind everything that policies hook. @param rules to count by, at the hook `in` or `out`. @returns how to read a counter */
+/**
+ * Counts packets before and behind everything that policies hook.
+ *
+ * @param rules to count by, at the hook `in` or `out`.
+ * @returns how to read a counter
+ */
 async function bearWitness(
   node: LabNode,
   rules: (hook: string) => readonly string[],
@@ -232,7 +240,10 @@ async function changeOften(scene: Scene): Promise<void> {
   assertEquals(log.split("\n").filter((line) => /repaired|replacing|reconcile failed/.test(line)), []);
 }
 
-/** What arrives of each pod's packets at the node is compared with what passes the policies: whatever keeps a sender from sending counts for nothing. */
+/**
+ * What arrives of each pod's packets at the node is compared with what passes the policies: whatever keeps a sender
+ * from sending counts for nothing.
+ */
 async function restartOften({ node, server, client, stranger }: Scene): Promise<void> {
   const pods = { client, stranger };
   const rules = (hook: string): string[] =>

@@ -1,4 +1,7 @@
-/** The policies of the Kubernetes documentation (concepts/services-networking/network-policies), over two nodes with real packets, and what must go on beside them. */
+/**
+ * The policies of the Kubernetes documentation (concepts/services-networking/network-policies), over two nodes with
+ * real packets, and what must go on beside them.
+ */
 import { Mesh } from "../lab/mesh.ts";
 import { CLIENT_GATEWAY } from "../lab/topology.ts";
 import { startCluster } from "./_cluster.ts";

@@ -109,7 +109,10 @@ async function playAll(t: Deno.TestContext, scene: Scene): Promise<void> {
   });
 }
 
-/** Sets the policies, waits until exactly those requests that may are answered, by their backend, and takes the policies away. The backend's own node always may. */
+/**
+ * Sets the policies, waits until exactly those requests that may are answered, by their backend, and takes the policies
+ * away. The backend's own node always may.
+ */
 async function play(
   { lab, mesh, requests }: Scene,
   policies: Readonly<Record<string, KubeObject>>,

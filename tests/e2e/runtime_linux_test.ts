@@ -1,4 +1,7 @@
-/** The agent, its plugin and the runtime around them: bursts, hung agents, restarts of containerd, a damaged cache, wear. */
+/**
+ * The agent, its plugin and the runtime around them: bursts, hung agents, restarts of containerd, a damaged cache,
+ * wear.
+ */
 import { assert, assertEquals, assertLess, assertMatch, assertNotMatch } from "@std/assert";
 import { hostLinkName } from "../../src/hash/container_hash.ts";
 import { CNI_CONFIG_DIR, CONFLIST } from "../../src/paths/paths.ts";
@@ -150,7 +153,10 @@ async function expectChecked(node: LabNode, pods: readonly LabPod[]): Promise<vo
 /** Room for as many pods as come at once. */
 const WIDE = { cidr4: ["198.18.0.0/24"] };
 
-/** The agent starts where its memory counts from the first byte, with network namespaces at hand for as many pods as come. */
+/**
+ * The agent starts where its memory counts from the first byte, with network namespaces at hand for as many pods as
+ * come.
+ */
 async function startLimited(lab: Lab, node: LabNode): Promise<{ agent: Daemon; cgroup: Cgroup }> {
   const cgroup = await createCgroup(lab.id, { memoryBytes: MEMORY, cpus: 0.5 });
   const enter = [...cgroup.doors.map((door) => `echo 0 >${door}`), 'exec "$0" "$@"'].join(" && ");

@@ -165,7 +165,10 @@ interface DirectoryWatch {
   end(): Promise<ReadonlyMap<string, readonly string[]>>;
 }
 
-/** Watches a directory of the node as runtimes do, by inotify; from outside, Deno would watch the machine's of that name. */
+/**
+ * Watches a directory of the node as runtimes do, by inotify; from outside, Deno would watch the machine's of that
+ * name.
+ */
 async function watchDirectory(node: LabNode, directory: string): Promise<DirectoryWatch> {
   const script = `const watcher = Deno.watchFs("${directory}"); console.log("ready");
     for await (const { kind, paths } of watcher) for (const path of paths) console.log(kind, path);`;

@@ -26,7 +26,10 @@ async function uninstall(node: LabNode, ...flags: string[]): Promise<CommandResu
   return await node.exec([FLOCK, "uninstall", ...flags], { timeoutMs: 60_000 });
 }
 
-/** @returns the kernel's objects but what sysctls bring, and what lies where runtimes look for plugins and their configuration */
+/**
+ * @returns the kernel's objects but what sysctls bring, and what lies where runtimes look for plugins and their
+ * configuration
+ */
 async function look(node: LabNode): Promise<string> {
   const commands = [
     "ip -o link",

@@ -9,7 +9,9 @@ interface MemoryHop extends ServiceHop {
   readonly of: unknown;
 }
 
-/** The kernel's side of anycast routes; it outlives the process that made them. A link that goes takes its hops along. */
+/**
+ * The kernel's side of anycast routes; it outlives the process that made them. A link that goes takes its hops along.
+ */
 export class MemoryRouteTable {
   // address -> its hops
   readonly #routes = new Map<string, readonly MemoryHop[]>();

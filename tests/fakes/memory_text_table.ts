@@ -18,7 +18,10 @@ const NO_SUCH = "Error: No such file or directory";
 const RULES = /(\d+) rules/;
 const COMMAND = /^(add|delete|flush) (chain|rule|set|map|element|counter) inet \S+ (\S+)\s*(.*)$/;
 
-/** A TextTable in memory. It understands of nft what flock writes, line by line, and takes a text without looking into its rules. */
+/**
+ * A TextTable in memory. It understands of nft what flock writes, line by line, and takes a text without looking into
+ * its rules.
+ */
 export class MemoryTextTable implements TextTable {
   /** What was asked of the kernel, in order: `replace`, `change`, `refusal`. Refused ones too. */
   readonly asked: string[] = [];

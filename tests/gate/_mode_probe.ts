@@ -1,4 +1,7 @@
-/** Gives up what the mode that is its first argument gives up, and prints what of its second argument, a list of descriptors, is still granted. */
+/**
+ * Gives up what the mode that is its first argument gives up, and prints what of its second argument, a list of
+ * descriptors, is still granted.
+ */
 import { giveUpKind, keepOnly } from "../../src/permissions/give_up.ts";
 import { type Mode, PERMISSION_SETS } from "../../src/permissions/permission_sets.ts";
 

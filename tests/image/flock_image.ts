@@ -1,4 +1,7 @@
-/** flock's image, as the Dockerfile makes it, for machines without Docker: the runtime stage's root, and dist/flock on top. */
+/**
+ * flock's image, as the Dockerfile makes it, for machines without Docker: the runtime stage's root, and dist/flock on
+ * top.
+ */
 import { type Argv, expectSuccess } from "../../src/exec/command_runner.ts";
 import { createSystemRunner } from "../../src/exec/system_runner.ts";
 import { configOf, type Stage, textsOf } from "./dockerfile.ts";
@@ -19,11 +22,12 @@ export interface FlockImage {
 }
 
 /**
- * Makes the image of dist/flock, which must be built. Takes half a minute when the runtime stage's root is not yet there, else seconds.
+ * Makes the image of dist/flock, which must be built. Takes half a minute when the runtime stage's root is not yet
+ * there, else seconds.
  *
- * Where dist/flock is a launcher, the image holds it, its `lib` and the Deno that it names, all under the paths that the launcher
- * names. So the very file runs in a container and, installed from there, on a node that shows this machine's files under
- * their paths, as nodes made of mount namespaces do; a compiled one runs anywhere.
+ * Where dist/flock is a launcher, the image holds it, its `lib` and the Deno that it names, all under the paths that
+ * the launcher names. So the very file runs in a container and, installed from there, on a node that shows this
+ * machine's files under their paths, as nodes made of mount namespaces do; a compiled one runs anywhere.
  *
  * The image's user is nobody, as the Dockerfile says: pods that need root say `runAsUser: 0`.
  *

@@ -1,4 +1,7 @@
-/** What the Dockerfile makes, as far as it can be made without Docker. Needs root, Debian's mirror and `deno task build`. */
+/**
+ * What the Dockerfile makes, as far as it can be made without Docker. Needs root, Debian's mirror and `deno task
+ * build`.
+ */
 import { assert, assertEquals, assertLess, assertMatch, assertStringIncludes } from "@std/assert";
 import { type Argv, type CommandResult, expectSuccess } from "../../src/exec/command_runner.ts";
 import { createSystemRunner } from "../../src/exec/system_runner.ts";
@@ -14,8 +17,8 @@ const OWN = ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child"] a
 const runner = createSystemRunner();
 
 /**
- * What a runtime does for the pod: a read-only root, the node's directories in it (here empty ones), no capabilities for the installer. Then the
- * agent, whose API server does not answer, and at last uninstall, as a pod of its own.
+ * What a runtime does for the pod: a read-only root, the node's directories in it (here empty ones), no capabilities
+ * for the installer. Then the agent, whose API server does not answer, and at last uninstall, as a pod of its own.
  */
 const POD_SCRIPT = `
   root=$0

@@ -1,4 +1,7 @@
-/** Writes an OCI image layout (image-spec 1.0, `image-layout.md`) as an archive for `ctr images import`, of layers that are files. */
+/**
+ * Writes an OCI image layout (image-spec 1.0, `image-layout.md`) as an archive for `ctr images import`, of layers that
+ * are files.
+ */
 import { type Argv, expectSuccess } from "../../src/exec/command_runner.ts";
 import { createSystemRunner } from "../../src/exec/system_runner.ts";
 import type { ImageConfig } from "./dockerfile.ts";

@@ -1,4 +1,7 @@
-/** The root file system that the Dockerfile's last stage makes, without Docker: Debian's own packages and the stage's commands. */
+/**
+ * The root file system that the Dockerfile's last stage makes, without Docker: Debian's own packages and the stage's
+ * commands.
+ */
 import { expectSuccess } from "../../src/exec/command_runner.ts";
 import { createSystemRunner } from "../../src/exec/system_runner.ts";
 import { ensurePackages } from "../lab/packages.ts";
@@ -19,8 +22,8 @@ export async function runtimeStage(): Promise<Stage> {
 }
 
 /**
- * Makes the root, or takes the one that an earlier call for the same Dockerfile left under dist/: it takes half a minute. Calls of several
- * processes wait for each other. Needs root, Debian's mirror, and installs mmdebstrap.
+ * Makes the root, or takes the one that an earlier call for the same Dockerfile left under dist/: it takes half a
+ * minute. Calls of several processes wait for each other. Needs root, Debian's mirror, and installs mmdebstrap.
  *
  * @returns the path of a tar archive, uncompressed, without flock in it; not to be changed
  */

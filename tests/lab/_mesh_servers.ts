@@ -31,7 +31,10 @@ interface Listening extends Server {
   readonly socket: Socket;
 }
 
-/** The servers of a mesh: each answers a datagram with an Answer, and greets a connection with one and then returns what it is sent. */
+/**
+ * The servers of a mesh: each answers a datagram with an Answer, and greets a connection with one and then returns what
+ * it is sent.
+ */
 export class MeshServers {
   readonly #servers: Listening[] = [];
   // accepted connection -> what is still to be returned on it

@@ -1,7 +1,7 @@
 /**
- * The lab's API server as a process of its own, which the lab starts inside the control plane's network. Beside the server's port it
- * serves a unix socket, the lab's way in from outside that network: `/-/access`, `/-/fill` and `/-/faults/NAME` are its own, everything else it
- * passes on to the server as the administrator.
+ * The lab's API server as a process of its own, which the lab starts inside the control plane's network. Beside the
+ * server's port it serves a unix socket, the lab's way in from outside that network: `/-/access`, `/-/fill` and
+ * `/-/faults/NAME` are its own, everything else it passes on to the server as the administrator.
  */
 import type { ApiServer } from "./api/api_server.ts";
 import { type EmbeddedApi, startEmbeddedApi } from "./api/embedded.ts";

@@ -1,4 +1,7 @@
-/** IP packets of all kinds that a firewall tells apart, as a sender's kernel would make them: lengths and checksums are right. */
+/**
+ * IP packets of all kinds that a firewall tells apart, as a sender's kernel would make them: lengths and checksums are
+ * right.
+ */
 import type { Address } from "../../src/ip/address.ts";
 import { checksum, frameOf, type Packet, withChecksum } from "./raw_frames.ts";
 import { sctpInit } from "./sctp_init.ts";
@@ -48,7 +51,11 @@ export function echoPacket(ends: Ends, { id, isReply = false }: { id: number; is
   return icmpPacket(ends, [type, 0, 0, 0, ...word(id), 0, 1, 1, 2, 3, 4]);
 }
 
-/** "Fragmentation needed" (RFC 792), or "packet too big" (RFC 4443, 3.2). @param about the packet that was too big, from its IP header on */
+/**
+ * "Fragmentation needed" (RFC 792), or "packet too big" (RFC 4443, 3.2).
+ *
+ * @param about the packet that was too big, from its IP header on
+ */
 export function tooBigPacket(ends: Ends, { about, mtu }: { about: Uint8Array; mtu: number }): Packet {
   const head = ends.from.family === 4 ? [3, 4, 0, 0, 0, 0, ...word(mtu)] : [2, 0, 0, 0, 0, 0, ...word(mtu)];
   return icmpPacket(ends, [...head, ...about.subarray(0, 576)]);

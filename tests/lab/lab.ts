@@ -1,4 +1,6 @@
-/** A real network in namespaces: an FRR router, nodes with BIRD and flock, an outside client, a Kubernetes API server. */
+/**
+ * A real network in namespaces: an FRR router, nodes with BIRD and flock, an outside client, a Kubernetes API server.
+ */
 import { createSystemRunner } from "../../src/exec/system_runner.ts";
 import type { CommandRunner } from "../../src/exec/command_runner.ts";
 import { expectSuccess } from "../../src/exec/command_runner.ts";
@@ -36,7 +38,10 @@ export interface LabOptions {
 
 export interface Lab extends AsyncDisposable {
   readonly id: string;
-  /** On the machine; removed with the lab. Holds `logs/`, `kubeconfig`, and `in`, a script that enters a place: `in node-a ip address`. */
+  /**
+   * On the machine; removed with the lab. Holds `logs/`, `kubeconfig`, and `in`, a script that enters a place: `in
+   * node-a ip address`.
+   */
   readonly dir: string;
   readonly router: Router;
   readonly client: Place;
@@ -52,8 +57,8 @@ export interface Lab extends AsyncDisposable {
 }
 
 /**
- * Builds a lab; labs whose owner died are removed first. Everything runs when it resolves, but BIRD, containerd and agent on the
- * nodes: those are started one by one. Needs root and the packages of `ensurePackages`.
+ * Builds a lab; labs whose owner died are removed first. Everything runs when it resolves, but BIRD, containerd and
+ * agent on the nodes: those are started one by one. Needs root and the packages of `ensurePackages`.
  */
 export async function createLab(options: LabOptions = {}): Promise<Lab> {
   if (Deno.uid() !== 0) throw new Error("Cannot build a lab: namespaces, mounts and containers need root");

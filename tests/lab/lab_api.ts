@@ -11,10 +11,16 @@ export type KubeObject = Readonly<Record<string, unknown>>;
 
 export interface LabApi {
   readonly kind: "embedded" | "real";
-  /** The unix socket through which everybody outside the lab's network reaches the server over plain HTTP, as administrator. */
+  /**
+   * The unix socket through which everybody outside the lab's network reaches the server over plain HTTP, as
+   * administrator.
+   */
   readonly socket: string;
   readonly faults: ApiFaults;
-  /** @returns the text of a kubeconfig for clients inside the lab's network. @param family by which to reach the server, default 4 */
+  /**
+   * @returns the text of a kubeconfig for clients inside the lab's network.
+   * @param family by which to reach the server, default 4
+   */
   kubeconfig(family?: Family): string;
   /** @returns the same with the token of another user who may do everything, `spare` */
   spareKubeconfig(): string;
@@ -50,7 +56,12 @@ export class ApiRefused extends Error {
   }
 }
 
-/** Starts the server inside the place. @param options.dir of the lab; the socket lies there. @returns once it answers */
+/**
+ * Starts the server inside the place.
+ *
+ * @param options.dir of the lab; the socket lies there.
+ * @returns once it answers
+ */
 export async function startLabApi(
   place: Place,
   options: { readonly kind: LabApi["kind"]; readonly dir: string },

@@ -57,7 +57,8 @@ export class Mesh implements Disposable {
   /**
    * Asks all at once.
    *
-   * @param isExpected whether an answer to the flow of that index is what the caller hopes for. With the first that is not, the rest
+   * @param isExpected whether an answer to the flow of that index is what the caller hopes for. With the first that is
+   * not, the rest
    *   is not waited for
    * @returns an answer for each flow, in order; undefined for silence
    * @throws when a connection is refused: then nothing serves there, or something rejects what should be dropped

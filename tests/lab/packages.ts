@@ -44,8 +44,8 @@ const APT_GET = "/usr/bin/apt-get";
 const INSTALL_TIMEOUT_MS = 600_000;
 
 /**
- * Sees to it that the packages are there. What is missing is installed where that is ours to do (Debian, root), without starting or
- * enabling its daemons and without removing anything. Runs of it at the same time wait for each other.
+ * Sees to it that the packages are there. What is missing is installed where that is ours to do (Debian, root), without
+ * starting or enabling its daemons and without removing anything. Runs of it at the same time wait for each other.
  *
  * @param progress is told what takes long
  * @throws naming exactly what is missing, where it cannot be installed
@@ -91,7 +91,10 @@ async function isStatic(path: string): Promise<boolean> {
   return !/\/ld-(linux|musl)/.test(new TextDecoder("latin1").decode(head));
 }
 
-/** Without the package lists, and with outdated ones, the first attempt fails; an interrupted earlier one is finished first. */
+/**
+ * Without the package lists, and with outdated ones, the first attempt fails; an interrupted earlier one is finished
+ * first.
+ */
 async function install(runner: CommandRunner, packages: readonly Package[]): Promise<void> {
   const apt = ["apt-get", "-y", "-q", "--no-remove", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300"];
   const run = (...words: string[]) =>

@@ -1,4 +1,7 @@
-/** What arrives at links, and what the node itself sends, past all sockets' rules: for the network namespace that this process runs in. */
+/**
+ * What arrives at links, and what the node itself sends, past all sockets' rules: for the network namespace that this
+ * process runs in.
+ */
 import { bytesOf } from "./raw_frames.ts";
 import type { Address } from "../../src/ip/address.ts";
 

@@ -1,4 +1,7 @@
-/** Before tests that need real parts: what earlier runs left goes, what is missing comes. `deno run -A tests/lab/prepare.ts` */
+/**
+ * Before tests that need real parts: what earlier runs left goes, what is missing comes. `deno run -A
+ * tests/lab/prepare.ts`
+ */
 import { createSystemRunner } from "../../src/exec/system_runner.ts";
 import { cleanStaleLabs } from "./census.ts";
 import { ensurePackages, LAB_PACKAGES } from "./packages.ts";

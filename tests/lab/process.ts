@@ -1,4 +1,7 @@
-/** The lab's long-running processes. The only file of the tests that uses `Deno.Command` (one-shots go through src/exec). */
+/**
+ * The lab's long-running processes. The only file of the tests that uses `Deno.Command` (one-shots go through
+ * src/exec).
+ */
 
 import { until } from "./until.ts";
 
@@ -21,7 +24,10 @@ export interface Daemon {
   readonly running: boolean;
   /** @returns all that it has written so far */
   readLog(): Promise<string>;
-  /** Sends a signal; does nothing when the process has ended. One that was stopped can be ended only after SIGCONT, or by SIGKILL. */
+  /**
+   * Sends a signal; does nothing when the process has ended. One that was stopped can be ended only after SIGCONT, or
+   * by SIGKILL.
+   */
   signal(signal: Deno.Signal): void;
   /** SIGSTOP, and waits until each of its threads stands still: on a busy machine they run on for a while. */
   freeze(): Promise<void>;
@@ -35,8 +41,8 @@ export interface SpawnOptions {
 }
 
 /**
- * Starts a command that enters a pid namespace by `nsenter`, in a session of its own, so that a Ctrl-C at the terminal reaches
- * only the lab's owner.
+ * Starts a command that enters a pid namespace by `nsenter`, in a session of its own, so that a Ctrl-C at the terminal
+ * reaches only the lab's owner.
  */
 export async function spawnDaemon(argv: readonly string[], options: SpawnOptions): Promise<Daemon> {
   const child = new Deno.Command("/usr/bin/setsid", {
@@ -129,7 +135,10 @@ export interface Holder {
   end(): Promise<void>;
 }
 
-/** Starts the process that holds a place's namespaces open; it writes `ready PID` to standard output when they are set up. */
+/**
+ * Starts the process that holds a place's namespaces open; it writes `ready PID` to standard output when they are set
+ * up.
+ */
 export async function spawnHolder(argv: readonly string[]): Promise<Holder> {
   const child = new Deno.Command("/usr/bin/setsid", {
     args: [...argv],

@@ -13,7 +13,10 @@ export interface Packet {
   readonly hopLimit?: number;
 }
 
-/** Asks for the MAC address of `target`, or answers, to everybody (RFC 826). Who names its own address as the target announces it (RFC 5227). */
+/**
+ * Asks for the MAC address of `target`, or answers, to everybody (RFC 826). Who names its own address as the target
+ * announces it (RFC 5227).
+ */
 export interface ArpPacket {
   readonly from: Address;
   readonly target: Address;
@@ -92,7 +95,10 @@ function ethernet(
   return new Uint8Array([...mac, ...SENDER_MAC, type >> 8, type & 0xff, ...body]);
 }
 
-/** @returns the packet with the checksum over body and addresses in place. @param at where it stands: 2 in ICMPv6, 16 in TCP */
+/**
+ * @returns the packet with the checksum over body and addresses in place.
+ * @param at where it stands: 2 in ICMPv6, 16 in TCP
+ */
 export function withChecksum(packet: Packet, at = 2): Packet {
   const { from, to, protocol, body } = packet;
   const pseudo = [...bytesOf(from), ...bytesOf(to), 0, 0, body.length >> 8, body.length & 0xff, 0, 0, 0, protocol];

@@ -35,7 +35,11 @@ export interface Router extends Place {
   neighbors(): Promise<readonly Neighbor[]>;
   /** Waits until the router's kernel has a route for exactly this prefix. @throws after `timeoutMs` (default 10 000) */
   waitForRoute(prefix: string, options?: { timeoutMs?: number }): Promise<void>;
-  /** Waits until the router's kernel shares exactly this prefix between so many next hops. @throws after `timeoutMs` (default 10 000) */
+  /**
+   * Waits until the router's kernel shares exactly this prefix between so many next hops.
+   *
+   * @throws after `timeoutMs` (default 10 000)
+   */
   waitForPaths(prefix: string, count: number, options?: { timeoutMs?: number }): Promise<void>;
   /** Waits until the router's kernel has none. @throws after `timeoutMs` (default 10 000) */
   waitForNoRoute(prefix: string, options?: { timeoutMs?: number }): Promise<void>;
@@ -67,8 +71,9 @@ const BGPD_CONF = `router bgp ${ROUTER_ASN}
 `;
 
 /**
- * For so long after its start FRR says in every OPEN that it restarts (RFC 4724, the R bit). Who restarts meanwhile does not wait for what FRR
- * has to tell, but gives up at once what it does not tell at once: so says the RFC, lest two restarting ones wait for each other.
+ * For so long after its start FRR says in every OPEN that it restarts (RFC 4724, the R bit). Who restarts meanwhile
+ * does not wait for what FRR has to tell, but gives up at once what it does not tell at once: so says the RFC, lest two
+ * restarting ones wait for each other.
  */
 export const FRR_STARTS_MS = 120_000;
 
@@ -81,8 +86,8 @@ export const ROUTER_SYSCTLS = {
 };
 
 /**
- * Starts zebra and bgpd at their ordinary paths, which are the place's own: an FRR of the machine is not concerned. Needs no links
- * yet. Resolves when bgpd answers.
+ * Starts zebra and bgpd at their ordinary paths, which are the place's own: an FRR of the machine is not concerned.
+ * Needs no links yet. Resolves when bgpd answers.
  */
 export async function startRouter(place: Place): Promise<Router> {
   await Promise.all([

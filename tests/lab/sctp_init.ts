@@ -1,4 +1,6 @@
-/** The first packet of an SCTP association (RFC 9260), which kernels without SCTP can send and see, though not answer. */
+/**
+ * The first packet of an SCTP association (RFC 9260), which kernels without SCTP can send and see, though not answer.
+ */
 
 const INIT = 1;
 const POLYNOMIAL = 0x82f63b78; // CRC32c, reversed

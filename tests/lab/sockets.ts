@@ -1,4 +1,7 @@
-/** Sockets in any network namespace of the machine, all held by this process: a test can ask from everywhere without a process anywhere. */
+/**
+ * Sockets in any network namespace of the machine, all held by this process: a test can ask from everywhere without a
+ * process anywhere.
+ */
 import { addressOf, type Family, parseAddress } from "../../src/ip/address.ts";
 import { bytesOf } from "./raw_frames.ts";
 

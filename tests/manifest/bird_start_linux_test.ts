@@ -52,7 +52,11 @@ interface FakeNode extends AsyncDisposable {
   render(text: string): Promise<void>;
   /** What a reboot takes away. */
   reboot(): Promise<void>;
-  /** Runs the script until its BIRD runs, and ends it by SIGTERM as kubelet does. @returns the words that BIRD got last */
+  /**
+   * Runs the script until its BIRD runs, and ends it by SIGTERM as kubelet does.
+   *
+   * @returns the words that BIRD got last
+   */
   start(): Promise<string>;
 }
 

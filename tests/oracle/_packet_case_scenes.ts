@@ -1,4 +1,7 @@
-/** What random packets cannot show: replies, errors, fragments, and what others' chains do; run by real_packets_linux_test.ts. */
+/**
+ * What random packets cannot show: replies, errors, fragments, and what others' chains do; run by
+ * real_packets_linux_test.ts.
+ */
 import { assertEquals } from "@std/assert";
 import { expectOwnNamespace } from "../lab/in_namespace.ts";
 import { echoPacket, fragmentsOf, ipBytes, tcpPacket, tooBigPacket, udpPacket } from "../lab/ip_packet.ts";

@@ -1,4 +1,7 @@
-/** Random packets between the ends that a random cluster has: its pods', nodes' and strangers' addresses, and ports on both sides of every limit. */
+/**
+ * Random packets between the ends that a random cluster has: its pods', nodes' and strangers' addresses, and ports on
+ * both sides of every limit.
+ */
 import fc from "fast-check";
 import { NODE, type Packet, UPLINK } from "./packet.ts";
 import { addressesOf, type RawWorld } from "./raw_objects.ts";

@@ -1,4 +1,7 @@
-/** Random NetworkPolicies as the API server would send them: every way to leave something out, and now and then what only a broken one lets in. */
+/**
+ * Random NetworkPolicies as the API server would send them: every way to leave something out, and now and then what
+ * only a broken one lets in.
+ */
 import fc from "fast-check";
 import {
   labelKey,

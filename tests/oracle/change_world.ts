@@ -12,7 +12,10 @@ const FIRST_NAMESPACE_BIT = 20;
 /** As many bits as say of every part from which cluster it is. */
 export const CHOICE_BITS = 24;
 
-/** @returns a cluster with parts of both. @param choice a bit that is set takes the part from the second, or takes it away */
+/**
+ * @returns a cluster with parts of both.
+ * @param choice a bit that is set takes the part from the second, or takes it away
+ */
 export function mixWorlds(first: RawWorld, second: RawWorld, choice: number): RawWorld {
   const mix = <T>(listOf: (world: RawWorld) => readonly T[], bitOf: (item: T) => number): T[] => [
     ...listOf(first).filter((item) => ((choice >> bitOf(item)) & 1) === 0),
@@ -30,7 +33,10 @@ export function mixWorlds(first: RawWorld, second: RawWorld, choice: number): Ra
   };
 }
 
-/** Tells the compiler of all that is another than before, as a watch would: unknown objects are gone, in no order that means anything. */
+/**
+ * Tells the compiler of all that is another than before, as a watch would: unknown objects are gone, in no order that
+ * means anything.
+ */
 export function moveCompiler(
   compiler: PolicyCompiler,
   { before, after }: { before: PolicyWorld; after: PolicyWorld },

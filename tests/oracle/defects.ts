@@ -1,9 +1,15 @@
-/** What the API server's own validation refuses, and an older or a broken one may have let in. Such a policy isolates and allows nothing. */
+/**
+ * What the API server's own validation refuses, and an older or a broken one may have let in. Such a policy isolates
+ * and allows nothing.
+ */
 import { bitsOfBlock } from "./ip_bits.ts";
 import type { Direction } from "./packet.ts";
 import type { RawBlock, RawPeer, RawPolicy, RawPort, RawRule, RawSelector } from "./raw_objects.ts";
 
-/** The directions that the policy isolates. Whoever does not say means ingress, and egress as well if there are rules for it. What nobody knows might mean both. */
+/**
+ * The directions that the policy isolates. Whoever does not say means ingress, and egress as well if there are rules
+ * for it. What nobody knows might mean both.
+ */
 export function directionsOf({ spec }: RawPolicy): readonly Direction[] {
   const types = spec.policyTypes ?? [];
   if (types.some(isUnknownType)) return ["ingress", "egress"];

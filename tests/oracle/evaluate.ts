@@ -1,6 +1,7 @@
 /**
- * Whether one packet may pass, straight from the text of the API (networking/v1 types.go, "Network Policies" of kubernetes.io) and from the objects as the API server sends them.
- * Slow and plain on purpose: it is what the compiler is held against, and shares nothing with it.
+ * Whether one packet may pass, straight from the text of the API (networking/v1 types.go, "Network Policies" of
+ * kubernetes.io) and from the objects as the API server sends them. Slow and plain on purpose: it is what the compiler
+ * is held against, and shares nothing with it.
  */
 import { directionsOf, isDefective, isReadable } from "./defects.ts";
 import { isInBlock } from "./ip_bits.ts";
@@ -92,8 +93,8 @@ function isPodPeer({ metadata }: RawPod, { peer, question }: { peer: RawPeer; qu
 }
 
 /**
- * Pods that have the address: not those that have the node's, none that is finished, whose address may be another's by now, and none that only asks for it, because it has no address
- * at all yet.
+ * Pods that have the address: not those that have the node's, none that is finished, whose address may be another's by
+ * now, and none that only asks for it, because it has no address at all yet.
  */
 function podsAt(address: string, { pods }: RawWorld): readonly RawPod[] {
   return pods.filter(({ status }) => !["Succeeded", "Failed"].includes(status?.phase ?? ""))
@@ -122,7 +123,10 @@ function isPortInRange({ port, endPort }: RawPort, number: number): boolean {
   return number >= port && number <= (endPort ?? port);
 }
 
-/** A name means what the destination pod calls by it: the target of ingress, a pod that the peer of egress selects. Nobody knows what a block's addresses call it. */
+/**
+ * A name means what the destination pod calls by it: the target of ingress, a pod that the peer of egress selects.
+ * Nobody knows what a block's addresses call it.
+ */
 function hasNamedPort(name: string, { question, peer }: { question: Question; peer: RawPeer | undefined }): boolean {
   if (isPresent(peer?.ipBlock) && question.direction === "egress") return false;
   const destinations = question.direction === "ingress"

@@ -6,7 +6,10 @@ export function bitsOfAddress(text: string): string | undefined {
   return address?.value.toString(2).padStart(address.family === 4 ? 32 : 128, "0");
 }
 
-/** @returns the digits that all addresses of the block start with, and how many digits its addresses have; undefined when it is no block */
+/**
+ * @returns the digits that all addresses of the block start with, and how many digits its addresses have; undefined
+ * when it is no block
+ */
 export function bitsOfBlock(text: string): { prefix: string; digits: number } | undefined {
   const [address = "", length = "", ...more] = text.split("/");
   const bits = bitsOfAddress(address);

@@ -1,5 +1,6 @@
 /**
- * A node with pods that do nothing: the far ends of their links are open, so that packets are put in and taken out there by hand. For a network namespace of its own, which is this process's.
+ * A node with pods that do nothing: the far ends of their links are open, so that packets are put in and taken out
+ * there by hand. For a network namespace of its own, which is this process's.
  */
 import { type Arrival, PacketTap } from "../lab/packet_tap.ts";
 import { FrameSender, type Packet } from "../lab/raw_frames.ts";
@@ -143,8 +144,8 @@ export async function countDrops(): Promise<number> {
 }
 
 /**
- * Forwarding on; neither reverse paths nor redirects. New links take what default says. Of a protocol without ports a flow is forgotten at once: the next packet between the same ends
- * would be taken for its reply.
+ * Forwarding on; neither reverse paths nor redirects. New links take what default says. Of a protocol without ports a
+ * flow is forgotten at once: the next packet between the same ends would be taken for its reply.
  */
 const SETTINGS = `
 for each in all default; do

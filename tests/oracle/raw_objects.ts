@@ -1,4 +1,7 @@
-/** Objects as the API server sends them, as far as NetworkPolicy looks at them. Go's encoders leave out, write null and write empty: each is told apart. */
+/**
+ * Objects as the API server sends them, as far as NetworkPolicy looks at them. Go's encoders leave out, write null and
+ * write empty: each is told apart.
+ */
 
 type Maybe<T> = T | null;
 

@@ -14,7 +14,8 @@ export function addressOf(text: string): Address {
 }
 
 /**
- * @param packet NEW, or INVALID: a reset without a connection, an answer to no question, a checksum that is wrong. What connection tracking cannot doubt is NEW all the same
+ * @param packet NEW, or INVALID: a reset without a connection, an answer to no question, a checksum that is wrong. What
+ * connection tracking cannot doubt is NEW all the same
  * @param id from 0 to 49999, of no other packet: connection tracking is to take none for another's answer
  */
 export function wireOf({ source, destination, protocol, port, state }: Packet, id: number): WirePacket {
@@ -34,7 +35,10 @@ function damaged(packet: WirePacket): WirePacket {
   return { ...packet, body };
 }
 
-/** @returns what stays the same on a packet's way, and is of no other: all but the IP header's hop limit and checksum. @param bytes from the IP header on */
+/**
+ * @returns what stays the same on a packet's way, and is of no other: all but the IP header's hop limit and checksum.
+ * @param bytes from the IP header on
+ */
 export function identityOf(bytes: Uint8Array): string {
   if (bytes[0] === undefined || bytes[0] >> 4 === 6) return `${bytes[6]} ${bytes.subarray(8).toHex()}`;
   return `${bytes[9]} ${bytes.subarray(12).toHex()}`;

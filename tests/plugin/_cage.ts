@@ -25,7 +25,10 @@ export interface CageRunOptions {
 const SCRIPTED_AGENT = new URL("./scripted_agent.ts", import.meta.url).pathname;
 const runner = createSystemRunner();
 
-/** A mount namespace with a /run of its own, since flock's paths are fixed. It ends with its holder, whatever happens to the test. */
+/**
+ * A mount namespace with a /run of its own, since flock's paths are fixed. It ends with its holder, whatever happens to
+ * the test.
+ */
 export class Cage implements AsyncDisposable {
   readonly #children: Deno.ChildProcess[] = [];
 
@@ -44,7 +47,11 @@ export class Cage implements AsyncDisposable {
     return new Cage(holder);
   }
 
-  /** Starts an agent; it listens when the promise resolves, and ends with this process at the latest. @returns the requests it has got, when asked */
+  /**
+   * Starts an agent; it listens when the promise resolves, and ends with this process at the latest.
+   *
+   * @returns the requests it has got, when asked
+   */
   async startAgent(script: AgentScript): Promise<{ requests(): Promise<unknown[]>; stop(): Promise<void> }> {
     const [command, ...args] = this.#inside([Deno.execPath(), "run", "-A", "--no-config", SCRIPTED_AGENT, script]);
     const child = new Deno.Command(command, { args, stdin: "piped", stdout: "piped" }).spawn();

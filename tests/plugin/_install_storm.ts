@@ -1,6 +1,7 @@
 /**
- * Installs two executables over each other, a hundred at once, again and again until /run/enough is there; prints how many were placed. Without
- * asking them for VERSION: a process that starts others shares its open files with them for a moment, as no installer does.
+ * Installs two executables over each other, a hundred at once, again and again until /run/enough is there; prints how
+ * many were placed. Without asking them for VERSION: a process that starts others shares its open files with them for a
+ * moment, as no installer does.
  */
 import { placeExecutable } from "../../src/install/place_executable.ts";
 import { NEW_PLUGIN, PLUGIN } from "../../src/paths/paths.ts";

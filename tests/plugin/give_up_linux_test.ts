@@ -1,4 +1,7 @@
-/** What the plugin can still do after its first act, with the very flags of the executable. Needs root and `deno task build`. */
+/**
+ * What the plugin can still do after its first act, with the very flags of the executable. Needs root and `deno task
+ * build`.
+ */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { renderPermissionFlags } from "../../deploy/permission_flags.ts";
 import { runDeno } from "../../deploy/run_deno.ts";

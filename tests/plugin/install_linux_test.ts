@@ -12,8 +12,8 @@ const OLD = `#!/bin/sh\necho '{"cniVersion":"1.0.0","supportedVersions":["old"]}
 const DISK = "512m";
 
 /**
- * A node with a /usr/local/bin and an /opt/cni/bin of its own, where no mode of flock has been yet; its image's executable
- * is the one under test.
+ * A node with a /usr/local/bin and an /opt/cni/bin of its own, where no mode of flock has been yet; its image's
+ * executable is the one under test.
  */
 async function openNode(): Promise<Cage> {
   const cage = await Cage.open();
@@ -53,8 +53,8 @@ async function placeOld(cage: Cage): Promise<void> {
 }
 
 /**
- * What works as well, and has to be replaced for its mode. A script there would be in the way of the test: the kernel starts its shell, which opens
- * the path anew, and may find what came meanwhile.
+ * What works as well, and has to be replaced for its mode. A script there would be in the way of the test: the kernel
+ * starts its shell, which opens the path anew, and may find what came meanwhile.
  */
 async function placeTwin(cage: Cage): Promise<void> {
   await sh(cage, `cp ${FLOCK} ${BIN}/.old; chmod 700 ${BIN}/.old; mv -f ${BIN}/.old ${PLUGIN}`);
@@ -135,7 +135,10 @@ Deno.test("install says what is wrong, and changes nothing", async (t) => {
 
 const FLOCK_ALONE = "flock 755 root:root regular file\nloopback 644 root:root regular empty file\n";
 
-/** What an install does to the node, step by step: a pattern of system calls (strace(1)), and the path that they are about. */
+/**
+ * What an install does to the node, step by step: a pattern of system calls (strace(1)), and the path that they are
+ * about.
+ */
 const STEPS = [
   ["/^flock", BIN],
   ["/^unlink", NEW_PLUGIN],
@@ -187,8 +190,9 @@ Deno.test("a hundred installs at once and a thousand calls of VERSION: each call
 });
 
 /**
- * An executable compiled by Deno before 2.9 looks for its program a moment after its start, under its own path; where that was replaced in
- * between it ends so, and the runtime calls again. A newer one has it mapped (denoland/sui, find_section()).
+ * An executable compiled by Deno before 2.9 looks for its program a moment after its start, under its own path; where
+ * that was replaced in between it ends so, and the runtime calls again. A newer one has it mapped (denoland/sui,
+ * find_section()).
  */
 const REPLACED_WHILE_STARTING = "Failed reading standalone binary section";
 

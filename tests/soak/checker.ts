@@ -74,7 +74,10 @@ export class Checker {
     return await this.#ping(this.cluster.members.flatMap(({ steady }) => addressesOf(steady)), "in the middle of it");
   }
 
-  /** For who wants to see more than the verdict: what processes took, check by check, and how long all took to be right at most. */
+  /**
+   * For who wants to see more than the verdict: what processes took, check by check, and how long all took to be right
+   * at most.
+   */
   get figures(): Readonly<Record<string, unknown>> {
     return { uses: this.#trend.looks, longestSettleMs: this.#longestSettleMs };
   }
@@ -158,7 +161,10 @@ export class Checker {
     }
   }
 
-  /** Of an address of whose pods one may be Ready or not, as long as the API server has not heard of it, nothing can be said. */
+  /**
+   * Of an address of whose pods one may be Ready or not, as long as the API server has not heard of it, nothing can be
+   * said.
+   */
   #judged(members: readonly Member[], lines: readonly string[]): string[] {
     const doubtful = members.flatMap(({ kubelet }) =>
       kubelet.live.flatMap(({ pod, ready }) => ready === undefined ? pod.anycast : [])

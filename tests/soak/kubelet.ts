@@ -39,7 +39,9 @@ export interface KubeletOptions {
 }
 
 const RETRY_MS = 500;
-/** Kubelet adds its own to every pod's, so that a runtime always has some to pass on: an ADD then needs no API server. */
+/**
+ * Kubelet adds its own to every pod's, so that a runtime always has some to pass on: an ADD then needs no API server.
+ */
 const KUBELETS_OWN = { "kubernetes.io/config.source": "api" };
 
 /** One pod's worker: its steps run one after the other, and each is tried until it is done. */

@@ -22,7 +22,10 @@ export interface LongFault {
   begin(cluster: Cluster, report: Report): Promise<() => Promise<void>>;
 }
 
-/** T-API-01: connections are accepted and never answered, for ten minutes. Every check still holds: nothing is withdrawn. */
+/**
+ * T-API-01: connections are accepted and never answered, for ten minutes. Every check still holds: nothing is
+ * withdrawn.
+ */
 const BLACK_HOLE: LongFault = {
   name: "API server black-holed for ten minutes (T-API-01)",
   fromMs: 2 * MINUTE,
@@ -81,8 +84,8 @@ export class LongFaults {
   }
 
   /**
-   * Called between rounds. What ended leaves a round without any: a node must have heard of what the API server was told late, before its
-   * agent stands still.
+   * Called between rounds. What ended leaves a round without any: a node must have heard of what the API server was
+   * told late, before its agent stands still.
    *
    * @param elapsedMs since the soak's start. @returns what the next round has to respect
    */

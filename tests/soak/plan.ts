@@ -99,8 +99,8 @@ const ROUND_MS = 5_000;
 const MOST_CHURN = 14;
 
 /**
- * Deals faults from a deck that holds each kind once for every node, shuffled anew when it is empty: after so many cards
- * everything has happened everywhere.
+ * Deals faults from a deck that holds each kind once for every node, shuffled anew when it is empty: after so many
+ * cards everything has happened everywhere.
  */
 export class Planner {
   #deck: Pick<PlannedFault, "kind" | "node">[] = [];

@@ -1,4 +1,7 @@
-/** The soak's checker bites: on a lab whose agent stands still, everything that is planted is reported, and nothing else. */
+/**
+ * The soak's checker bites: on a lab whose agent stands still, everything that is planted is reported, and nothing
+ * else.
+ */
 import { assertEquals } from "@std/assert";
 import { hostLinkName } from "../../src/hash/container_hash.ts";
 import { BIRD_CONFIG, STATE_FILE } from "../../src/paths/paths.ts";

@@ -16,7 +16,8 @@ export interface Question {
 /**
  * Compiles a world with one policy more, `default/tested`.
  *
- * @returns what its chain accepts, a line for each rule, of sets what they hold: `192.0.2.1 192.0.2.9 | tcp 80 8000-8100`; `-` is whatever; lines of empty sets are left out.
+ * @returns what its chain accepts, a line for each rule, of sets what they hold: `192.0.2.1 192.0.2.9 | tcp 80
+ * 8000-8100`; `-` is whatever; lines of empty sets are left out.
  *   Undefined: it isolates nothing in that direction
  */
 export function whatIsAllowed({ spec, direction = "ingress", world }: Question): string[] | undefined {

@@ -2,7 +2,10 @@
 import { equalJson, isJson, type Json } from "./_object.ts";
 import { StatusError } from "./_status_error.ts";
 
-/** List fields that a strategic merge patch merges, and by what: those that flock and kubectl touch. Other lists are replaced. */
+/**
+ * List fields that a strategic merge patch merges, and by what: those that flock and kubectl touch. Other lists are
+ * replaced.
+ */
 const MERGE_KEYS: Readonly<Record<string, string>> = {
   conditions: "type",
   addresses: "type",

@@ -50,7 +50,10 @@ export class Rest {
     return this.#objects.create(this.#target(path), body);
   }
 
-  /** Creates or replaces many without a request: each is `base` with a merge patch (RFC 7396), and shares with the others what that does not touch. */
+  /**
+   * Creates or replaces many without a request: each is `base` with a merge patch (RFC 7396), and shares with the
+   * others what that does not touch.
+   */
   fill({ collection, base, variants }: Filling): void {
     const target = this.#target(collection);
     for (const variant of variants) this.#objects.put(target, mergePatch(base, variant));
@@ -181,7 +184,10 @@ export class Rest {
   }
 }
 
-/** @returns whether an object is in the target's namespace and passes the selectors of the query. @throws StatusError 400 */
+/**
+ * @returns whether an object is in the target's namespace and passes the selectors of the query.
+ * @throws StatusError 400
+ */
 function selection({ resource, namespace }: Target, query: URLSearchParams): Predicate {
   const byField = parseFieldSelector(query.get("fieldSelector") ?? "", resource.fieldLabels);
   const byLabel = parseLabelSelector(query.get("labelSelector") ?? "");

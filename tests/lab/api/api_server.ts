@@ -37,15 +37,24 @@ export interface ApiFaults {
   refuse(): Promise<void>;
   /** Ends every fault but a revoked token. Objects and versions are as before. */
   recover(): Promise<void>;
-  /** Forgets the history: running watches are cut, older resource versions and continue tokens are answered 410 Gone. */
+  /**
+   * Forgets the history: running watches are cut, older resource versions and continue tokens are answered 410 Gone.
+   */
   compact(): Promise<void>;
-  /** Every request is answered with this HTTP status. @throws on the real server, as all that follow: it cannot be told to */
+  /**
+   * Every request is answered with this HTTP status.
+   *
+   * @throws on the real server, as all that follow: it cannot be told to
+   */
   fail(status: number, options?: { readonly retryAfterSeconds?: number }): Promise<void>;
   /** Watches say nothing, everything else is served: a watch cache that is behind. */
   stall(): Promise<void>;
   /** No watch lasts longer than a second. */
   hurry(): Promise<void>;
-  /** Lists are answered 200, empty and of an old version, watches 410; running ones are cut: a server that has lost everything. */
+  /**
+   * Lists are answered 200, empty and of an old version, watches 410; running ones are cut: a server that has lost
+   * everything.
+   */
   forget(): Promise<void>;
   /** The user's token is let in no more, for good; running watches are cut. */
   revoke(user: string): Promise<void>;

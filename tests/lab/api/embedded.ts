@@ -1,6 +1,7 @@
 /**
- * A Kubernetes API server in this process: TLS, bearer tokens, list, watch, patch, status, events, custom resources checked against
- * their structural schema. Behaves as the real one where flock can tell (`contract_test.ts` runs against both).
+ * A Kubernetes API server in this process: TLS, bearer tokens, list, watch, patch, status, events, custom resources
+ * checked against their structural schema. Behaves as the real one where flock can tell (`contract_test.ts` runs
+ * against both).
  *
  * It does NOT: evaluate CEL rules (see `_schema.ts`), authorize (every known token may do everything), validate its
  * own kinds (pods, nodes, policies) beyond their metadata, serve tables, apply server-side, keep objects on disk.
@@ -17,7 +18,10 @@ export interface EmbeddedOptions extends ApiOptions {
   readonly bookmarkSeconds?: number;
   /** Changes kept for watches. Default 1000. */
   readonly historySize?: number;
-  /** How a watch from a forgotten version is told: 410 as an ERROR event (default, as the real server) or as the HTTP status. */
+  /**
+   * How a watch from a forgotten version is told: 410 as an ERROR event (default, as the real server) or as the HTTP
+   * status.
+   */
   readonly gone?: "event" | "http";
 }
 

@@ -49,7 +49,11 @@ export async function makeCredentials(
   return { caFile, certFile, keyFile, tokenFile, tokens };
 }
 
-/** Makes a certificate of a user, signed by the authority that `makeCredentials` left in `dir`. @returns its files, named after `name` */
+/**
+ * Makes a certificate of a user, signed by the authority that `makeCredentials` left in `dir`.
+ *
+ * @returns its files, named after `name`
+ */
 export async function makeClientCertificate(
   dir: string,
   { name, subject }: { readonly name: string; /** `/O=GROUP/CN=USER` */ readonly subject: string },

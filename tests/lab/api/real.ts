@@ -1,6 +1,6 @@
 /**
- * The real etcd and kube-apiserver behind the same interface, from the folder that KUBEBUILDER_ASSETS names. Everything that must
- * reach the server goes by `kubectl` inside its place, because this process may not share its network.
+ * The real etcd and kube-apiserver behind the same interface, from the folder that KUBEBUILDER_ASSETS names. Everything
+ * that must reach the server goes by `kubectl` inside its place, because this process may not share its network.
  */
 import { load } from "js-yaml";
 import type { Daemon } from "../process.ts";
@@ -30,7 +30,12 @@ interface Plan extends Pick<RealOptions, "assets" | "hostname"> {
   readonly spawn: Spawn;
 }
 
-/** Starts etcd and kube-apiserver. @returns once it is ready, its definitions established. @throws with the end of their logs */
+/**
+ * Starts etcd and kube-apiserver.
+ *
+ * @returns once it is ready, its definitions established.
+ * @throws with the end of their logs
+ */
 export async function startRealApi(options: RealOptions): Promise<ApiServer> {
   const { dir, crds, credentials, clear, describe } = await arrange(options);
   const port = options.port === 0 ? freePort() : options.port;
@@ -130,7 +135,10 @@ class ControlPlane implements ApiFaults {
     if (!apiServer.running) throw new Error("Cannot start kube-apiserver: it ended");
   }
 
-  /** A custom resource is established, and the server ready, before its storage is there: until then lists are answered 404 or 429. */
+  /**
+   * A custom resource is established, and the server ready, before its storage is there: until then lists are answered
+   * 404 or 429.
+   */
   async #isServing(): Promise<true> {
     for (const path of this.#served) await this.#kubectl(["get", "--raw", path]);
     return true;

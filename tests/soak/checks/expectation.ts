@@ -19,7 +19,9 @@ export interface LiveContainer {
 
 export interface Expectation {
   readonly live: readonly LiveContainer[];
-  /** Containers that nobody deleted, or whose deletion the disk refused: garbage collection owes their end, but not yet. */
+  /**
+   * Containers that nobody deleted, or whose deletion the disk refused: garbage collection owes their end, but not yet.
+   */
   readonly owed: ReadonlySet<string>;
   readonly prefixes: readonly string[];
   /** prefix of another node -> by which address it is reached */

@@ -1,4 +1,7 @@
-/** nft: the tables `inet flock`, `arp flock` and `inet flock-policy` whole; of policies there are none. Every grant exactly once, nothing foreign in them, nothing missing. */
+/**
+ * nft: the tables `inet flock`, `arp flock` and `inet flock-policy` whole; of policies there are none. Every grant
+ * exactly once, nothing foreign in them, nothing missing.
+ */
 import { renderPolicyTable } from "../../../src/policy/render_policy_table.ts";
 import { record, records } from "../../lab/json.ts";
 import type { LabNode } from "../../lab/node.ts";
@@ -73,7 +76,8 @@ function describeElement(element: unknown): string {
 }
 
 /**
- * @param expected `owed`: of allocations that are not yet collected, whose grants may be there or not; `told`: the API server's statuses, by
+ * @param expected `owed`: of allocations that are not yet collected, whose grants may be there or not; `told`: the API
+ * server's statuses, by
  *   which nodes know of each other's anycast addresses, are those of now
  */
 export function judgeGuard(

@@ -1,4 +1,7 @@
-/** The router: its BGP table, its RIB and its kernel hold what nodes must tell of, each by all of its next hops, and nothing else from nodes. */
+/**
+ * The router: its BGP table, its RIB and its kernel hold what nodes must tell of, each by all of its next hops, and
+ * nothing else from nodes.
+ */
 import { record, records } from "../../lab/json.ts";
 import type { Router } from "../../lab/router.ts";
 import { compare } from "./compare.ts";

@@ -1,4 +1,6 @@
-/** Anycast: which pods have which addresses, where they must lead, and whom routers must be told of (spec section 8). */
+/**
+ * Anycast: which pods have which addresses, where they must lead, and whom routers must be told of (spec section 8).
+ */
 import { hostLinkName } from "../../../src/hash/container_hash.ts";
 import { type Expectation, familyOf, type LiveContainer } from "./expectation.ts";
 import type { Row } from "./kernel.ts";
@@ -51,7 +53,10 @@ export function describeServices(live: readonly LiveContainer[]): string[] {
   });
 }
 
-/** @param route to an anycast address. @returns the same of one that the kernel has; a hop may consist of several objects */
+/**
+ * @param route to an anycast address.
+ * @returns the same of one that the kernel has; a hop may consist of several objects
+ */
 export function describeServiceRoute(route: Row): string {
   const { type = "unicast", dst, table = "main", protocol, metric, nexthops } = route;
   const hops: readonly Row[] = Array.isArray(nexthops) ? nexthops : [route];
