@@ -14,11 +14,13 @@ import type { PolicyReconciler } from "./policy_reconciler.ts";
 
 /** How long an ADD waits for the policies to be heard and in force, in milliseconds. The runtime tries again. */
 const WAIT_MS = 5_000;
+/** How long after its start an agent waits to hear of policies, in milliseconds, before it goes by what an earlier one had heard. */
+const SERVER_LATE_MS = 5_000;
 const LOOK_MS = 20;
 
 export interface PolicyIsolationDependencies {
   readonly reconciler: PolicyReconciler;
-  readonly namespaces: Pick<PolicyNamespaces, "mayHave">;
+  readonly namespaces: Pick<PolicyNamespaces, "mayHave" | "heard">;
   readonly table: Pick<TextTable, "drift">;
   readonly clock: Clock;
 }
@@ -28,13 +30,25 @@ export interface PolicyIsolationDependencies {
  * policies allow (NP-45).
  */
 export class PolicyIsolation implements PodIsolation {
-  constructor(private readonly deps: PolicyIsolationDependencies) {}
+  readonly #startedAt: number;
 
+  constructor(private readonly deps: PolicyIsolationDependencies) {
+    this.#startedAt = deps.clock.monotonic();
+  }
+
+  /**
+   * What an earlier agent had heard counts only where the API server does not answer: agent stops, policy comes, pod comes, agent starts, and the pod's ADD, which the runtime
+   * has repeated all the while, is there before the list of policies is.
+   */
   async admit(identity: PodIdentity | undefined, pod: Pod | undefined): Promise<void> {
-    if (identity === undefined || !this.#mayConcern(identity)) return;
-    await this.#waitForPolicies();
+    if (identity === undefined) return;
+    const { reconciler, namespaces, clock } = this.deps;
+    const lateAt = clock.monotonic() + WAIT_MS;
+    await this.#wait(() => namespaces.heard, Math.min(this.#startedAt + SERVER_LATE_MS, lateAt));
     if (!this.#mayConcern(identity)) return;
-    if (!this.deps.reconciler.inForce) throw refusal(identity, "the API server has not told of all policies yet");
+    await this.#wait(() => reconciler.inForce, lateAt);
+    if (!this.#mayConcern(identity)) return;
+    if (!reconciler.inForce) throw refusal(identity, "the API server has not told of all policies yet");
     if (pod === undefined) throw refusal(identity, "its labels are unknown, and its namespace has policies");
   }
 
@@ -68,10 +82,10 @@ export class PolicyIsolation implements PodIsolation {
     return this.deps.namespaces.mayHave(namespace);
   }
 
-  async #waitForPolicies(): Promise<void> {
-    const { reconciler, clock } = this.deps;
-    const until = clock.monotonic() + WAIT_MS;
-    while (!reconciler.inForce && clock.monotonic() < until) await clock.sleep(LOOK_MS);
+  /** @param until monotonic milliseconds */
+  async #wait(isDone: () => boolean, until: number): Promise<void> {
+    const { clock } = this.deps;
+    while (!isDone() && clock.monotonic() < until) await clock.sleep(LOOK_MS);
   }
 }
 

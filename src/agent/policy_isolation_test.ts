@@ -174,11 +174,28 @@ Deno.test("an agent that has not heard of the policies yet makes a pod wait, the
   }
   for (const remembered of [new Set<string>(), new Set(["other"])]) {
     await using agent = await starting(remembered);
+    const admitted = agent.isolation.admit(IDENTITY, undefined);
+    await agent.clock.pass(10_000);
+    await admitted;
     await agent.isolation.admit(IDENTITY, pod);
-    await agent.isolation.admit(IDENTITY, undefined);
   }
   await using agent = await starting(undefined);
   await agent.isolation.admit(undefined, undefined);
+});
+
+Deno.test("a policy that came while no agent ran isolates a pod whose ADD is there before the list of policies is (NP-45, NP-47)", async () => {
+  await using agent = await starting(new Set(["other"]));
+  let admitted = false;
+  const answer = agent.isolation.admit(IDENTITY, parsePod(rawPod("web"))).then(() => (admitted = true));
+  await agent.clock.pass(1_000);
+  assertEquals(admitted, false);
+  agent.sources.setPolicy(policyOf("deny"));
+  await agent.clock.pass(1_000);
+  assertEquals(admitted, false, "the pods of the cluster are not listed yet");
+  agent.sources.sync();
+  await agent.fixture.policies.settle();
+  await agent.clock.pass(100);
+  await answer;
 });
 
 Deno.test("a pod that waits for the policies goes on as soon as they are in force", async () => {

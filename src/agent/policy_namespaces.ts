@@ -24,7 +24,7 @@ export class PolicyNamespaces {
 
   /** Whether a policy of the namespace may exist, as far as anybody has heard. */
   mayHave(namespace: string): boolean {
-    if (!this.#isHeard) return this.#remembered?.has(namespace) ?? true;
+    if (!this.heard) return this.#remembered?.has(namespace) ?? true;
     return [...this.deps.sources.policies.values()].some((policy) => policy.namespace === namespace);
   }
 
@@ -33,14 +33,14 @@ export class PolicyNamespaces {
     await this.#saved;
   }
 
-  /** Policies are listed before that of which they make more necessary. */
-  get #isHeard(): boolean {
+  /** Whether the API server has told of policies since this agent started. They are listed before that of which they make more necessary. */
+  get heard(): boolean {
     return this.deps.sources.synced || this.deps.sources.policies.size > 0;
   }
 
   /** Pods come and go all the time, and say nothing here. */
   #hear(policiesChanged: boolean): void {
-    if (!this.#isHeard || (this.#wasHeard && !policiesChanged)) return;
+    if (!this.heard || (this.#wasHeard && !policiesChanged)) return;
     this.#wasHeard = true;
     this.#remember();
   }

@@ -38,12 +38,14 @@ export class PolicyQuarantine {
    * Closes those because of which the whole table was refused.
    *
    * @param groups to be searched in turns: first where they probably are, last all
-   * @returns those that are new. @throws the refusal, when they are in no group; nothing has changed then
+   * @returns those that are new; none when nothing is refused any more: memory was short, say, and no policy is to blame. @throws the refusal, when they are in no group; nothing has
+   * changed then
    */
   async close(groups: readonly (readonly string[])[], refusal: Error): Promise<readonly string[]> {
     const open = groups.map((group) => group.filter((key) => !this.#closed.has(key)));
     this.#searching = true;
     try {
+      if (!await this.#isRefused([], [])) return [];
       const offenders = await this.#search(open);
       for (const key of offenders ?? []) this.#closed.set(key, refusal.message);
       if (offenders === undefined) throw refusal;

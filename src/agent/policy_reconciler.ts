@@ -232,7 +232,8 @@ export class PolicyReconciler {
   async #close(refusal: Error): Promise<void> {
     const all = [...this.deps.sources.policies.keys()];
     const policies = await this.#quarantine.close([all.filter((key) => this.#touched.has(key)), all], refusal);
-    this.deps.logger.error("policies quarantined", { policies, error: refusal.message });
+    if (policies.length === 0) this.deps.logger.warn("table of the policies refused once", { error: refusal.message });
+    else this.deps.logger.error("policies quarantined", { policies, error: refusal.message });
   }
 
   /** Every node that has a pod of a bad policy says so; the others have nothing to say. */

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { until } from "../../tests/lab/until.ts";
 import { MemorySources } from "../../tests/fakes/memory_sources.ts";
 import { hostLinkName } from "../hash/container_hash.ts";
+import { TransactionRefused } from "../nft/text_table.ts";
 import { renderPolicyTable } from "../policy/render_policy_table.ts";
 import { know, openFixture, rawPod } from "./_agent_fixture.ts";
 import { allowing, isolated, openPolicyFixture, policyOf, requestOf } from "./_policy_fixture.ts";
@@ -105,6 +106,29 @@ Deno.test("what nft refuses whatever the policies say is tried again, and leaves
   policyTable.refuses = () => undefined;
   await fixture.policies.settle();
   assertStringIncludes(policyTable.written.join("\n"), "dport 81");
+});
+
+Deno.test("what nft refuses once, and takes when it is asked again, is no policy's fault (NP-61)", async () => {
+  await using fixture = await openPolicyFixture(allowing(80));
+  await fixture.service.handle(requestOf(fixture, "ADD"));
+  const { policyTable, policies, sources } = fixture;
+  let refusals = 0;
+  policyTable.before = () => {
+    if (refusals === 0) return;
+    refusals--;
+    throw new TransactionRefused("inet flock-policy", "Error: Cannot allocate memory");
+  };
+  refusals = 2; // the change, and the whole table
+  sources.setPolicy(allowing(81));
+  await policies.settle();
+  assertEquals([policies.problems, refusals], [[], 0]);
+  assertStringIncludes(policyTable.written.join("\n"), "dport 81");
+  refusals = 3;
+  sources.setPolicy(allowing(82));
+  await assertRejects(() => policies.settle(), TransactionRefused);
+  await policies.settle();
+  assertEquals(policies.problems, []);
+  assertStringIncludes(policyTable.written.join("\n"), "dport 82");
 });
 
 Deno.test("an nft that dies under a transaction leaves nothing to chance: the table is replaced whole", async () => {
