@@ -1,12 +1,13 @@
 /** From a flip of Ready to the router: one pod at a time, and all of a node at once. */
 import { BIRD_CONFIG } from "../../src/paths/paths.ts";
-import { alone, countReloads, now, runServicePod, type ServicePod } from "../e2e/_service_pod.ts";
+import { alone, countReloads, runServicePod, type ServicePod } from "../e2e/_service_pod.ts";
 import type { Heard } from "../lab/bgp_wire.ts";
 import type { Lab } from "../lab/lab.ts";
 import type { LabNode } from "../lab/node.ts";
 import type { RouteEvent } from "../lab/route_watch.ts";
 import { ROUTER } from "../lab/topology.ts";
 import { type AnycastLab, reloadByHand, renderByHand } from "./anycast_lab.ts";
+import { letOut } from "./let_out.ts";
 import type { SampleBook } from "./statistics.ts";
 
 const CROWD = 100;
@@ -78,19 +79,6 @@ export async function measureFlipsAtOnce({ lab, nodes: [node], wire }: AnycastLa
     book.add("flips-resets", heard.filter(({ type }) => type === "OPEN" || type === "NOTIFICATION").length);
   }
   await Promise.all(pods.map((pod) => pod.remove()));
-}
-
-/**
- * Holds the watches until all is written, so that what the server needs for its clients' requests does not count, and many come at once.
- *
- * @returns the moment before the server was told to let it out, in milliseconds since the epoch
- */
-async function letOut({ api }: Lab, write: () => Promise<unknown> | undefined): Promise<number> {
-  await api.faults.stall();
-  await write();
-  const at = now();
-  await api.faults.recover();
-  return at;
 }
 
 /** @returns when the last of them was told. @throws when one never was */

@@ -1,6 +1,7 @@
 /**
  * `deno task bench`: every figure that flock promises and the bare floors beside them, all in one run and in turns, so that whatever else
  * the machine does hits all alike. A table on the terminal and `dist/bench.json`; exit code 1 when a figure does not hold.
+ * `deno task bench policies` measures NetworkPolicy alone.
  */
 import { createSystemRunner } from "../../src/exec/system_runner.ts";
 import { createScreen, type Screen } from "../demo/screen.ts";
@@ -15,10 +16,14 @@ import { residentMiB } from "./agent_process.ts";
 import { buildEmptyModule } from "./empty_module.ts";
 import { CALICO_ADD_MS, type Figure, FIGURES, resolveFigures } from "./figures.ts";
 import { measureBursts, measureIdle, measurePairs, measureStarts } from "./loads.ts";
+import { measurePolicies } from "./policies.ts";
+import { POLICY_FIGURES } from "./policy_figures.ts";
 import { SampleBook, shuffled } from "./statistics.ts";
 import { renderTable } from "./table.ts";
 
 const DIST = new URL("../../dist", import.meta.url).pathname;
+/** What can be measured by itself. */
+const POLICIES = "policies";
 const ROUNDS = 60;
 const PODS = 250;
 const CREATED_AT_ONCE = 10;
@@ -52,19 +57,22 @@ const TURNS: readonly Turn[] = [
 /** The nodes under measurement: one without pods and one with PODS of them. */
 type Nodes = Readonly<Record<Turn["node"], BenchNode>>;
 
-async function main(): Promise<number> {
+async function main([part, ...more]: readonly string[]): Promise<number> {
+  if (more.length > 0 || (part !== undefined && part !== POLICIES)) {
+    throw new Error(`Cannot measure ${[part, ...more].join(" ")}: usage is bench [${POLICIES}]`);
+  }
   const write = (text: string): void => void Deno.stdout.writeSync(new TextEncoder().encode(text));
   const screen = createScreen({ write, terminal: Deno.stdout.isTerminal() && !Deno.env.has("NO_COLOR") });
   await screen.step(
     "Debian packages",
-    () => ensurePackages(LAB_PACKAGES, { runner: createSystemRunner(), progress: screen.print }),
+    () => ensurePackages([...LAB_PACKAGES, "iperf3"], { runner: createSystemRunner(), progress: screen.print }),
   );
   using _alone = await lockOthersOut();
   const directory = `${DIST}/bench`;
   await removeTree(directory);
   await Deno.mkdir(directory);
   try {
-    const figures = await measure(directory, screen);
+    const figures = part === undefined ? await measure(directory, screen) : await measurePart(screen);
     await Deno.writeTextFile(`${DIST}/bench.json`, `${JSON.stringify(figures, null, 2)}\n`);
     screen.heading("medians");
     for (const line of renderTable(figures, screen.paint)) screen.print(`  ${line}`);
@@ -111,7 +119,14 @@ async function measure(directory: string, screen: Screen): Promise<Figure[]> {
     await lab[Symbol.asyncDispose]();
   }
   await measureAnycast(flock, { book, screen });
-  return resolveFigures(FIGURES, book);
+  await measurePolicies(flock, { book, screen });
+  return resolveFigures([...FIGURES, ...POLICY_FIGURES], book);
+}
+
+async function measurePart(screen: Screen): Promise<Figure[]> {
+  const book = new SampleBook();
+  await measurePolicies(`${DIST}/flock`, { book, screen });
+  return resolveFigures(POLICY_FIGURES, book);
 }
 
 async function measureAnycast(flock: string, { book, screen }: { book: SampleBook; screen: Screen }): Promise<void> {
@@ -183,4 +198,4 @@ async function measureLoads(
   });
 }
 
-if (import.meta.main) main().then(Deno.exit);
+if (import.meta.main) main(Deno.args).then(Deno.exit);

@@ -6,9 +6,9 @@ import type { LabNode } from "../lab/node.ts";
 import { podObject } from "../lab/pods.ts";
 import type { Daemon } from "../lab/process.ts";
 import { nodeConfigOf } from "../lab/topology.ts";
-import { exists, GaveUp, until } from "../lab/until.ts";
 import type { BenchPod, Executables, Samples } from "./contenders.ts";
-import { linesOf, type RunAnswer, type RunRequest, WORKER_PROGRAM } from "./worker.ts";
+import { startResident } from "./resident.ts";
+import { type RunAnswer, type RunRequest, WORKER_PROGRAM } from "./worker.ts";
 
 export interface BenchNode {
   /** The one that runs now. */
@@ -82,20 +82,10 @@ async function startWorker(
   node: LabNode,
   { executables, dir }: { executables: Executables; dir: string },
 ): Promise<Run> {
-  const socket = `${dir}/bench-${node.name}.sock`;
-  const program = ["run", "--quiet", "--allow-all", "--cached-only", WORKER_PROGRAM];
-  const worker = await node.spawn("bench", [Deno.execPath(), ...program, socket, JSON.stringify(executables)]);
-  await until("the worker listens", async () => {
-    if (!worker.running) throw new GaveUp(`Cannot start the worker: ${await worker.readLog()}`);
-    return await exists(socket);
-  }, { timeoutMs: 20_000 });
-  const connection = await Deno.connect({ transport: "unix", path: socket });
-  const answers = linesOf(connection.readable);
+  const args = [JSON.stringify(executables)];
+  const ask = await startResident<RunRequest, RunAnswer>(node, { program: WORKER_PROGRAM, args, dir });
   return async (request) => {
-    await connection.write(new TextEncoder().encode(`${JSON.stringify(request)}\n`));
-    const { value, done } = await answers.next();
-    if (done === true) throw new Error(`Cannot measure ${request.contender}: ${await worker.readLog()}`);
-    const answer: RunAnswer = JSON.parse(value);
+    const answer = await ask(request);
     if ("error" in answer) throw new Error(`Cannot measure ${request.contender} on ${node.name}: ${answer.error}`);
     return answer.samples;
   };

@@ -7,7 +7,7 @@ export interface Figure {
   readonly what: string;
   /** Median unless `what` says otherwise, in `unit`. */
   readonly value: number;
-  readonly unit: "ms" | "MiB" | "/s" | "%" | "";
+  readonly unit: "ms" | "MiB" | "KiB" | "Gbit/s" | "/s" | "%" | "";
   /** What cannot be had for less, or what it is compared with, in `unit`; null where there is no such thing. */
   readonly floor: number | null;
   /** Most that the value may be, in `unit`; null for figures that only stand beside the others. */
@@ -30,6 +30,8 @@ export interface FigureSpec {
   readonly floor?: string;
   /** The target as a multiple of the floor. */
   readonly times?: number;
+  /** The target as a multiple of the median of the same samples. */
+  readonly timesMedian?: number;
   /** The target in `unit`. */
   readonly atMost?: number;
 }
@@ -116,12 +118,16 @@ export function resolveFigures(specs: readonly FigureSpec[], book: Pick<SampleBo
       spec.quantile === undefined ? book.p50(name) : book.quantile(name, spec.quantile);
     const value = take(samples);
     const floor = spec.floor === undefined ? null : take(spec.floor);
-    const target = targetOf(spec, floor);
+    const target = targetOf(spec, { floor, median: book.p50(samples) });
     return { id, what, value, unit, floor, target, holds: target === null ? null : value <= target };
   });
 }
 
-function targetOf({ times, atMost }: FigureSpec, floor: number | null): number | null {
+function targetOf(
+  { times, timesMedian, atMost }: FigureSpec,
+  { floor, median }: { readonly floor: number | null; readonly median: number },
+): number | null {
   if (atMost !== undefined) return atMost;
+  if (timesMedian !== undefined) return timesMedian * median;
   return times === undefined || floor === null ? null : times * floor;
 }

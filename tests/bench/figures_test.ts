@@ -79,3 +79,11 @@ Deno.test("FIGURES hold the issue's targets", () => {
     ["idle-250", 3],
   ]);
 });
+
+Deno.test("resolveFigures() holds a figure's tail against its own median", () => {
+  const book = new SampleBook();
+  for (const sample of [5, 5, 21]) book.add("event", sample);
+  const spec: FigureSpec = { id: "event-p99", what: "event", samples: "event", quantile: 0.99, timesMedian: 4 };
+  const [figure] = resolveFigures([spec], book);
+  assertEquals([figure?.value, figure?.target, figure?.holds], [21, 20, false]);
+});

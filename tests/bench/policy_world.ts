@@ -27,7 +27,7 @@ export function teamNamespaces(): Filling {
 export interface CrowdPod {
   /** From 0; names it. */
   readonly index: number;
-  /** Label by which policies know it. Default: its own ten. */
+  /** Label by which policies know it. Default: that of its Deployment, which has ten. */
   readonly group?: string;
 }
 
@@ -67,16 +67,16 @@ export function crowdPods(pods: readonly CrowdPod[]): Filling {
 }
 
 /** @returns what a pod of the crowd has of its own, as a merge patch */
-function variantOf({ index, group = groupOf(Math.floor(index / PEERS_EACH)) }: CrowdPod): Record<string, unknown> {
+function variantOf({ index, group = groupOf(deploymentOf(index)) }: CrowdPod): Record<string, unknown> {
   const addresses = addressesOf(index);
   return {
     metadata: {
       name: nameOf(index),
       namespace: namespaceOf(index),
       labels: {
-        [APP]: `web-${index % 97}`,
+        [APP]: `web-${deploymentOf(index)}`,
         [GROUP]: group,
-        "pod-template-hash": (index % 97).toString(36).padStart(9, "7d"),
+        "pod-template-hash": deploymentOf(index).toString(36).padStart(9, "7d"),
       },
     },
     status: { podIP: addresses[6], podIPs: [{ ip: addresses[6] }, { ip: addresses[4] }] },
@@ -133,6 +133,12 @@ export function policyOf(
       ingress: [{ from, ports }],
     },
   };
+}
+
+/** @returns a NetworkPolicy that lets the second of the node's pods reach the first, at any port */
+export function talkPolicy(): Readonly<Record<string, unknown>> {
+  const { spec, ...policy } = policyOf("talk", { local: 0 });
+  return { ...policy, spec: { ...spec, ingress: [{ from: [{ podSelector: { matchLabels: { [LOCAL]: "1" } } }] }] } };
 }
 
 /** @returns the labels of the node's own pods */

@@ -4,7 +4,9 @@ import type { Figure } from "./figures.ts";
 export type Paint = (text: string, colour: "bold" | "dim" | "red" | "green") => string;
 
 const HEADER = ["figure", "value", "floor", "x floor", "target", ""] as const;
-const DECIMALS: Readonly<Record<Figure["unit"], number>> = { ms: 2, MiB: 0, "/s": 0, "%": 1, "": 1 };
+const DECIMALS: Readonly<Record<Figure["unit"], number>> = {
+  ...{ ms: 2, MiB: 0, KiB: 2, "Gbit/s": 1, "/s": 0, "%": 1, "": 1 },
+};
 /** Left of the others, which are numbers. */
 const FIRST_WIDTH = 64;
 const WIDTH = 11;

@@ -1,10 +1,11 @@
 /** What is on the wire between the router and its neighbours, with the kernel's own time of each frame. */
 import { addressOf, type Family } from "../../src/ip/address.ts";
 import { type BgpMessage, parseBgp } from "./bgp_message.ts";
-import { type Frame, parsePcap } from "./pcap.ts";
+import { startCapture } from "./capture.ts";
+import type { Frame } from "./pcap.ts";
 import type { Place } from "./place.ts";
 import { parseSegment, type Segment } from "./tcp_segment.ts";
-import { exists, GaveUp, until, type UntilOptions } from "./until.ts";
+import { until, type UntilOptions } from "./until.ts";
 
 /** A message as it passed by. */
 export interface Heard extends BgpMessage {
@@ -27,19 +28,12 @@ export async function listenToBgp(
   place: Place,
   { link, directory }: { readonly link: string; readonly directory: string },
 ): Promise<BgpWire> {
-  const name = `wire-${crypto.randomUUID().slice(0, 8)}`;
-  const path = `${directory}/${name}.pcap`;
-  const format = ["--time-stamp-precision=nano", "--immediate-mode", "-Z", "root", "-U", "-w", path];
-  const daemon = await place.spawn(name, ["tcpdump", "-n", "-i", link, ...format, "tcp port 179"]);
-  await until("tcpdump listens", async () => {
-    if (!daemon.running) throw new GaveUp(`Cannot listen on ${link}: ${await daemon.readLog()}`);
-    return await exists(path) && (await daemon.readLog()).includes("listening on");
-  });
-  const heard = async (): Promise<Heard[]> => messagesIn(parsePcap(await Deno.readFile(path)));
+  const capture = await startCapture(place, { link, directory, filter: "tcp port 179" });
+  const heard = async (): Promise<Heard[]> => messagesIn(await capture.read());
   return {
     heard,
     first: (what, wanted, options) => until(what, async () => (await heard()).find(wanted), options),
-    [Symbol.asyncDispose]: async () => void await daemon.stop("SIGTERM", 1000),
+    [Symbol.asyncDispose]: () => capture[Symbol.asyncDispose](),
   };
 }
 

@@ -15,6 +15,7 @@ const REQUIREMENTS = {
   "containerd": { files: ["/usr/bin/containerd"], unit: "containerd.service" },
   "containernetworking-plugins": { files: ["/usr/lib/cni/ptp"] },
   "frr": { files: ["/usr/lib/frr/bgpd"], unit: "frr.service" },
+  "iperf3": { files: ["/usr/bin/iperf3"], unit: "iperf3.service" },
   "iproute2": { files: ["/usr/sbin/ip"] },
   "iptables": { files: ["/usr/sbin/iptables"] },
   "iputils-ping": { files: ["/usr/bin/ping", "/bin/ping"] },

@@ -43,9 +43,11 @@ export class FrameSender implements Disposable {
   readonly #index: number;
 
   constructor(link: string) {
-    this.#socket = this.#libc.symbols.socket(AF_PACKET, SOCK_RAW, 0);
     this.#index = this.#libc.symbols.if_nametoindex(new TextEncoder().encode(`${link}\0`));
-    if (this.#socket < 0 || this.#index === 0) throw new Error(`Cannot open a packet socket on ${link}: no such link`);
+    this.#socket = this.#index === 0 ? -1 : this.#libc.symbols.socket(AF_PACKET, SOCK_RAW, 0);
+    if (this.#socket >= 0) return;
+    this.#libc.close();
+    throw new Error(`Cannot open a packet socket on ${link}: no such link`);
   }
 
   /** @param destination the MAC address of whoever shall take the frame */
