@@ -7,6 +7,7 @@ import type { Pod } from "../pod/pod.ts";
 import { podChainName } from "../policy/names.ts";
 import { DIRECTIONS } from "../policy/network_policy.ts";
 import type { IsolatedPod, PolicyTable } from "../policy/policy_table.ts";
+import type { PolicyTarget } from "../policy/policy_world.ts";
 import { renderPolicyTable } from "../policy/render_policy_table.ts";
 import type { PodIsolation } from "./pod_isolation.ts";
 import type { PolicyNamespaces } from "./policy_namespaces.ts";
@@ -55,7 +56,9 @@ export class PolicyIsolation implements PodIsolation {
   async isolate(allocation: Allocation, pod?: Pod): Promise<void> {
     const { reconciler } = this.deps;
     const target = reconciler.targets.learn(allocation, pod);
-    if (target === undefined || !reconciler.inForce || !reconciler.isolates(target)) return;
+    if (target === undefined) return;
+    await this.#waitForFirst(allocation, target);
+    if (!reconciler.inForce || !reconciler.isolates(target)) return;
     try {
       await reconciler.settle();
     } catch (cause) {
@@ -80,6 +83,16 @@ export class PolicyIsolation implements PodIsolation {
 
   #mayConcern({ namespace }: PodIdentity): boolean {
     return this.deps.namespaces.mayHave(namespace);
+  }
+
+  /** The cluster's first policy may come after admit(): the cluster's pods and namespaces are listed only from then on. */
+  async #waitForFirst({ hostLink }: Allocation, { namespace }: PolicyTarget): Promise<void> {
+    const { reconciler, namespaces, clock } = this.deps;
+    if (reconciler.inForce || !namespaces.heard || !namespaces.mayHave(namespace)) return;
+    await this.#wait(() => reconciler.inForce, clock.monotonic() + WAIT_MS);
+    if (reconciler.inForce) return;
+    const state = "the API server has not told of what its policies are about yet";
+    throw new CniError(CNI_CODE.tryAgainLater, `Cannot isolate ${hostLink}: ${state}`);
   }
 
   /** @param until monotonic milliseconds */

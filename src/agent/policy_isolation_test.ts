@@ -3,6 +3,7 @@ import { HandClock } from "../../tests/fakes/hand_clock.ts";
 import { MemorySources } from "../../tests/fakes/memory_sources.ts";
 import { CniError } from "../cnispec/cni_error.ts";
 import { hostLinkName } from "../hash/container_hash.ts";
+import type { Allocation } from "../ipam/allocation.ts";
 import { KubeError } from "../kube/kube_client.ts";
 import { parsePod } from "../pod/parse_pod.ts";
 import { type Fixture, know, logger, openFixture, rawPod } from "./_agent_fixture.ts";
@@ -197,6 +198,36 @@ Deno.test("a policy that came while no agent ran isolates a pod whose ADD is the
   await agent.clock.pass(100);
   await answer;
 });
+
+Deno.test("the cluster's first policy, come while an ADD runs, isolates its pod before the link is there (NP-45)", async () => {
+  for (const told of [true, false]) {
+    await using agent = await starting(undefined);
+    const { isolation, sources, clock, fixture: { policies } } = agent;
+    sources.sync();
+    await policies.settle();
+    const pod = parsePod(rawPod("web"));
+    await isolation.admit(IDENTITY, pod);
+    sources.synced = false; // the pods and namespaces of the cluster are listed only from now on
+    sources.setPolicy(policyOf("deny"));
+    const answer = isolation.isolate(allocationOf(LINK), pod).then(() => "isolated", (error: unknown) => error);
+    await clock.pass(1_000);
+    assertEquals(isolated(agent.fixture), []);
+    if (told) sources.sync();
+    await policies.settle();
+    await clock.pass(10_000);
+    const outcome = await answer;
+    assertEquals(outcome instanceof CniError ? outcome.code : outcome, told ? "isolated" : 11);
+    assertEquals(isolated(agent.fixture), told ? [LINK] : []);
+  }
+});
+
+/** @returns that of pod `ns/web` */
+function allocationOf(hostLink: string): Allocation {
+  return {
+    ...{ network: "flock", containerId: "c1", ifname: "eth0", netns: "/run/netns/c1", hostLink },
+    ...{ podMac: "02:00:00:00:00:01", mtu: 1500, state: "pending", createdAt: 0, pod: IDENTITY },
+  };
+}
 
 Deno.test("a pod that waits for the policies goes on as soon as they are in force", async () => {
   await using agent = await starting(undefined);

@@ -45,14 +45,15 @@ export class PolicyNamespaces {
     this.#remember();
   }
 
-  /** A disk that refuses is no reason not to serve: after a restart without the API server, pods then wait for it. */
+  /** A disk that refuses is no reason not to serve; the next policy that changes has it tried again. */
   #remember(): void {
     const namespaces = new Set([...this.deps.sources.policies.values()].map(({ namespace }) => namespace));
     const { memory, logger } = this.deps;
     if (this.#remembered?.size === namespaces.size && namespaces.isSubsetOf(this.#remembered)) return;
     this.#remembered = namespaces;
-    this.#saved = this.#saved.then(() => memory.save(namespaces)).catch((error: unknown) =>
-      logger.warn("namespaces with policies not remembered", { error: String(error) })
-    );
+    this.#saved = this.#saved.then(() => memory.save(namespaces)).catch((error: unknown) => {
+      this.#remembered = undefined;
+      logger.warn("namespaces with policies not remembered", { error: String(error) });
+    });
   }
 }

@@ -37,3 +37,20 @@ Deno.test("PolicyNamespaces write down what is news, and an agent that starts re
     await Deno.remove(directory, { recursive: true });
   }
 });
+
+Deno.test("PolicyNamespaces that a disk refuses are written with the next policy that changes", async () => {
+  const written: string[][] = [];
+  let full = true;
+  const save = (names: ReadonlySet<string>): Promise<void> => {
+    if (full) return Promise.reject(new Error("no space left on device"));
+    return Promise.resolve(void written.push([...names]));
+  };
+  const sources = new MemorySources();
+  const namespaces = new PolicyNamespaces({ sources, memory: { load: () => new Set<string>(), save }, logger });
+  sources.setPolicy(policyOf("one"));
+  await namespaces.saved();
+  full = false;
+  sources.setPolicy(policyOf("one"));
+  await namespaces.saved();
+  assertEquals(written, [["ns"]]);
+});

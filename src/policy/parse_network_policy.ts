@@ -19,6 +19,7 @@ const PROTOCOLS_OF_API: ReadonlyMap<unknown, Protocol> = new Map([["TCP", "tcp"]
 const DIRECTIONS_OF_API: ReadonlyMap<unknown, Direction> = new Map([["Ingress", "ingress"], ["Egress", "egress"]]);
 /** The rules' own name for their peers. */
 const PEERS_FIELD: Readonly<Record<Direction, string>> = { ingress: "from", egress: "to" };
+const FIELDS: readonly string[] = ["podSelector", "policyTypes", ...DIRECTIONS];
 const MAX_PORT = 65535;
 const MAPPED = { family: 6, base: 0xffff00000000n, length: 96, text: "::ffff:0:0/96" } as const;
 
@@ -43,7 +44,7 @@ export function parseNetworkPolicy(raw: unknown): NetworkPolicy | undefined {
 function readSpec(raw: unknown): Spec {
   const spec = isAbsent(raw) ? {} : raw;
   const podSelector = attempt(() => parsePodSelector(spec));
-  const directions = attempt(() => parseDirections(expectObject("spec", spec)));
+  const directions = attempt(() => parseDirections(readObject("spec", spec, FIELDS)));
   const rules = attempt(() => parseRules(fieldsOf(spec), directions.value ?? []));
   const defect = podSelector.defect ?? directions.defect ?? rules.defect;
   if (defect === undefined) return { podSelector: podSelector.value ?? ANYTHING, rules: rules.value ?? {} };

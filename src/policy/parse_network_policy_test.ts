@@ -92,6 +92,7 @@ Deno.test("parseNetworkPolicy() names what it cannot read, isolates where the po
     [{ policyTypes: ["Ingress", "Sideways"] }, "ingress,egress", "policyTypes[1]"],
     [{ policyTypes: "Ingress" }, "ingress,egress", "policyTypes"],
     [{ podSelector: { matchLabels: { app: 7 } }, policyTypes: ["Ingress"] }, "ingress", "spec.podSelector"],
+    [{ policyTypes: ["Ingress"], ingress: [{}], serviceAccountSelector: {} }, "ingress,egress", "does not know"],
     ["all", "ingress,egress", "spec"],
     [[], "ingress,egress", "spec"],
   ];

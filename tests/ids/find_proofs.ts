@@ -11,7 +11,7 @@ const ID = /^(?:T-[A-Z]+|NP)-\d+$/;
 const CLAIM = /\(([A-Z][A-Z\d-]*(?:, [A-Z][A-Z\d-]*)*)\)/g;
 /** A statement that runs a test or a step under a title; one that is ignored, or another text of the file, proves nothing. */
 const TITLE =
-  /^[ \t]*(?:await )?(?:Deno\.test|\w+\.step|scene)\(\s*("(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`)(?!\s*,\s*\{[^{}]*\bignore\b)/gm;
+  /^[ \t]*(?:await )?(?:Deno\.test|(?:\w+\.)?step|scene)\(\s*("(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`)(?!\s*,\s*\{[^{}]*\bignore\b)/gm;
 const COMMENT = /\/\*[\s\S]*?\*\/|(?<=^|[\s;,])\/\/.*$/gm;
 
 /** @returns what the titles of one file claim to prove; ids elsewhere claim nothing */

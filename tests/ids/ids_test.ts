@@ -13,6 +13,7 @@ const idsIn = (source: string): string[] => proofsIn(source, "a_test.ts").map(({
 Deno.test("proofsIn() reads claims from titles of tests, steps and scenes", () => {
   assertEquals(idsIn('Deno.test("one (I9, T-X-01, NP-02)", () => {});'), ["T-X-01", "NP-02"]);
   assertEquals(idsIn("  await t.step(`one (T-X-01) and ${two} (T-X-02)`, one);"), ["T-X-01", "T-X-02"]);
+  assertEquals(idsIn('  await step("one (T-X-01)", one);'), ["T-X-01"]);
   assertEquals(idsIn('scene(\n  "a \\"quoted\\" one (T-X-01)",\n  play,\n);'), ["T-X-01"]);
 });
 
