@@ -13,6 +13,7 @@ const FIRST_NEW = 60_000;
 /** Of pods that no policy names, until they get a label. */
 const FIRST_IDLE = 61_000;
 const IDLE = "idle";
+const WARM_UP = 3;
 /** Until agent, API server and kernel have cleaned up, in milliseconds. */
 const SETTLE_MS = 25;
 const SETTLE_MANY_MS = 250;
@@ -34,13 +35,14 @@ export interface EventRounds {
   readonly suffix: string;
 }
 
-/** Each round has every kind once, in a new order. */
+/** Each round has every kind once, in a new order. The first few only warm up. */
 export async function measureEvents(scene: EventScene, { book, rounds, suffix }: EventRounds): Promise<void> {
   const idle = Array.from({ length: rounds }, (_, round) => ({ index: FIRST_IDLE + round, group: IDLE }));
   await scene.policyLab.lab.api.fill(crowdPods(idle));
   for (let round = 0; round < rounds; round++) {
     for (const turn of shuffled([measurePolicy, measureLabel, measureCreation, measureFloor], Math.random)) {
-      for (const [name, ms] of Object.entries(await turn(scene, round))) book.add(`${name}${suffix}`, ms);
+      const samples = Object.entries(await turn(scene, round));
+      if (round >= WARM_UP) { for (const [name, ms] of samples) book.add(`${name}${suffix}`, ms); }
       await pause(SETTLE_MS);
     }
   }
