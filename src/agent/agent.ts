@@ -49,7 +49,7 @@ export interface AgentParts {
   readonly tombstones: Pick<TombstoneReplay, "catchUp">;
   readonly collector: Pick<GarbageCollector, "sweep">;
   readonly claims: Pick<ClaimReconciler, "pass">;
-  readonly policies: Pick<PolicyReconciler, "onChange" | "settle" | "doubt" | "inForce" | "problems">;
+  readonly policies: Pick<PolicyReconciler, "onChange" | "settle" | "doubt" | "inForce" | "problems" | "failure">;
   readonly reporter: Pick<StatusReporter, "reportNodeConfig" | "reportNode">;
   readonly server: Pick<RpcServer, "serve" | "stop">;
   readonly clock: Clock;
@@ -139,8 +139,8 @@ export class Agent {
     try {
       await this.parts.policies.settle();
     } finally {
-      const { inForce, problems } = this.parts.policies;
-      const told = JSON.stringify([inForce, problems]);
+      const { inForce, problems, failure } = this.parts.policies;
+      const told = JSON.stringify([inForce, problems, failure]);
       if (told !== this.#toldOfPolicies) this.#status.ring("policies");
       this.#toldOfPolicies = told;
     }

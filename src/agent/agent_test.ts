@@ -27,7 +27,14 @@ function agentOf(more: (done: string[]) => Partial<AgentParts>): { agent: Agent;
     },
     pods: { onChange: () => () => {} },
     claims: { pass: note("claims") },
-    policies: { inForce: true, problems: [], onChange: () => {}, settle: note("policies"), doubt: () => {} },
+    policies: {
+      inForce: true,
+      problems: [],
+      failure: undefined,
+      onChange: () => {},
+      settle: note("policies"),
+      doubt: () => {},
+    },
     kube: { stop: () => void done.push("kube stopped") },
     ledger: { flush: note("flush") },
     reconciler: reconcilerOf(note("pass")),
@@ -225,7 +232,7 @@ Deno.test("others' changes are looked at where they were: in the policies' table
   let ring: ((tick: DriftTick) => Promise<void>) | undefined;
   const run = agentOf((done) => ({
     policies: {
-      ...{ inForce: true, problems: [], onChange: () => {} },
+      ...{ inForce: true, problems: [], failure: undefined, onChange: () => {} },
       settle: () => Promise.resolve(void done.push("policies")),
       doubt: (options) => void looks.push(options.touched),
     },
@@ -255,7 +262,7 @@ Deno.test("a policy that fails closed shows in the status within a second", asyn
   const told: unknown[] = [];
   const run = agentOf(() => ({
     policies: {
-      ...{ inForce: true, doubt: () => {}, settle: () => Promise.resolve() },
+      ...{ inForce: true, failure: undefined, doubt: () => {}, settle: () => Promise.resolve() },
       get problems() {
         return problems;
       },

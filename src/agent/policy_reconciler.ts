@@ -2,6 +2,7 @@ import type { Logger } from "../log/logger.ts";
 import type { KubeClient, Watched } from "../kube/kube_client.ts";
 import type { TextTable } from "../nft/text_table.ts";
 import type { Pod } from "../pod/pod.ts";
+import { explainNames } from "../policy/describe.ts";
 import { isSelected } from "../policy/isolate_pod.ts";
 import type { NetworkPolicy } from "../policy/network_policy.ts";
 import type { PolicyChanges } from "../policy/policy_changes.ts";
@@ -46,6 +47,7 @@ export class PolicyReconciler {
   /** Whether the kernel's table is known to be what the compiler has last said. */
   #whole = false;
   #inForce = false;
+  #failure: string | undefined;
   #doubt: "changed" | "look" | undefined;
   // policies that have changed since the table was last whole
   readonly #touched = new Set<string>();
@@ -75,6 +77,11 @@ export class PolicyReconciler {
   /** Policies that are not in force as they are written; the same array until that changes. */
   get problems(): readonly PolicyProblem[] {
     return this.#problems.list;
+  }
+
+  /** Why the last pass left the kernel as it was; undefined: it did not. */
+  get failure(): string | undefined {
+    return this.#failure;
   }
 
   /** What the kernel should have. */
@@ -115,7 +122,7 @@ export class PolicyReconciler {
   settle(): Promise<void> {
     this.#next ??= this.#last.then(() => {
       this.#next = undefined;
-      return this.#pass();
+      return this.#tryPass();
     });
     this.#last = this.#next.catch(() => {});
     return this.#next;
@@ -131,6 +138,16 @@ export class PolicyReconciler {
   #hearPods(): void {
     this.#podsChanged = true;
     this.#bell();
+  }
+
+  async #tryPass(): Promise<void> {
+    try {
+      await this.#pass();
+      this.#failure = undefined;
+    } catch (error) {
+      this.#failure = String(error);
+      throw error;
+    }
   }
 
   async #pass(): Promise<void> {
@@ -194,7 +211,11 @@ export class PolicyReconciler {
     this.#doubt = undefined;
     try {
       const phrases = doubt === "changed" ? ["the table of the policies, which others changed"] : await this.#drift();
-      for (const what of phrases.slice(0, MAX_SHOWN)) this.deps.logger.warn("repaired", { what });
+      for (const what of phrases.slice(0, MAX_SHOWN)) {
+        this.deps.logger.warn("repaired", {
+          what: explainNames(what, (name) => this.#compiler.describe(name)),
+        });
+      }
       return phrases.length === 0;
     } catch (error) {
       this.#doubt ??= doubt;

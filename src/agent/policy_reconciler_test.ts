@@ -103,8 +103,10 @@ Deno.test("what nft refuses whatever the policies say is tried again, and leaves
   fixture.sources.setPolicy(allowing(81));
   await assertRejects(() => fixture.policies.settle(), Error, "Cannot allocate memory");
   assertEquals([policyTable.written.join("\n"), fixture.policies.problems], [before, []]);
+  assertStringIncludes(fixture.policies.failure ?? "none", "Cannot allocate memory");
   policyTable.refuses = () => undefined;
   await fixture.policies.settle();
+  assertEquals(fixture.policies.failure, undefined);
   assertStringIncludes(policyTable.written.join("\n"), "dport 81");
 });
 

@@ -29,7 +29,7 @@ export interface StatusReporterDependencies {
 export interface NodeFacts {
   readonly view: NodeView;
   readonly sessions: SessionView;
-  readonly policies: Pick<PolicyReconciler, "inForce" | "problems">;
+  readonly policies: Pick<PolicyReconciler, "inForce" | "problems" | "failure">;
 }
 
 /** Tells the cluster how the node is: NodeConfig status and Events, and the Node's NetworkUnavailable condition. */
@@ -139,7 +139,10 @@ interface Holds {
 /** Most policies that are named. */
 const MAX_POLICIES = 10;
 
-function policyVerdict({ inForce, problems }: NodeFacts["policies"]): Holds {
+function policyVerdict({ inForce, problems, failure }: NodeFacts["policies"]): Holds {
+  if (failure !== undefined) {
+    return { holds: false, reason: "NotWritten", message: `as they were before what changed last: ${failure}` };
+  }
   if (!inForce) return { holds: false, reason: "NotHeard", message: "the policies have not been listed yet" };
   const count = problems.length;
   if (count === 0) {

@@ -3,7 +3,7 @@ import { parseAddress } from "../ip/address.ts";
 import { CONFIG, logger, TestClock, TestKube } from "./_agent_fixture.ts";
 import { StatusReporter, viewWithoutConfig } from "./status_reporter.ts";
 
-const POLICIES = { inForce: true, problems: [] };
+const POLICIES = { inForce: true, problems: [], failure: undefined };
 const sessions = { sessions: undefined, everEstablished: false };
 
 class CountingKube extends TestKube {
@@ -91,17 +91,22 @@ Deno.test("reportNodeConfig() says whether policies are in force, and names some
     warnings: [],
   });
   const reading = { name: "node-a", uid: "u1", generation: 1, outcome: CONFIG, advertised: [] };
-  const report = async (inForce: boolean, bad: number): Promise<string[]> => {
+  const report = async (inForce: boolean, bad: number, failure?: string): Promise<string[]> => {
     const problems = Array.from({ length: bad }, (_, index) => ({
       policy: { namespace: "ns", name: `bad-${index}` },
       ...{ reason: "PolicyInvalid" as const, state: "no" },
     }));
-    await reporter.reportNodeConfig(reading, { view, sessions, policies: { inForce, problems } });
+    await reporter.reportNodeConfig(reading, { view, sessions, policies: { inForce, problems, failure } });
     const { status, reason, message } = Object(patches.at(-1)).status.conditions.at(-1);
     return [status, reason, message];
   };
   assertEquals(await report(false, 0), ["False", "NotHeard", "the policies have not been listed yet"]);
   assertEquals(await report(true, 0), ["True", "InForce", "every NetworkPolicy is in force as it is written"]);
+  assertEquals(await report(true, 0, "Error: no"), [
+    "False",
+    "NotWritten",
+    "as they were before what changed last: Error: no",
+  ]);
   assertEquals(await report(true, 1), [
     "False",
     "SomeFailClosed",

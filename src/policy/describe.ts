@@ -2,6 +2,10 @@
 import type { Direction, LabelRequirement, LabelSelector } from "./network_policy.ts";
 import type { PodScope, SetSource } from "./set_source.ts";
 
+const HASHED_NAME = /\b[a-z][a-z0-9_]*_[0-9a-f]{24}/g;
+/** What the chains are called that look packets up in a set: this, and the set's name. */
+const LOOKUP = /^(?:source|target)_/;
+
 /** @returns `ingress of NetworkPolicy default/web` */
 export function describeChain({ key, direction }: { readonly key: string; readonly direction: Direction }): string {
   return `${direction} of NetworkPolicy ${key}`;
@@ -12,6 +16,12 @@ export function describeSet(source: SetSource): string {
   if (source.kind === "linkPort") return `ports ${source.name} (${source.protocol}) of this node's pods`;
   const what = source.kind === "address" ? "addresses" : `addresses and ports ${source.name} (${source.protocol})`;
   return `IPv${source.family} ${what} of ${describeScope(source.scope)}`;
+}
+
+/** @param describe what people call a chain of a policy, or a set. @returns the text, and after it the names of those that it names by hashes */
+export function explainNames(text: string, describe: (name: string) => string | undefined): string {
+  const known = (text.match(HASHED_NAME) ?? []).flatMap((name) => describe(name.replace(LOOKUP, "")) ?? []);
+  return known.length === 0 ? text : `${text} (${[...new Set(known)].join("; ")})`;
 }
 
 function describeScope({ namespaces, pods }: PodScope): string {

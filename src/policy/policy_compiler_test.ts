@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { compilePolicyTable } from "./compile_policy_table.ts";
+import { explainNames } from "./describe.ts";
 import { PolicyCompiler } from "./policy_compiler.ts";
 import { renderPolicyTable } from "./render_policy_table.ts";
 import { chainName } from "./names.ts";
@@ -162,6 +163,17 @@ Deno.test("PolicyCompiler knows the policies behind changes, and what people cal
   ]);
   assertEquals(compiler.describe(chainName("default/p", "ingress")), "ingress of NetworkPolicy default/p");
   assertEquals(compiler.describe("peers4_0"), undefined);
+  const [set = ""] = changes.sets.keys();
+  assertEquals(
+    explainNames(`chain source_${set} is missing`, (name) => compiler.describe(name)),
+    [
+      `chain source_${set} is missing`,
+      "(IPv4 addresses of pods with app in (web) of namespaces with team in (a))",
+    ].join(" "),
+  );
+  for (const text of ["table is gone", `set ${"0".repeat(24)} is not ours`]) {
+    assertEquals(explainNames(text, (name) => compiler.describe(name)), text);
+  }
 });
 
 Deno.test("PolicyCompiler knows whether a pod will be isolated before it has a link", () => {
