@@ -6,6 +6,7 @@ import { ping } from "../lab/probes.ts";
 import { allocationsOf, kernelOf, startCluster } from "./_cluster.ts";
 import { chainOf, type ChainPlugin } from "./_chain.ts";
 import { createSandbox, PLUGIN, type Sandbox } from "./_sandbox.ts";
+import { until } from "../lab/until.ts";
 
 const FIRST: ChainPlugin = { path: "/opt/cni/bin/first" };
 const FLOCK: ChainPlugin = { path: PLUGIN };
@@ -53,8 +54,8 @@ Deno.test("flock works in a chain with bandwidth, tuning and portmap (T-CNI-30)"
     assertEquals(records(result["interfaces"])[0]?.["name"], sandbox.hostLink);
     await expectLaterPlugins(node, sandbox);
     await sandbox.exec(["sh", "-c", "echo hello | timeout 10 busybox nc -l -p 80 >/dev/null 2>&1 &"]);
-    const { stdout } = await lab.client.exec(["timeout", "5", "busybox", "nc", node.spec.addresses[4] ?? "", "8080"]);
-    assertEquals(stdout, "hello\n");
+    const greeting = ["timeout", "5", "busybox", "nc", node.spec.addresses[4] ?? "", "8080"];
+    await until("the pod's server answers", async () => (await lab.client.exec(greeting)).stdout === "hello\n");
     await chain.check(sandbox, result);
     assertEquals((await sandbox.call("ADD", { config: { cniVersion: "1.0.0" } })).document["ips"], result["ips"]);
     await expectLaterPlugins(node, sandbox); // a repeated ADD has not cut the pod off
