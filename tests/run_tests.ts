@@ -86,7 +86,7 @@ type Lane = "model" | "waiting" | "clusters" | "parts";
 
 function laneOf(file: string): Lane {
   if (file.endsWith("/ten_thousand_linux_test.ts")) return "model";
-  if (file.endsWith("/api/contract_linux_test.ts")) return "waiting";
+  if (file.endsWith("/api/contract_linux_test.ts") || file.includes("/tests/cluster/")) return "waiting";
   return file.includes("/tests/e2e/") ? "clusters" : "parts";
 }
 

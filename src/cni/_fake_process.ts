@@ -7,6 +7,8 @@ export interface FakeWorld {
   readonly stdin?: string | Error;
   /** What each try to connect meets: an agent that answers this line, one that hangs up, or none; the last repeats. */
   readonly agents?: readonly (string | "hangs up" | "is silent" | "absent")[];
+  /** Whether no agent has been there since the boot. */
+  readonly booted?: boolean;
   /** What becomes of every tombstone. */
   readonly noteFails?: Error;
   /** What comes of printing, once the text is out. */
@@ -45,6 +47,10 @@ export class FakeProcess implements PluginProcess {
     const agent = agents[Math.min(this.#connects++, agents.length - 1)] ?? "absent";
     this.done.push(agent === "absent" ? "connect in vain" : "connect");
     return Promise.resolve(agent === "absent" ? undefined : this.#connection(agent));
+  }
+
+  hadAgent(): boolean {
+    return this.world.booted !== true;
   }
 
   giveUp(keep: Kept): void {

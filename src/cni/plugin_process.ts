@@ -17,6 +17,8 @@ export interface PluginProcess {
   print(text: string): void;
   /** @returns a connection; undefined when no agent listens, or none takes it within 2 s. @throws on anything else */
   connect(): Promise<AgentConnection | undefined>;
+  /** Whether there was an agent since the boot, as far as can be told. Called before `giveUp` only. */
+  hadAgent(): boolean;
   /** Gives up every permission but these, for good. */
   giveUp(keep: Kept): void;
   /** Milliseconds since an arbitrary start. */

@@ -20,7 +20,8 @@ import type { AgentConnection, PluginProcess } from "./plugin_process.ts";
  *
  * STATUS: an update of the DaemonSet leaves a node without an agent for some seconds. Were they an answer, kubelet
  * would report the node NotReady, the node controller then all of its pods, and each Service and anycast address on it
- * would lose them. Less than the 30 s after which kubelet takes a runtime that does not answer for dead.
+ * would lose them. Less than the 30 s after which kubelet takes a runtime that does not answer for dead. Not after a
+ * boot, when no agent has been there: kubelet asks for the status before it starts any pod, flock's too.
  */
 const AGENT_START_MS: ReadonlyMap<RpcVerb, number> = new Map([["ADD", 30_000], ["STATUS", 15_000]]);
 /**
@@ -82,8 +83,8 @@ async function serve(
   const environment = readEnvironment(process);
   const connection = await process.connect();
   const alone = connection === undefined ? await loadWithoutAgent() : undefined;
-  const waits = connection === undefined && AGENT_START_MS.has(verb);
-  process.giveUp(verb === "DEL" ? "tombstones" : waits ? "agent socket" : "nothing");
+  const startMs = connection === undefined ? patienceOf(process, verb) : 0;
+  process.giveUp(verb === "DEL" ? "tombstones" : startMs > 0 ? "agent socket" : "nothing");
   requireVariables(verb, environment);
   const config = readConfig(process, verb);
   const version = isJsonObject(config) ? ownValue(config, "cniVersion") : undefined;
@@ -92,7 +93,7 @@ async function serve(
   const request = { verb, startedAt, environment, config };
   alone?.checkRequest(request);
   try {
-    return await forward(process, { connection, request });
+    return await forward(process, { connection, request, startMs });
   } catch (error) {
     if (!(error instanceof AgentGone)) throw error;
     if (verb !== "DEL") throw unanswered(verb, error);
@@ -103,19 +104,30 @@ async function serve(
 /** @throws AgentGone when no agent takes the call, it breaks off, or does not answer in time */
 async function forward(
   process: PluginProcess,
-  { connection, request }: { connection: AgentConnection | undefined; request: RpcRequest },
+  { connection, request, startMs }: {
+    connection: AgentConnection | undefined;
+    request: RpcRequest;
+    startMs: number;
+  },
 ): Promise<unknown> {
   const { verb } = request;
-  const open = connection ?? await openLate(process, verb);
+  const open = connection ?? await openLate(process, { verb, startMs });
   const result = await callAgent(process, { connection: open, request, timeoutMs: TIMEOUT_MS[verb] });
   if (verb !== "ADD") return undefined;
   if (isJsonObject(result)) return result;
   throw new CniError(CNI_CODE.ioFailure, "Cannot ADD: the agent sent no result");
 }
 
-async function openLate(process: PluginProcess, verb: RpcVerb): Promise<AgentConnection> {
-  const startMs = AGENT_START_MS.get(verb);
-  if (startMs === undefined) throw new AgentGone(`Cannot ${verb}: the flock agent takes no calls`);
+/** @returns how long the call waits for an agent */
+function patienceOf(process: PluginProcess, verb: RpcVerb): number {
+  return verb === "STATUS" && !process.hadAgent() ? 0 : AGENT_START_MS.get(verb) ?? 0;
+}
+
+async function openLate(
+  process: PluginProcess,
+  { verb, startMs }: { verb: RpcVerb; startMs: number },
+): Promise<AgentConnection> {
+  if (startMs === 0) throw new AgentGone(`Cannot ${verb}: the flock agent takes no calls`);
   const connection = await waitForAgent(process, startMs);
   process.giveUp("nothing");
   return connection;

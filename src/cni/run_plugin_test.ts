@@ -186,6 +186,8 @@ Deno.test("runPlugin() waits for an agent that starts: STATUS 15 s, ADD 30 s, no
     const { process } = await call(verb, { agents: [] });
     assertEquals(Math.round(process.monotonic() / 1000), seconds, verb);
   }
+  const { process } = await call("STATUS", { agents: [], booted: true });
+  assertEquals(process.monotonic(), 0, "kubelet starts no pod, flock's neither, before it has an answer");
   const { code, document } = await call("STATUS", { agents: ["absent", "absent", '{"ok":true}'] });
   assertEquals([code, document], [0, undefined]);
 });

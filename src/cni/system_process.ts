@@ -19,6 +19,7 @@ export const systemProcess: PluginProcess = {
   readStdin,
   print,
   connect,
+  hadAgent,
   giveUp,
   monotonic: systemClock.monotonic,
   wall: systemClock.wall,
@@ -56,6 +57,16 @@ async function connect(): Promise<AgentConnection | undefined> {
       if (tries === BACKLOG_RETRIES) return undefined;
       await sleep(BACKLOG_RETRY_MS);
     }
+  }
+}
+
+/** By the directory that an agent makes at its start: its socket goes with it. */
+function hadAgent(): boolean {
+  try {
+    return Deno.lstatSync(TOMBSTONE_DIR).isDirectory;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
   }
 }
 

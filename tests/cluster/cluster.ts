@@ -1,5 +1,5 @@
 /** A real Kubernetes in the lab's network: a control plane, and nodes with containerd 2.4, kubelet and kube-proxy. flock is not yet there. */
-import { cgroupOf } from "../lab/census.ts";
+import { cgroupOf, removeCgroups } from "../lab/census.ts";
 import type { Containerd } from "../lab/containerd.ts";
 import { createLab, type Lab } from "../lab/lab.ts";
 import type { LabNode } from "../lab/node.ts";
@@ -26,6 +26,8 @@ export interface Cluster extends AsyncDisposable {
   readonly kubectl: Kubectl;
   /** @returns the runtime of the node of that name */
   runtime(node: string): Containerd;
+  /** A power cut: everything of the node's is started again as at its first start. Resolves when the processes run, not when the node is Ready. */
+  reboot(node: string): Promise<void>;
 }
 
 /**
@@ -48,6 +50,13 @@ export async function startCluster(
         if (runtime === undefined) throw new Error(`Cannot find the runtime of ${name}: there is no such node`);
         return runtime;
       },
+      reboot: async (name) => {
+        runtimes.get(name)?.cri[Symbol.dispose]();
+        const node = await lab.reboot(name, DISK);
+        await removeCgroups(`${cgroupOf(lab.id)}/${name}`);
+        runtimes.set(name, await node.startContainerd({ binDir: `${assets}/containerd` }));
+        await startNode(node, { assets, lab, controlPlane });
+      },
       [Symbol.asyncDispose]: () => lab[Symbol.asyncDispose](),
     };
   } catch (error) {
@@ -59,7 +68,7 @@ export async function startCluster(
 async function startEverything(
   lab: Lab,
   { assets, image }: { readonly assets: string; readonly image: Promise<Image> },
-): Promise<{ controlPlane: ControlPlane; runtimes: ReadonlyMap<string, Containerd> }> {
+): Promise<{ controlPlane: ControlPlane; runtimes: Map<string, Containerd> }> {
   const dir = `${lab.dir}/cluster`;
   await Deno.mkdir(dir);
   const names = lab.nodes.map(({ name }) => name);
@@ -67,13 +76,24 @@ async function startEverything(
     startControlPlane(lab.controlPlane, { assets, dir, nodes: names }),
     ...lab.nodes.map(async (node) => [node.name, await startRuntime(node, { assets, image })] as const),
   ]);
-  await Promise.all(lab.nodes.map(async (node) => {
-    const options = { assets, controlPlane, spec: node.spec, cgroup: `${cgroupOf(lab.id)}/${node.name}` };
-    await Promise.all([startKubelet(node, options), startKubeProxy(node, options)]);
-  }));
+  await Promise.all(lab.nodes.map((node) => startNode(node, { assets, lab, controlPlane })));
   const joined = (): Promise<string> => controlPlane.kubectl.run("get", "node", ...names);
   await until("the nodes have joined", joined, { timeoutMs: 60_000, everyMs: 200 });
   return { controlPlane, runtimes: new Map(runtimes) };
+}
+
+/** What a node's disk holds. */
+const DISK = [
+  ...["/etc/kubernetes", "/etc/containerd", "/etc/cni/net.d", "/etc/flock", "/opt/cni/bin"],
+  ...["/var/lib/flock", "/var/lib/kubelet", "/var/lib/cni", "/var/lib/containerd"],
+];
+
+async function startNode(
+  node: LabNode,
+  { assets, lab, controlPlane }: { readonly assets: string; readonly lab: Lab; readonly controlPlane: ControlPlane },
+): Promise<void> {
+  const options = { assets, controlPlane, spec: node.spec, cgroup: `${cgroupOf(lab.id)}/${node.name}` };
+  await Promise.all([startKubelet(node, options), startKubeProxy(node, options)]);
 }
 
 /** Starts containerd with the images that pods need. */

@@ -26,16 +26,18 @@ export async function startEchoLoad(from: Ground, address: string): Promise<Echo
   };
 }
 
-/** @param log of `ping -D`; the numbers in it are counted on from 65535 to 0 */
+/** @param log of `ping -D`; what was asked before the first answer does not count, and its numbers are counted on from 65535 to 0 */
 export function parseEchoes(log: string): EchoReport {
   const lostAfter: number[] = [];
-  let [sent, last] = [0, 0];
-  for (const [, at = "", number = ""] of log.matchAll(/^\[([\d.]+)\] .* icmp_seq=(\d+) /gm)) {
-    const step = (Number(number) - (sent % 65_536) + 65_536) % 65_536;
+  let first: number | undefined;
+  let [number, last] = [0, 0];
+  for (const [, at = "", text = ""] of log.matchAll(/^\[([\d.]+)\] .* icmp_seq=(\d+) /gm)) {
+    if (first === undefined) first = number = Number(text);
+    const step = (Number(text) - (number % 65_536) + 65_536) % 65_536;
     if (step > 32_768) continue; // a late one: it was counted as lost
     for (let missing = 1; missing < step; missing++) lostAfter.push(last);
-    sent += step;
+    number += step;
     last = Number(at);
   }
-  return { sent, lostAfter };
+  return { sent: first === undefined ? 0 : number - first + 1, lostAfter };
 }

@@ -7,6 +7,7 @@ const line = (at: number, number: number): string =>
 Deno.test("parseEchoes() counts what got no answer before the last one that did", () => {
   const log = ["PING 192.0.2.1 (192.0.2.1) 56(84) bytes of data.", line(1, 1), line(2, 2), line(4, 5), ""].join("\n");
   assertEquals(parseEchoes(log), { sent: 5, lostAfter: [2.5, 2.5] });
+  assertEquals(parseEchoes([line(3, 3), line(4, 4), ""].join("\n")), { sent: 2, lostAfter: [] });
   assertEquals(parseEchoes(""), { sent: 0, lostAfter: [] });
 });
 

@@ -6,6 +6,8 @@ import { FRR_STARTS_MS } from "../lab/router.ts";
 import { until } from "../lab/until.ts";
 import { expectWorkloads } from "./_everyday.ts";
 import { expectBadNodeConfigsRefused, expectExactlyUsed, expectOwnNodeOnly, expectRights } from "./_rights.ts";
+import { expectMigration, installPtp } from "./_migration.ts";
+import { expectReboot } from "./_reboot.ts";
 import { ANYCAST, expectUnnoticedUpdate } from "./_rolling_update.ts";
 import { expectNothingLeft, tracesOn } from "./_uninstall.ts";
 import { startCluster } from "./cluster.ts";
@@ -22,17 +24,23 @@ Deno.test({ name: "flock on a real cluster", ignore: ASSETS === undefined }, asy
   try {
     await using cluster = await startCluster({ assets: ASSETS ?? "", image: flockImage(work) });
     const { kubectl, lab } = cluster;
-    const step = async (name: string, run: () => Promise<void>): Promise<void> => {
-      const began = performance.now();
-      const passed = await t.step(name, run);
-      console.log(`${((performance.now() - began) / 1000).toFixed(1)} s: ${name}`);
-      if (!passed) throw new Error(`the step "${name}" failed; then the cluster was\n${await describeFlock(cluster)}`);
+    const tour = {
+      /** Tells how long it took. What follows a failed step would only fail too. */
+      step: async (name: string, run: () => Promise<void>): Promise<void> => {
+        const began = performance.now();
+        const passed = await t.step(name, run);
+        console.log(`${((performance.now() - began) / 1000).toFixed(1)} s: ${name}`);
+        if (!passed) {
+          throw new Error(`the step "${name}" failed; then the cluster was\n${await describeFlock(cluster)}`);
+        }
+      },
     };
 
     const before = new Map<string, readonly string[]>();
-    await step("comes by one manifest, and touches no node without its label", async () => {
+    await tour.step("comes by one manifest, and touches no node without its label", async () => {
       await expectNoNetwork(cluster);
       for (const node of lab.nodes) before.set(node.name, await tracesOn(node));
+      await installPtp(lab.node("node-b"));
       await installFlock(cluster);
       await kubectl.apply([
         workload("DaemonSet", "web", { annotations: { "flock.fritzlab.net/anycast": ANYCAST.join() } }),
@@ -40,20 +48,25 @@ Deno.test({ name: "flock on a real cluster", ignore: ASSETS === undefined }, asy
       assertEquals(await desiredNodes(cluster), 0);
     });
 
-    await step("labelled nodes turn Ready and run pods", async () => {
+    await tour.step("a labelled node turns Ready and runs pods", async () => {
       const began = performance.now();
-      await admitNodes(cluster, ...lab.nodes.map(({ name }) => name));
+      await admitNodes(cluster, "node-a");
       const ready = performance.now() - began;
       await readyPods(cluster, 2, "-l", "app=web");
       const running = performance.now() - began;
       const [first, second] = [ready, running].map((ms) => (ms / 1000).toFixed(1));
       console.log(
-        `label to nodes Ready ${first} s, to pods Running ${second} s (figure: 20 s, on a machine that does nothing else)`,
+        `label to node Ready ${first} s, to pod Running ${second} s (figure: 20 s, on a machine that does nothing else)`,
       );
       assertLess(running, 60_000);
     });
 
-    await step("pods of both nodes reach each other and the client, in both families", async () => {
+    await tour.step(
+      "a node with another plugin's pods comes over to flock",
+      () => expectMigration(cluster, lab.node("node-b")),
+    );
+
+    await tour.step("pods of both nodes reach each other and the client, in both families", async () => {
       const [one, other] = await readyPods(cluster, 2, "-l", "app=web");
       assert(one !== undefined && other !== undefined && one.node !== other.node);
       for (const family of [4, 6] as const) {
@@ -66,29 +79,34 @@ Deno.test({ name: "flock on a real cluster", ignore: ASSETS === undefined }, asy
       }
     });
 
-    await step(
+    await tour.step(
       "the API server refuses every bad NodeConfig, and names the field",
       () => expectBadNodeConfigsRefused(cluster),
     );
-    await step(
+    await tour.step(
       "the agent may do what the manifest says, as the API server says it (T-SEC-41)",
       () => expectRights(cluster),
     );
-    await step("an agent's token speaks for its own node only (T-SEC-40)", () => expectOwnNodeOnly(cluster));
-    await step(
+    await tour.step("an agent's token speaks for its own node only (T-SEC-40)", () => expectOwnNodeOnly(cluster));
+    await tour.step(
       "workloads of every kind, probes, exec, logs, and Services through kube-proxy",
       () => expectWorkloads(cluster),
     );
 
-    await step("agents used their rights, all of them, and asked for none besides", () => expectExactlyUsed(cluster));
+    await tour.step(
+      "agents used their rights, all of them, and asked for none besides",
+      () => expectExactlyUsed(cluster),
+    );
 
-    await step("an API server that comes back, after a compaction, finds agents that go on", async () => {
+    await tour.step("an API server that comes back, after a compaction, finds agents that go on", async () => {
       await cluster.controlPlane.compact();
       await kubectl.run("rollout", "restart", "daemonset/web");
       await kubectl.run("rollout", "status", "daemonset/web", "--timeout=55s");
     });
 
-    await step("a rolling update loses no packet of 1000 a second, and no router hears of it", async () => {
+    await tour.step("a node that was drained and rebooted serves again", () => expectReboot(cluster, "node-b"));
+
+    await tour.step("a rolling update loses no packet of 1000 a second, and no router hears of it", async () => {
       const [one, other] = await readyPods(cluster, 2, "-l", "app=web");
       assert(one !== undefined && other !== undefined);
       await until("FRR does not restart any more", () => performance.now() - lab.router.startedAt > FRR_STARTS_MS, {
@@ -98,7 +116,7 @@ Deno.test({ name: "flock on a real cluster", ignore: ASSETS === undefined }, asy
       console.log(await expectUnnoticedUpdate(cluster, [one, other]));
     });
 
-    await step("it goes as it came, and nothing is left", () => expectNothingLeft(cluster, before));
+    await tour.step("it goes as it came, and nothing is left", () => expectNothingLeft(cluster, before));
   } finally {
     await Deno.remove(work, { recursive: true });
   }

@@ -155,7 +155,7 @@ const SECURITY: readonly Case[] = [
   { id: "T-SEC-30", asks: "owners and modes of every file; planted symlinks are refused" },
   { id: "T-SEC-31", asks: "100 installs at once with 1000 VERSION calls" },
   { id: "T-SEC-40", asks: "the manifest grants no verb outside the list" },
-  { id: "T-SEC-41", asks: "what the service account may do, as the API server says it", pending: "installer" },
+  { id: "T-SEC-41", asks: "what the service account may do, as the API server says it" },
   { id: "T-SEC-50", asks: "unix sockets and permissions across Deno versions" },
 ];
 

@@ -62,7 +62,7 @@ export async function removeLab(id: string): Promise<void> {
   for (const init of await listInits()) {
     if (init.id === id) await endProcess(init.pid);
   }
-  await removeCgroups(id);
+  await removeCgroups(cgroupOf(id));
   await Deno.remove(`${LABS_DIR}/${id}`, { recursive: true }).catch(ifMissing);
   await Deno.remove(LABS_DIR).catch(() => {}); // Other labs may be there.
 }
@@ -115,13 +115,13 @@ async function endProcess(pid: number): Promise<void> {
   }
 }
 
-/** Version 2 has one hierarchy, version 1 one below each directory of the root. */
-async function removeCgroups(id: string): Promise<void> {
+/** Removes a cgroup with all below it, whose processes have ended, in every hierarchy: version 2 has one, version 1 one below each directory of the root. */
+export async function removeCgroups(path: string): Promise<void> {
   const hierarchies = [CGROUP_ROOT];
   for await (const entry of Deno.readDir(CGROUP_ROOT)) {
     if (entry.isDirectory) hierarchies.push(`${CGROUP_ROOT}/${entry.name}`);
   }
-  for (const hierarchy of hierarchies) await removeCgroup(`${hierarchy}${cgroupOf(id)}`);
+  for (const hierarchy of hierarchies) await removeCgroup(`${hierarchy}${path}`);
 }
 
 /** Files of a cgroup go with its directory; a directory is busy until the kernel has let its last process go. */

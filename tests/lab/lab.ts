@@ -3,23 +3,16 @@
  */
 import { createSystemRunner } from "../../src/exec/system_runner.ts";
 import type { CommandRunner } from "../../src/exec/command_runner.ts";
-import { expectSuccess } from "../../src/exec/command_runner.ts";
 import type { Family } from "../../src/ip/address.ts";
 import { cleanStaleLabs, keepLab, markerOf, registerLab, removeLab } from "./census.ts";
+import { moveDisk } from "./disk.ts";
 import { createLabNode, type LabNode, NODE_TMPFS } from "./node.ts";
 import { type LabApi, startLabApi } from "./lab_api.ts";
 import { lazyPauseImage } from "./pause_image.ts";
 import { createPlace, type Place, type PlaceOptions } from "./place.ts";
 import { type Router, ROUTER_SYSCTLS, startRouter } from "./router.ts";
-import {
-  CLIENT_UPLINK,
-  CONTROL_PLANE_UPLINK,
-  MAX_NODES,
-  nodeSpec,
-  renderRouterLinks,
-  renderUplink,
-  type Uplink,
-} from "./topology.ts";
+import { MAX_NODES, type NodeSpec, nodeSpec } from "./topology.ts";
+import { replug, wire } from "./wiring.ts";
 
 const BUILT_FLOCK = new URL("../../dist/flock", import.meta.url).pathname;
 
@@ -52,6 +45,13 @@ export interface Lab extends AsyncDisposable {
   readonly api: LabApi;
   /** @throws when there is no node of that name */
   node(name: string): LabNode;
+  /**
+   * A node loses its power and gets it back: what the kernel had is gone, and every process; what these directories hold is there again. Nothing runs when it
+   * resolves, and what was known of the node is to be forgotten.
+   *
+   * @returns the node as it is from now on, in `nodes` too
+   */
+  reboot(name: string, disk: readonly string[]): Promise<LabNode>;
   /** Leaves the lab running after its owner's end; disposing does nothing from then on. */
   keep(): Promise<void>;
 }
@@ -81,21 +81,20 @@ async function buildLab({ id, dir }: { id: string; dir: string }, options: LabOp
   const specs = nodeFamilies(options).map((families, index) => nodeSpec(index, families));
   const make = (name: string, more: Partial<PlaceOptions> = {}): Promise<Place> =>
     createPlace({ name, labDir: dir, marker: markerOf(id, name), runner, env, ...more });
+  const tmpfs = options.bare === true ? NODE_TMPFS.filter((path) => !path.endsWith("/flock")) : NODE_TMPFS;
+  const nodeOn = (place: Place, spec: NodeSpec): LabNode =>
+    createLabNode(place, { spec, labId: id, dir, flock, pauseImage });
   const [routerPlace, controlPlane, client, ...nodePlaces] = await Promise.all(
     await settled([
       make("router", { sysctls: ROUTER_SYSCTLS }),
       make("control-plane"),
       make("client"),
-      ...specs.map(({ name }) =>
-        make(name, {
-          tmpfs: options.bare === true ? NODE_TMPFS.filter((path) => !path.endsWith("/flock")) : NODE_TMPFS,
-        })
-      ),
+      ...specs.map(({ name }) => make(name, { tmpfs })),
     ]),
   );
   const nodes = specs.flatMap((spec, index) => {
     const place = nodePlaces[index];
-    return place === undefined ? [] : [createLabNode(place, { spec, labId: id, dir, flock, pauseImage })];
+    return place === undefined ? [] : [nodeOn(place, spec)];
   });
   const [router, api] = await Promise.all(
     await settled([
@@ -110,7 +109,16 @@ async function buildLab({ id, dir }: { id: string; dir: string }, options: LabOp
     await Promise.all(nodes.map((node) => node.join(api)));
   }
   await writeDoor(`${dir}/in`, [router, controlPlane, client, ...nodes]);
-  return labOf({ id, dir, runner, router, controlPlane, client, nodes }, api);
+  const reboot = async (name: string, disk: readonly string[]): Promise<LabNode> => {
+    const index = nodes.findIndex((node) => node.name === name);
+    const old = nodes[index];
+    if (old === undefined) throw new Error(`Cannot reboot ${name}: there is no such node`);
+    const place = await make(name, { tmpfs });
+    await moveDisk(runner, { from: old, to: place, disk });
+    await replug(runner, { router, place, spec: old.spec, mtu });
+    return nodes[index] = nodeOn(place, old.spec);
+  };
+  return labOf({ id, dir, runner, router, controlPlane, client, nodes, reboot }, api);
 }
 
 function labOf(
@@ -180,25 +188,4 @@ function nodeFamilies({ nodes = 2 }: LabOptions): readonly (readonly Family[])[]
     throw new Error(`Cannot build a lab of ${families.length} nodes: at most ${MAX_NODES}`);
   }
   return families;
-}
-
-/** One `ip` for the router, which makes all cables, then one for each place, which sets up its end. */
-async function wire(
-  runner: CommandRunner,
-  places: { router: Place; controlPlane: Place; client: Place; nodes: readonly LabNode[]; mtu: number },
-): Promise<void> {
-  const { router, controlPlane, client, nodes, mtu } = places;
-  const onBridge = [controlPlane, ...nodes].map(({ name, pid }) => ({ port: `p-${name}`, pid }));
-  await batch(runner, router, renderRouterLinks({ onBridge, client: { port: "p-client", pid: client.pid } }, mtu));
-  await Promise.all([
-    batch(runner, controlPlane, renderUplink(CONTROL_PLANE_UPLINK)),
-    batch(runner, client, renderUplink(CLIENT_UPLINK)),
-    ...nodes.map((node) => batch(runner, node, renderUplink(node.spec satisfies Uplink))),
-  ]);
-}
-
-/** In the place's network but the machine's pid namespace: the lines name other places by their pids. */
-async function batch(runner: CommandRunner, place: Place, stdin: string): Promise<void> {
-  const argv = ["/usr/bin/nsenter", "-t", `${place.pid}`, "-n", "--", "/usr/sbin/ip", "-batch", "-"] as const;
-  expectSuccess(argv, await runner.run(argv, { stdin }));
 }

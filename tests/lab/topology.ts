@@ -69,16 +69,27 @@ export interface Cable {
 
 /** @returns lines for `ip -batch` in the router's network: its bridge, and a cable to each place */
 export function renderRouterLinks(cables: { onBridge: readonly Cable[]; client: Cable }, mtu: number): string {
-  const plug = ({ port, pid }: Cable): string =>
-    `link add ${port} mtu ${mtu} type veth peer name up0 mtu ${mtu} netns ${pid}`;
   return lines([
     "link set lo up",
     `link add br0 mtu ${mtu} type bridge mcast_snooping 0`,
-    ...cables.onBridge.flatMap((cable) => [plug(cable), `link set ${cable.port} master br0 up`]),
-    plug(cables.client),
+    ...cables.onBridge.flatMap((cable) => bridged(cable, mtu)),
+    plug(cables.client, mtu),
     ...renderAddresses(ROUTER, "br0"),
     ...renderAddresses(CLIENT_GATEWAY, cables.client.port),
   ]);
+}
+
+/** @returns lines for `ip -batch` in the router's network: one more cable from its bridge */
+export function renderBridgeCable(cable: Cable, mtu: number): string {
+  return lines(bridged(cable, mtu));
+}
+
+function bridged(cable: Cable, mtu: number): string[] {
+  return [plug(cable, mtu), `link set ${cable.port} master br0 up`];
+}
+
+function plug({ port, pid }: Cable, mtu: number): string {
+  return `link add ${port} mtu ${mtu} type veth peer name up0 mtu ${mtu} netns ${pid}`;
 }
 
 /** @returns lines for `ip -batch` in a place whose `up0` has been plugged in */
