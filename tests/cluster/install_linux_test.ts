@@ -15,11 +15,28 @@ import { readyPods, workload } from "./cluster_pod.ts";
 import { admitNodes, describeFlock, desiredNodes, expectNoNetwork, flockImage, installFlock } from "./flock.ts";
 
 const ASSETS = Deno.env.get("KUBEBUILDER_ASSETS");
-if (ASSETS === undefined) {
-  console.error("SKIPPED flock on a real cluster; run: KUBEBUILDER_ASSETS=DIR npx -y deno@2.9.6 task test");
+const NEEDED = [
+  ...["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl", "kubelet", "kube-proxy"],
+  "containerd/containerd",
+];
+const missing = ASSETS === undefined ? NEEDED : NEEDED.filter((name) => !isFile(`${ASSETS}/${name}`));
+if (missing.length > 0) {
+  console.error(
+    `SKIPPED flock on a real cluster, for want of ${missing.join(", ")}; ` +
+      "run: KUBEBUILDER_ASSETS=DIR npx -y deno@2.9.6 task test",
+  );
 }
 
-Deno.test({ name: "flock on a real cluster", ignore: ASSETS === undefined }, async (t) => {
+function isFile(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+Deno.test({ name: "flock on a real cluster", ignore: missing.length > 0 }, async (t) => {
   const work = await Deno.makeTempDir({ prefix: "flock-cluster-" });
   try {
     await using cluster = await startCluster({ assets: ASSETS ?? "", image: flockImage(work) });
