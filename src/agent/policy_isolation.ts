@@ -9,14 +9,13 @@ import { DIRECTIONS } from "../policy/network_policy.ts";
 import type { IsolatedPod, PolicyTable } from "../policy/policy_table.ts";
 import type { PolicyTarget } from "../policy/policy_world.ts";
 import { renderPolicyTable } from "../policy/render_policy_table.ts";
+import { SERVER_LATE_MS } from "./node_reconciler.ts";
 import type { PodIsolation } from "./pod_isolation.ts";
 import type { PolicyNamespaces } from "./policy_namespaces.ts";
 import type { PolicyReconciler } from "./policy_reconciler.ts";
 
 /** How long an ADD waits for the policies to be heard and in force, in milliseconds. The runtime tries again. */
 const WAIT_MS = 5_000;
-/** How long after its start an agent waits to hear of policies, in milliseconds, before it goes by what an earlier one had heard. */
-const SERVER_LATE_MS = 5_000;
 const LOOK_MS = 20;
 
 export interface PolicyIsolationDependencies {

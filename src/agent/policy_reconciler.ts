@@ -243,8 +243,9 @@ export class PolicyReconciler {
     this.#whole = true;
   }
 
-  /** Taken and rendered in the same turn: what comes later is a change of this table. */
+  /** Taken and rendered in the same turn: what comes later is a change of this table, and a doubt about it. */
   async #writeWhole(): Promise<void> {
+    this.#doubt = undefined;
     this.#compiler.takeChanges();
     await this.deps.table.replace(renderPolicyTable(this.#compiler.table));
   }

@@ -119,3 +119,27 @@ Deno.test("a set too large to be made anew loses an element all the same, and ev
   await nft(["-f", "-"], renderPolicyTable(compiler.table).replaceAll("flock-policy", "flock-other"));
   assertEquals(await contents("flock-policy"), await contents("flock-other"));
 });
+
+Deno.test("fifty thousand addresses are one transaction, whole and as a change (T-REL-53)", async () => {
+  const pods = Object.fromEntries(Array.from({ length: 25_000 }, (_, n) => {
+    const ips = [`10.0.${n >> 8}.${n & 255}`, `2001:db8::${n.toString(16)}`];
+    return [`p${n}`, { labels: { app: "x" }, ips, ...(n === 0 && { link: "flock00000001" }) }];
+  }));
+  const world = worldOf({
+    pods,
+    policies: { all: { podSelector: {}, ingress: [{ from: [{ podSelector: { matchLabels: { app: "x" } } }] }] } },
+  });
+  const compiler = new PolicyCompiler();
+  for (const [key, pod] of world.pods) compiler.setPod(key, pod);
+  for (const [link, target] of world.targets) compiler.setTarget(link, target);
+  await nft(["-f", "-"], renderPolicyTable(compiler.table));
+  compiler.takeChanges();
+  for (const [key, policy] of world.policies) compiler.setPolicy(key, policy);
+  const changes = compiler.takeChanges();
+  assert(changes !== undefined);
+  for (const commands of renderPolicyChanges(changes)) await nft(["-f", "-"], `${commands.join("\n")}\n`);
+  const changed = await contents("flock-policy");
+  await nft(["-f", "-"], renderPolicyTable(compiler.table));
+  assertEquals(await contents("flock-policy"), changed);
+  assertEquals(JSON.stringify(changed).match(/(10\.0\.|2001:db8:)/g)?.length, 50_000);
+});

@@ -112,7 +112,7 @@ Deno.test("PolicyCompiler follows the labels of a peer and of a pod of this node
   });
 });
 
-Deno.test("PolicyCompiler keeps an address that another pod has by now, whichever of the two it is told of first (NP-42)", () => {
+Deno.test("PolicyCompiler keeps an address that another pod has by now, whichever of the two it is told of first (NP-42, T-REL-18)", () => {
   const compiler = started();
   compiler.setPod("far/next", web());
   assertEquals(show(compiler.takeChanges()), "");

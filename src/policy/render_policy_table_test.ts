@@ -59,7 +59,7 @@ const hostileText = fc.oneof(
   fc.constantFrom("a".repeat(253), "a.b-c.".repeat(42), '"; flush ruleset; #', "__proto__", "constructor", "}"),
 );
 
-Deno.test("no text of the API reaches nft but as a hash, a number or an address, however long or hostile (NP-60)", () => {
+Deno.test("no text of the API reaches nft but as a hash, a number or an address, however long or hostile (NP-60, T-REL-49)", () => {
   const render = (texts: readonly string[]): string => {
     const [namespace = "", name = "", key = "", value = "", port = "", address = "", other = ""] = texts;
     const matchExpressions = [{ key: other, operator: "NotIn", values: [`${value}!`] }];

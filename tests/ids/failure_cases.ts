@@ -33,7 +33,7 @@ const RELIABILITY: readonly Case[] = [
   { id: "T-REL-15", asks: "state directory full: ADD fails, DEL works, all well when there is space again" },
   { id: "T-REL-16", asks: "another boot: the pool is empty" },
   { id: "T-REL-17", asks: "containers killed behind flock's back: freed after the grace period" },
-  { id: "T-REL-18", asks: "a freed address rests; policy sets bear the overlap", pending: "NetworkPolicy" },
+  { id: "T-REL-18", asks: "a freed address rests; policy sets bear the overlap" },
   { id: "T-REL-19", asks: "DEL of one container leaves another of the same pod alone" },
   { id: "T-REL-20", asks: "no DEL ever, network namespace gone: collected" },
   {
@@ -90,11 +90,11 @@ const RELIABILITY: readonly Case[] = [
       "pair 1000 against pair 300 here, with a bound on what a pair may cost; 10 000 against 1000 in `task bench`",
   },
   { id: "T-REL-48", asks: "a static pod; a recreated pod of the same name gets its own annotations" },
-  { id: "T-REL-49", asks: "names of 63 and 253 characters in nft comments", pending: "NetworkPolicy" },
+  { id: "T-REL-49", asks: "names of 63 and 253 characters in nft comments" },
   { id: "T-REL-50", asks: "tables by a newer nft on the node: ours still works", pending: "NetworkPolicy" },
   { id: "T-REL-51", asks: "nft flush ruleset: back within 2 s, no crash" },
   { id: "T-REL-52", asks: "foreign tables of every kind: untouched, and no obstacle" },
-  { id: "T-REL-53", asks: "50 000 elements in one transaction", pending: "NetworkPolicy" },
+  { id: "T-REL-53", asks: "50 000 elements in one transaction" },
   { id: "T-REL-54", asks: "a set corrupted by hand is put right" },
 ];
 
