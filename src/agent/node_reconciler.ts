@@ -1,29 +1,21 @@
 import { CNI_CODE, CniError } from "../cnispec/cni_error.ts";
 import type { Clock } from "../clock/clock.ts";
-import { InvalidInput } from "../fault/invalid_input.ts";
 import { runEach } from "../fault/run_each.ts";
 import type { HostDriver, HostNetwork, HostState } from "../host/host_driver.ts";
-import {
-  type Address,
-  addressOf,
-  compareIp,
-  contains,
-  FAMILIES,
-  type Family,
-  isHost,
-  type Prefix,
-} from "../ip/address.ts";
+import { FAMILIES, type Family } from "../ip/address.ts";
 import type { Watched } from "../kube/kube_client.ts";
 import type { AttachmentDriver } from "../link/attachment_driver.ts";
 import type { Logger } from "../log/logger.ts";
-import type { GuardState, PacketGuard, SourceGrant } from "../nft/packet_guard.ts";
+import type { PacketGuard } from "../nft/packet_guard.ts";
 import type { NodeConfig } from "../nodeconfig/node_config.ts";
 import type { NodeTerms } from "./add.ts";
 import { primaryOf } from "./allocation_addresses.ts";
 import type { AllocationLedger } from "./allocation_ledger.ts";
 import type { Announcement, Announcer } from "./announcer.ts";
-import { attachmentOf, grantsOf } from "./attachment_state.ts";
+import { attachmentOf } from "./attachment_state.ts";
 import { chooseMtu } from "./choose_mtu.ts";
+import { ClusterPrefixes } from "./cluster_prefixes.ts";
+import { GuardReconciler } from "./guard_reconciler.ts";
 import type { LinkRestorer } from "./link_restorer.ts";
 import type { NodeConfigMemory } from "./node_config_memory.ts";
 import type { PrefixMemory } from "./prefix_memory.ts";
@@ -36,11 +28,11 @@ import {
 
 /** How long an ADD waits for a NodeConfig, in milliseconds (spec section 4). */
 const TERMS_TIMEOUT_MS = 60_000;
-/** How long an agent that was serving before it was replaced may take to serve again: more than `SERVER_LATE_MS`, less than the plugin waits for an answer. */
+/**
+ * How long an agent that was serving before it was replaced may take to serve again: more than `SERVER_LATE_MS`, less
+ * than the plugin waits for an answer.
+ */
 const RESTART_MS = 8_000;
-
-/** For so long after a replacement of the guard's tables may others' change to them have been taken for ours, in milliseconds. */
-const DOUBT_MS = 5_000;
 
 /** An API server that has not answered for so long since the agent's start is not waited for, in milliseconds. */
 export const SERVER_LATE_MS = 5_000;
@@ -87,25 +79,21 @@ export class NodeReconciler {
   #judged: JudgedNodeConfig | undefined;
   #terms: NodeTerms | undefined;
   #termsKnown = Promise.withResolvers<void>();
-  #guarded: string | undefined;
-  #replacedAt = -Infinity;
   #view: NodeView | undefined;
   #basis: Basis | undefined;
   #network: HostNetwork | undefined;
   #hostState: HostState | undefined;
-  /** node name -> prefixes of its pods, as far as known */
-  readonly #prefixesOf = new Map<string, readonly Prefix[]>();
-  /** Where the cluster's pods were when the API server was last heard, by this agent or the one before. */
-  #lastPrefixes: readonly Prefix[];
   /** The last NodeConfig that was in force, over restarts of the agent. */
   #remembered: NodeConfig | undefined;
-
+  readonly #prefixes: ClusterPrefixes;
+  readonly #guard: GuardReconciler;
   readonly #startedAt: number;
 
   constructor(private readonly deps: NodeReconcilerDependencies) {
     const remembered = deps.memory.load();
     if (remembered?.name === deps.nodeName) this.#remembered = remembered;
-    this.#lastPrefixes = deps.prefixes.load();
+    this.#prefixes = new ClusterPrefixes({ ...deps, memory: deps.prefixes, inForce: () => this.#resolution?.inForce });
+    this.#guard = new GuardReconciler({ ...deps, prefixes: this.#prefixes });
     this.#startedAt = deps.clock.monotonic();
   }
 
@@ -162,8 +150,9 @@ export class NodeReconciler {
   }
 
   /**
-   * Whoever judges the node waits for this. An agent that starts anew on a node with a NodeConfig in force serves within a second or two; what it could
-   * say until then, that it serves nobody, would cost the node its readiness, and all of its pods theirs.
+   * Whoever judges the node waits for this. An agent that starts anew on a node with a NodeConfig in force serves
+   * within a second or two; what it could say until then, that it serves nobody, would cost the node its readiness, and
+   * all of its pods theirs.
    *
    * @returns when pods are served, or were not for too long, or none have been before
    */
@@ -181,13 +170,13 @@ export class NodeReconciler {
   }
 
   /**
-   * One pass. `full` also repairs what others removed from the kernel. What fails keeps nothing else from being done: a single link
-   * or route that cannot be mended must not cost the node its packet guard, its other pods or their ADDs.
+   * One pass. `full` also repairs what others removed from the kernel. What fails keeps nothing else from being done: a
+   * single link or route that cannot be mended must not cost the node its packet guard, its other pods or their ADDs.
    *
    * @throws what failed, when all is done
    */
   async pass(options: { full: boolean }): Promise<void> {
-    const repairs = [() => this.repairGuard({ touched: false }), () => this.repairLinks()];
+    const repairs = [() => this.#guard.repair({ touched: false }), () => this.repairLinks()];
     await runEach([() => this.#putInForce(), ...(options.full ? repairs : []), () => this.announce()]);
   }
 
@@ -223,14 +212,14 @@ export class NodeReconciler {
   async #serve(
     { config, network, synced }: { config: NodeConfig; network: HostNetwork; synced: boolean },
   ): Promise<void> {
-    if (synced) await this.#applyGuard(); // else it would forget where other nodes' pods are
-    this.#terms = { config, mtu: chooseMtu(config, network), network, foreign: this.#foreignIn(config) };
+    if (synced) await this.#guard.apply(); // else it would forget where other nodes' pods are
+    this.#terms = { config, mtu: chooseMtu(config, network), network, foreign: this.#prefixes.foreignIn(config) };
     this.#termsKnown.resolve();
   }
 
   /**
-   * A server that is away for long keeps no pod from starting anew on a node whose agent was restarted meanwhile. One that answers,
-   * only slowly, should be heard: its NodeConfig may be another one by now.
+   * A server that is away for long keeps no pod from starting anew on a node whose agent was restarted meanwhile. One
+   * that answers, only slowly, should be heard: its NodeConfig may be another one by now.
    */
   #isServerLate(): boolean {
     return this.deps.clock.monotonic() - this.#startedAt >= SERVER_LATE_MS;
@@ -244,7 +233,11 @@ export class NodeReconciler {
     return inForce === undefined ? undefined : resolveUnheard(inForce);
   }
 
-  /** The part of a pass that a pod's coming and going can change: what is advertised. Costs no process. @throws what the kernel lacks */
+  /**
+   * The part of a pass that a pod's coming and going can change: what is advertised. Costs no process.
+   *
+   * @throws what the kernel lacks
+   */
   async announce(): Promise<void> {
     const basis = this.#basis;
     if (basis !== undefined) await runEach([() => this.#serveFamilies(basis), () => this.#announce(basis)]);
@@ -280,7 +273,10 @@ export class NodeReconciler {
     await this.announce();
   }
 
-  /** Puts back what others changed of the pods' packet paths. Routes to anycast addresses, which go over them, are looked at next. */
+  /**
+   * Puts back what others changed of the pods' packet paths. Routes to anycast addresses, which go over them, are
+   * looked at next.
+   */
   async repairLinks(): Promise<void> {
     this.deps.announcer.doubt();
     await runEach([() => this.deps.restorer.restore(), () => this.#repairPaths()]);
@@ -294,25 +290,9 @@ export class NodeReconciler {
     if (left.length > 0) throw new Error(`Cannot mend pods' paths: ${left.join("; ")}`);
   }
 
-  /**
-   * Puts back what others changed of the packet guard's tables. Before the cluster's prefixes are known, only tables that are gone.
-   *
-   * The guard reads its tables back after it has replaced them, to know them again. Who changes them in between is taken for right:
-   * so soon after a replacement, tables that others are known to have touched are replaced even if they look as they should.
-   *
-   * @param options whether others are known to have touched the tables
-   */
-  async repairGuard({ touched }: { touched: boolean }): Promise<void> {
-    const { clock, logger } = this.deps;
-    const drift = await this.#guardDrift();
-    if (drift !== undefined && this.#guarded === undefined) return;
-    const doubtful = touched && clock.monotonic() - this.#replacedAt < DOUBT_MS;
-    if (drift?.length === 0 && !doubtful) return;
-    const looksRight = "tables flock, which others changed while they were replaced";
-    const gone = "table inet flock or table arp flock is gone";
-    const found = drift?.length === 0 ? [looksRight] : drift ?? [gone];
-    for (const what of found) logger.warn("repaired", { what });
-    await this.#replaceGuard(this.#guardState());
+  /** @param options whether others are known to have touched the packet guard's tables */
+  async repairGuard(options: { touched: boolean }): Promise<void> {
+    await this.#guard.repair(options);
   }
 
   /** A disk that refuses is no reason not to serve: the memory of this process holds. */
@@ -342,84 +322,4 @@ export class NodeReconciler {
     for (const what of changed) this.deps.logger.info("node changed", { what });
     if (left.length > 0) throw new Error(`Cannot make the node what it should be: ${left.join("; ")}`);
   }
-
-  /** Before the API server is heard, as last known. */
-  #foreignIn({ cidr6, cidr4 }: NodeConfig): Address[] {
-    const { nodeConfigs, nodeName } = this.deps;
-    const own = new Set(nodeConfigs.items.get(nodeName)?.advertised.map(({ text }) => text));
-    return this.#podPrefixes().filter((prefix) =>
-      isHost(prefix) && !own.has(prefix.text) && [...cidr6, ...cidr4].some((cidr) => contains(cidr, prefix))
-    ).map(({ family, base }) => addressOf(family, base));
-  }
-
-  /**
-   * The whole table only when the cluster's prefixes changed. They are remembered first: an agent that dies in between is not the wiser
-   * for less. Who may send is read only then, in the same turn as the replacement: of a pod that was added while the disk wrote the grant
-   * would be lost, and of one that went it would come back.
-   */
-  async #applyGuard(): Promise<void> {
-    const podPrefixes = this.#podPrefixes();
-    await this.#rememberPrefixes(podPrefixes);
-    const wanted = textOf(podPrefixes);
-    if (this.#guarded !== wanted) await this.#replaceGuard({ grants: this.#grants(), podPrefixes });
-    this.#guarded = wanted;
-  }
-
-  async #rememberPrefixes(prefixes: readonly Prefix[]): Promise<void> {
-    if (textOf(prefixes) === textOf(this.#lastPrefixes)) return;
-    try {
-      await this.deps.prefixes.save(prefixes);
-      this.#lastPrefixes = prefixes;
-    } catch (error) {
-      this.deps.logger.warn("prefixes of the cluster's pods not remembered", { error: String(error) });
-    }
-  }
-
-  async #replaceGuard(state: GuardState): Promise<void> {
-    await this.deps.guard.replace(state);
-    this.#replacedAt = this.deps.clock.monotonic();
-  }
-
-  #guardState(): GuardState {
-    return { grants: this.#grants(), podPrefixes: this.#podPrefixes() };
-  }
-
-  #grants(): SourceGrant[] {
-    return this.deps.ledger.all().flatMap(grantsOf);
-  }
-
-  /**
-   * Two looks: an ADD or DEL under way is in one of the ledger and the table, not yet in the other.
-   *
-   * @returns undefined when a table is gone
-   */
-  async #guardDrift(): Promise<readonly string[] | undefined> {
-    const first = await this.deps.guard.drift(this.#guardState());
-    if (first?.length === 0) return [];
-    const second = await this.deps.guard.drift(this.#guardState());
-    if (first === undefined || second === undefined) return undefined;
-    return second.filter((what) => first.includes(what));
-  }
-
-  /**
-   * Where the cluster's pods may be: the CIDRs of every NodeConfig and what its node still advertises, for after an edit live pods
-   * stay outside the new CIDRs. A NodeConfig that turned invalid or went away keeps what it had: its pods may live on. Before the API
-   * server is heard, what it last said: else tables that somebody takes away meanwhile would come back without other nodes' pods.
-   */
-  #podPrefixes(): Prefix[] {
-    for (const { name, outcome, advertised } of this.deps.nodeConfigs.items.values()) {
-      const cidrs = outcome instanceof InvalidInput
-        ? this.#prefixesOf.get(name) ?? []
-        : [...outcome.cidr6, ...outcome.cidr4];
-      this.#prefixesOf.set(name, [...cidrs, ...advertised]);
-    }
-    const own = this.#resolution?.inForce;
-    const unheard = this.deps.nodeConfigs.synced ? [] : this.#lastPrefixes;
-    const prefixes = [...this.#prefixesOf.values(), own?.cidr6 ?? [], own?.cidr4 ?? [], unheard].flat();
-    return [...new Map(prefixes.map((prefix) => [prefix.text, prefix])).values()].sort(compareIp);
-  }
-}
-
-function textOf(prefixes: readonly Prefix[]): string {
-  return prefixes.map(({ text }) => text).join(" ");
 }
