@@ -47,7 +47,10 @@ export function looseOf(
   return { own: parseAll(loose?.secondary ?? []), shared: parseAll(loose?.anycast ?? []) };
 }
 
-/** @returns what claims become in a record: the first address of each family is the pod's own, the others are more of its interface's */
+/**
+ * @returns what claims become in a record: the first address of each family is the pod's own, the others are more of
+ * its interface's
+ */
 export function fieldsOf(claims: Claims): AddressFields {
   const [ipv6, ipv4] = [primaryClaim(claims, 6), primaryClaim(claims, 4)];
   const claimed = FAMILIES.filter((family) => primaryClaim(claims, family) !== undefined);
@@ -59,6 +62,30 @@ export function fieldsOf(claims: Claims): AddressFields {
     ...(secondary.length === 0 ? {} : { secondary: secondary.map(({ text }) => text) }),
     ...(claims.anycast.length === 0 ? {} : { anycast: claims.anycast.map(({ text }) => text) }),
   };
+}
+
+/** What of a record may change while its pod runs. */
+export type MoreAddresses = Pick<AddressFields, "secondary" | "anycast" | "loose">;
+
+/** @returns the record with these secondary, anycast and loose addresses in place of those it has */
+export function withClaims(allocation: Allocation, { secondary = [], anycast = [], loose }: MoreAddresses): Allocation {
+  const { secondary: _, anycast: __, loose: ___, ...rest } = allocation;
+  const isLoose = loose !== undefined && loose.secondary.length + loose.anycast.length > 0;
+  return {
+    ...rest,
+    ...(secondary.length === 0 ? {} : { secondary }),
+    ...(anycast.length === 0 ? {} : { anycast }),
+    ...(isLoose ? { loose } : {}),
+  };
+}
+
+/** @returns the record as if what is loose were all there */
+export function withLoose(allocation: Allocation): Allocation {
+  const { secondary = [], anycast = [], loose } = allocation;
+  return withClaims(allocation, {
+    secondary: [...secondary, ...loose?.secondary ?? []],
+    anycast: [...anycast, ...loose?.anycast ?? []],
+  });
 }
 
 function once(

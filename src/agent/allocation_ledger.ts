@@ -1,12 +1,12 @@
 import type { Clock } from "../clock/clock.ts";
-import { credibleAge } from "../clock/credible_age.ts";
 import { type Address, parseAddress } from "../ip/address.ts";
 import { type Allocation, allocationKey } from "../ipam/allocation.ts";
 import type { FamilyRequest, Ipam } from "../ipam/ipam.ts";
 import { type Claims, NO_CLAIMS } from "../pod/claims.ts";
 import type { RestingAddress, State, StateStore, Tombstone } from "../store/state.ts";
 import { AddressBook } from "./address_book.ts";
-import { type AddressFields, fieldsOf, pooledOf } from "./allocation_addresses.ts";
+import { type AddressFields, fieldsOf, type MoreAddresses, pooledOf, withClaims } from "./allocation_addresses.ts";
+import { AllocationAges } from "./allocation_ages.ts";
 import { DeletionMemory, TOMBSTONE_MS } from "./deletion_memory.ts";
 
 /** An allocation before it has addresses. */
@@ -23,44 +23,18 @@ export interface Reservation {
   readonly startedAt: number;
 }
 
-/** What of a record may change while its pod runs. */
-export type MoreAddresses = Pick<AddressFields, "secondary" | "anycast" | "loose">;
-
-/** @returns the record with these secondary, anycast and loose addresses in place of those it has */
-export function withClaims(allocation: Allocation, { secondary = [], anycast = [], loose }: MoreAddresses): Allocation {
-  const { secondary: _, anycast: __, loose: ___, ...rest } = allocation;
-  const isLoose = loose !== undefined && loose.secondary.length + loose.anycast.length > 0;
-  return {
-    ...rest,
-    ...(secondary.length === 0 ? {} : { secondary }),
-    ...(anycast.length === 0 ? {} : { anycast }),
-    ...(isLoose ? { loose } : {}),
-  };
-}
-
-/** @returns the record as if what is loose were all there */
-export function withLoose(allocation: Allocation): Allocation {
-  const { secondary = [], anycast = [], loose } = allocation;
-  return withClaims(allocation, {
-    secondary: [...secondary, ...loose?.secondary ?? []],
-    anycast: [...anycast, ...loose?.anycast ?? []],
-  });
-}
-
 /** The one place where IPAM in memory and the durable state change, so that they always agree (spec section 4). */
 export class AllocationLedger {
   /** Addresses of containers that are being deleted -> since when. */
   readonly #dying = new Map<string, number>();
-  /** allocation's key -> monotonic time at which it was recorded */
-  readonly #createdAt = new Map<string, number>();
-  /** allocation's key -> monotonic time at which its ADD's plugin started; of this life's only */
-  readonly #startedAt = new Map<string, number>();
+  readonly #ages: AllocationAges;
   readonly #deletions: DeletionMemory;
   readonly #addresses: AddressBook;
   /** address -> its rest as it was read, with what a newer release says of it */
   readonly #annotatedRests = new Map<string, RestingAddress>();
 
   constructor(private readonly store: StateStore, private readonly ipam: Ipam, private readonly clock: Clock) {
+    this.#ages = new AllocationAges(clock);
     this.#deletions = new DeletionMemory(clock);
     this.#addresses = new AddressBook(ipam);
     const state = store.current();
@@ -74,9 +48,7 @@ export class AllocationLedger {
       if (Object.keys(rest).length > 2) this.#annotatedRests.set(rest.address, rest);
     }
     for (const allocation of state.allocations.values()) this.#addresses.restore(allocation);
-    for (const [key, { createdAt }] of state.allocations) {
-      this.#createdAt.set(key, clock.monotonic() - credibleAge(createdAt, clock.wall()));
-    }
+    for (const allocation of state.allocations.values()) this.#ages.restore(allocation);
     for (const stone of state.tombstones) this.#deletions.note(allocationKey(stone), stone.until - TOMBSTONE_MS);
   }
 
@@ -88,19 +60,14 @@ export class AllocationLedger {
     return [...this.store.current().allocations.values()];
   }
 
-  /** @returns how long ago the allocation was recorded, in milliseconds, whatever was done to the wall clock; 0 for one that is not */
+  /** @returns milliseconds since the allocation was recorded; 0 for one that is not */
   ageOf(allocation: Allocation): number {
-    const now = this.clock.monotonic();
-    return now - (this.#createdAt.get(allocationKey(allocation)) ?? now);
+    return this.#ages.ageOf(allocation);
   }
 
-  /**
-   * @returns how long ago the plugin of the allocation's ADD started, in milliseconds, as far as that is known: it goes by what the plugin
-   *   said of the wall clock, so it may tell which call was the earlier, and nothing is freed for it
-   */
+  /** @returns milliseconds since its ADD's plugin started, as that plugin said: nothing may be freed for it */
   sinceStart(allocation: Allocation): number {
-    const startedAt = this.#startedAt.get(allocationKey(allocation));
-    return startedAt === undefined ? this.ageOf(allocation) : this.clock.monotonic() - startedAt;
+    return this.#ages.sinceStart(allocation);
   }
 
   /** @returns the allocation that uses this host link, if any: names are hashes, and hashes collide */
@@ -127,8 +94,7 @@ export class AllocationLedger {
       state: "pending",
       createdAt: this.clock.wall(),
     };
-    this.#createdAt.set(allocationKey(draft), this.clock.monotonic());
-    this.#startedAt.set(allocationKey(draft), startedAt);
+    this.#ages.begin(draft, startedAt);
     try {
       await this.#put(allocation);
     } catch (error) {
@@ -140,10 +106,12 @@ export class AllocationLedger {
   }
 
   /**
-   * Gives an allocation other secondary, anycast and loose addresses: takes what it gets, and frees what it has in none of the three.
+   * Gives an allocation other secondary, anycast and loose addresses: takes what it gets, and frees what it has in none
+   * of the three.
    *
    * @param allocation one that is recorded
-   * @returns the record as it is now. @throws AddressTaken, with nothing changed; StateWriteFailed, the memory has changed all the same
+   * @returns the record as it is now. @throws AddressTaken, with nothing changed; StateWriteFailed, the memory has
+   * changed all the same
    */
   async reclaim(allocation: Allocation, claims: MoreAddresses): Promise<Allocation> {
     const recorded = this.get(allocationKey(allocation)) ?? allocation; // it may know better whether the pod is Ready
@@ -158,7 +126,11 @@ export class AllocationLedger {
     if (this.get(allocationKey(allocation)) === allocation) await this.#put({ ...allocation, ready });
   }
 
-  /** Marks a reserved allocation as done; durable when it resolves. @throws StateWriteFailed; the allocation is pending then */
+  /**
+   * Marks a reserved allocation as done; durable when it resolves.
+   *
+   * @throws StateWriteFailed; the allocation is pending then
+   */
   async commit(allocation: Allocation): Promise<Allocation> {
     const committed: Allocation = { ...allocation, state: "committed" };
     try {
@@ -171,8 +143,9 @@ export class AllocationLedger {
   }
 
   /**
-   * Records an attachment that was found in the kernel without a record. An address that another record has stays with that one: a file
-   * in which two have it would be damaged. No deletion of it was done to the end, whatever the state says: see `isAddedAfter`.
+   * Records an attachment that was found in the kernel without a record. An address that another record has stays with
+   * that one: a file in which two have it would be damaged. No deletion of it was done to the end, whatever the state
+   * says: see `isAddedAfter`.
    *
    * @throws StateWriteFailed; the memory has it all the same, here and in `confirm`
    */
@@ -210,10 +183,11 @@ export class AllocationLedger {
   }
 
   /**
-   * Forgets a container's allocation, if it has one, and remembers that it was deleted; one write for both. Its addresses rest from
-   * now on, but stay in use until `gone` resolves: the kernel still has them.
+   * Forgets a container's allocation, if it has one, and remembers that it was deleted; one write for both. Its
+   * addresses rest from now on, but stay in use until `gone` resolves: the kernel still has them.
    *
-   * @param deleted the container; `gone` settles when its link is gone, or rejects when the kernel keeps it: then it stays recorded
+   * @param deleted the container; `gone` settles when its link is gone, or rejects when the kernel keeps it: then it
+   * stays recorded
    * @throws StateWriteFailed; the memory has changed all the same
    */
   async bury(deleted: { containerId: string; ifname: string; at: number; gone: Promise<unknown> }): Promise<void> {
@@ -239,9 +213,9 @@ export class AllocationLedger {
   }
 
   /**
-   * Tells a container that was added again from one whose deletion was only begun. The state may have both a deletion and a record only
-   * where the ADD came later: a record that was put back, or adopted, because the kernel had kept its link, has no deletion beside it. No
-   * clock is asked.
+   * Tells a container that was added again from one whose deletion was only begun. The state may have both a deletion
+   * and a record only where the ADD came later: a record that was put back, or adopted, because the kernel had kept its
+   * link, has no deletion beside it. No clock is asked.
    *
    * @param deletion one that arrived at that time by the wall clock
    * @returns whether it was done, and the container added after it; false when it is forgotten, or was not the last one
@@ -259,44 +233,35 @@ export class AllocationLedger {
   }
 
   /**
-   * What the kernel has kept is still in use, and recorded again for whoever tries next. When the rest of the others began is told by
-   * the wall clock as it goes now: somebody may have set it since.
+   * What the kernel has kept is still in use, and recorded again for whoever tries next. When the rest of the others
+   * began is told by the wall clock as it goes now: somebody may have set it since.
    */
   async #settle(allocation: Allocation, { begunAt, gone }: { begunAt: number; gone: boolean }): Promise<void> {
     for (const { text } of pooledOf(allocation)) this.#dying.delete(text);
     if (!gone) return await this.#putUndeleted(allocation);
-    this.#forgetTimes(allocation);
+    this.#ages.forget(allocation);
     const age = Math.round(this.clock.monotonic() - begunAt);
     this.#addresses.release(allocation, this.clock.wall() - age);
   }
 
   #put(allocation: Allocation): Promise<void> {
-    this.#noteAge(allocation);
+    this.#ages.note(allocation);
     return this.#update((state) => withAllocation(state, allocation));
   }
 
   /** Of an attachment that the kernel has although it was to be deleted, or may have been. */
   #putUndeleted(allocation: Allocation): Promise<void> {
     const key = allocationKey(allocation);
-    this.#noteAge(allocation);
+    this.#ages.note(allocation);
     return this.#update((state) => ({
       ...withAllocation(state, allocation),
       tombstones: state.tombstones.filter((stone) => allocationKey(stone) !== key),
     }));
   }
 
-  #noteAge(allocation: Allocation): void {
-    const key = allocationKey(allocation);
-    if (!this.#createdAt.has(key)) this.#createdAt.set(key, this.clock.monotonic());
-  }
-
   #remove(allocation: Allocation): Promise<void> {
-    this.#forgetTimes(allocation);
+    this.#ages.forget(allocation);
     return this.#update((state) => without(state, allocationKey(allocation)));
-  }
-
-  #forgetTimes(allocation: Allocation): void {
-    for (const times of [this.#createdAt, this.#startedAt]) times.delete(allocationKey(allocation));
   }
 
   /** Every write carries what IPAM remembers, and leaves behind the tombstones that nobody needs any more. */
