@@ -145,19 +145,9 @@ function dropPod(link: string, { before, after }: Change<IsolatedPod>): string[]
 
 function changeMap(direction: Direction, { pods, isolated }: Pick<PolicyChanges, "pods" | "isolated">): Steps {
   const map = named(mapName(direction));
-  const [gained, lost] = (["after", "before"] as const).map((side) => {
-    const other = side === "after" ? "before" : "after";
-    return [...pods].flatMap(([link, change]): [string, IsolatedPod][] => {
-      const pod = change[side];
-      return pod?.chains[direction] === undefined || change[other]?.chains[direction] !== undefined
-        ? []
-        : [[link, pod]];
-    });
-  });
-  const added = gained === undefined || gained.length === 0
-    ? []
-    : [`add map ${map} ${renderMapBody(direction, gained)}`];
-  if (lost === undefined || lost.length === 0) return now(added);
+  const [gained, lost] = [isolatedOnly("after", { pods, direction }), isolatedOnly("before", { pods, direction })];
+  const added = gained.length === 0 ? [] : [`add map ${map} ${renderMapBody(direction, gained)}`];
+  if (lost.length === 0) return now(added);
   const opened = lost.flatMap(([link]) => {
     const name = podChainName(link, direction);
     return [`flush chain ${named(name)}`, addChain(name, ["accept"])];
@@ -171,6 +161,17 @@ function changeMap(direction: Direction, { pods, isolated }: Pick<PolicyChanges,
       addChain(direction, baseRulesOf(direction)),
     ],
   };
+}
+
+/** @returns the pods that are isolated in the direction on that side of their change, and not on the other */
+function isolatedOnly(
+  side: "before" | "after",
+  { pods, direction }: { pods: PolicyChanges["pods"]; direction: Direction },
+): [link: string, pod: IsolatedPod][] {
+  const other = side === "before" ? "after" : "before";
+  return [...pods].flatMap(([link, { [side]: pod, [other]: elsewhere }]): [string, IsolatedPod][] =>
+    pod?.chains[direction] === undefined || elsewhere?.chains[direction] !== undefined ? [] : [[link, pod]]
+  );
 }
 
 function isSame(direction: Direction, { before, after }: { before: IsolatedPod; after: IsolatedPod }): boolean {
