@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { expectOwnNamespace } from "../../tests/lab/in_namespace.ts";
 import type { Conversation } from "../exec/command_runner.ts";
 import { createSystemRunner } from "../exec/system_runner.ts";
-import { compilePolicyTable } from "./compile_policy_table.ts";
+import { compilePolicyTable } from "./testdata/compile_policy_table.ts";
 import { PolicyCompiler } from "./policy_compiler.ts";
 import { renderPolicyChanges } from "./render_policy_changes.ts";
 import { renderPolicyTable } from "./render_policy_table.ts";

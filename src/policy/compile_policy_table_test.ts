@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { compilePolicyTable } from "./compile_policy_table.ts";
+import { compilePolicyTable } from "./testdata/compile_policy_table.ts";
 import { chainName } from "./names.ts";
 import type { PolicyTable } from "./policy_table.ts";
 import { type WorldFields, worldOf } from "./testdata/_policy_fixture.ts";

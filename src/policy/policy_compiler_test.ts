@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { compilePolicyTable } from "./compile_policy_table.ts";
 import { explainNames } from "./describe.ts";
+import { compilePolicyTable } from "./testdata/compile_policy_table.ts";
 import { PolicyCompiler } from "./policy_compiler.ts";
 import { renderPolicyTable } from "./render_policy_table.ts";
 import { chainName } from "./names.ts";

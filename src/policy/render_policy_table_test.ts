@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { compilePolicyTable } from "./compile_policy_table.ts";
+import { compilePolicyTable } from "./testdata/compile_policy_table.ts";
 import { parseNetworkPolicy } from "./parse_network_policy.ts";
 import { parsePolicyPod } from "./parse_policy_pod.ts";
 import type { PolicyTable } from "./policy_table.ts";

@@ -1,5 +1,5 @@
 /** The compiler under test, from objects of the API to the typed table. */
-import { compilePolicyTable } from "../../src/policy/compile_policy_table.ts";
+import { compilePolicyTable } from "../../src/policy/testdata/compile_policy_table.ts";
 import { parseLabels } from "../../src/policy/parse_labels.ts";
 import { parseNamedPorts } from "../../src/policy/parse_named_ports.ts";
 import { parseNamespace } from "../../src/policy/parse_namespace.ts";

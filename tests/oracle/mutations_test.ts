@@ -1,6 +1,6 @@
 /** Compilers with one thing wrong with them: the oracle finds each in as many packets as it looks at in the gate. */
 import { assertEquals } from "@std/assert";
-import { compilePolicyTable } from "../../src/policy/compile_policy_table.ts";
+import { compilePolicyTable } from "../../src/policy/testdata/compile_policy_table.ts";
 import type { BlockPeer, NetworkPolicy, PodPeer, PolicyRule } from "../../src/policy/network_policy.ts";
 import type { ChainRule, IsolatedPod, PolicySet, PolicyTable } from "../../src/policy/policy_table.ts";
 import type { PolicyWorld } from "../../src/policy/policy_world.ts";

@@ -1,6 +1,6 @@
 /** Tables in words for tests. */
 import { addressOf } from "../../ip/address.ts";
-import { compilePolicyTable } from "../compile_policy_table.ts";
+import { compilePolicyTable } from "./compile_policy_table.ts";
 import { chainName } from "../names.ts";
 import type { Direction } from "../network_policy.ts";
 import type { ChainRule, PolicyTable } from "../policy_table.ts";

@@ -1,10 +1,10 @@
-import { closedChain, compileChain, type CompiledChain } from "./compile_chain.ts";
-import { chainNamesOf, isolatePod, isSelected } from "./isolate_pod.ts";
-import { chainName } from "./names.ts";
-import { DIRECTIONS, type NetworkPolicy } from "./network_policy.ts";
-import type { IsolatedPod, PolicySet, PolicyTable } from "./policy_table.ts";
-import type { Labels, PolicyWorld } from "./policy_world.ts";
-import { elementsOfPod, elementsOfTarget, isInScope, type SetSource, setTypeOf } from "./set_source.ts";
+import { closedChain, compileChain, type CompiledChain } from "../compile_chain.ts";
+import { chainNamesOf, isolatePod, isSelected } from "../isolate_pod.ts";
+import { chainName } from "../names.ts";
+import { DIRECTIONS, type NetworkPolicy } from "../network_policy.ts";
+import type { IsolatedPod, PolicySet, PolicyTable } from "../policy_table.ts";
+import type { Labels, PolicyWorld } from "../policy_world.ts";
+import { elementsOfPod, elementsOfTarget, isInScope, type SetSource, setTypeOf } from "../set_source.ts";
 
 const NO_LABELS: Labels = new Map();
 
