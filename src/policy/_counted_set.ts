@@ -1,5 +1,4 @@
-import type { Direction } from "./network_policy.ts";
-import { DIRECTIONS } from "./network_policy.ts";
+import { type Direction, DIRECTIONS } from "./network_policy.ts";
 import type { SetSource } from "./set_source.ts";
 
 /**

@@ -50,11 +50,6 @@ export class SetStore {
     return this.#sets.get(name)?.source;
   }
 
-  /** @returns the chains that name the set */
-  usersOf(name: string): Iterable<string> {
-    return this.#sets.get(name)?.users.keys() ?? [];
-  }
-
   /** Has the chain name the set, which is made and filled if there is none. */
   use(name: string, { source, chain, direction }: { source: SetSource; chain: string; direction: Direction }): void {
     this.#remember(name, source);

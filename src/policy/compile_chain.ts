@@ -1,6 +1,13 @@
 import { FAMILIES } from "../ip/address.ts";
-import type { BlockPeer, Direction, NetworkPolicy, PodPeer, PolicyPort, PolicyRule } from "./network_policy.ts";
-import { PROTOCOLS } from "./network_policy.ts";
+import {
+  type BlockPeer,
+  type Direction,
+  type NetworkPolicy,
+  type PodPeer,
+  type PolicyPort,
+  type PolicyRule,
+  PROTOCOLS,
+} from "./network_policy.ts";
 import type { ChainRule, PeerMatch, PolicyChain, PortMatch } from "./policy_table.ts";
 import { mergePorts, rangesOfBlocks } from "./ranges.ts";
 import { EVERY_POD, type PodScope, scopeOf, scopeText, setName, type SetSource } from "./set_source.ts";

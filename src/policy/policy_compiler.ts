@@ -116,18 +116,6 @@ export class PolicyCompiler {
   }
 
   /**
-   * @returns `namespace/name` of the policies whose chains the changes make or replace, or name a set that they touch:
-   * those that nft may refuse them for
-   */
-  policiesOf(changes: PolicyChanges): ReadonlySet<string> {
-    const chains = [
-      ...changes.chains.keys(),
-      ...[...changes.sets.keys()].flatMap((set) => [...this.#sets.usersOf(set)]),
-    ];
-    return new Set(chains.flatMap((name) => this.#chains.get(name)?.owner.key ?? []));
-  }
-
-  /**
    * @returns what people call a chain of a policy, or a set; undefined: there is no such thing, or its name says it all
    */
   describe(name: string): string | undefined {
