@@ -14,13 +14,13 @@ import {
   type Repair,
   type ReportedPodEnd,
 } from "./attachment_driver.ts";
+import { AttachmentEnds, type BrokenEnd } from "./attachment_ends.ts";
 import { explain, failed, isHarmless } from "./attach_failure.ts";
-import { diffHostEnd, diffLoopback, diffPodEnd, diffSysctls, type KernelEnd } from "./diff_attachment.ts";
+import { diffPodEnd, type KernelEnd } from "./diff_attachment.ts";
 import { IpBatch } from "../exec/ip_batch.ts";
-import { type IpReader, readEnd, readHostEnds, readLink, readPodRoutes, readVeths } from "./kernel_ends.ts";
+import { type IpReader, readPodRoutes, readVeths } from "./kernel_ends.ts";
 import { parseAlias } from "./link_alias.ts";
 import { checkWords, planHostEnd, planNodeMark, planPodEnd, planPodRepair, planSysctls } from "./plan_attachment.ts";
-import type { KernelLink } from "./read_kernel.ts";
 import { rebindAttachment } from "./rebind_attachment.ts";
 import { type LinkSysctls, restoreEnd, restoreSysctl } from "./restore_end.ts";
 import { Undertaker } from "./undertaker.ts";
@@ -34,13 +34,6 @@ export interface AttachmentDriverOptions {
   readonly nodePid: number;
   /** What is at the path of a network namespace; undefined when nothing is, or when that cannot be told. */
   netnsAt(path: string): { readonly isLink: boolean; readonly id: string } | undefined;
-}
-
-/** A host end that is there, and not as it should be. */
-interface BrokenEnd {
-  readonly attachment: Attachment;
-  readonly link: KernelLink;
-  readonly differences: readonly string[];
 }
 
 /** What no plugin and no pod changes: the addresses, and that there is some default route. */
@@ -63,6 +56,7 @@ export function createAttachmentDriver(options: AttachmentDriverOptions): Attach
 class SystemAttachmentDriver implements AttachmentDriver {
   readonly #options: AttachmentDriverOptions;
   readonly #reader: IpReader;
+  readonly #ends: AttachmentEnds;
   readonly #batch: IpBatch;
   readonly #undertaker: Undertaker;
   /** Links that are gone, whose index the batch may still remember. */
@@ -74,6 +68,7 @@ class SystemAttachmentDriver implements AttachmentDriver {
   constructor(options: AttachmentDriverOptions) {
     this.#options = options;
     this.#reader = { runner: options.runner, ip: [options.ip] };
+    this.#ends = new AttachmentEnds(options);
     this.#batch = new IpBatch(options.runner, options.ip);
     this.#undertaker = new Undertaker({
       batch: new IpBatch(options.runner, options.ip),
@@ -108,8 +103,11 @@ class SystemAttachmentDriver implements AttachmentDriver {
   }
 
   async check(attachment: Attachment, reported?: ReportedPodEnd): Promise<readonly string[]> {
-    const [[host, pod], loopback] = await Promise.all([this.#readBothEnds(attachment), this.#diffLoopback(attachment)]);
-    return [...this.#diffHost(attachment, host), ...diffPodEnd(attachment, pod, reported), ...loopback];
+    const [[host, pod], loopback] = await Promise.all([
+      this.#ends.readBoth(attachment),
+      this.#ends.diffLoopback(attachment),
+    ]);
+    return [...this.#ends.diffHost(attachment, host), ...diffPodEnd(attachment, pod, reported), ...loopback];
   }
 
   async rebind(before: Attachment, after: Attachment): Promise<void> {
@@ -121,7 +119,7 @@ class SystemAttachmentDriver implements AttachmentDriver {
     if (!isThere || (netnsId !== undefined && netnsAt(netns)?.id !== netnsId)) {
       throw new AttachFailed("netnsMissing", `Cannot rebind ${hostLink}: the link or its pod is gone`);
     }
-    await rebindAttachment({ before, after }, { batch: this.#batch, inPod: this.#inPod(after) });
+    await rebindAttachment({ before, after }, { batch: this.#batch, inPod: this.#ends.inPod(after) });
   }
 
   async mend(attachment: Attachment): Promise<boolean> {
@@ -129,9 +127,12 @@ class SystemAttachmentDriver implements AttachmentDriver {
     const { netns, netnsId } = attachment;
     const id = this.#options.netnsAt(netns)?.id ?? netnsId;
     if (netnsId !== undefined && id !== netnsId) return false;
-    const [[host, pod], loopback] = await Promise.all([this.#readBothEnds(attachment), this.#diffLoopback(attachment)]);
+    const [[host, pod], loopback] = await Promise.all([
+      this.#ends.readBoth(attachment),
+      this.#ends.diffLoopback(attachment),
+    ]);
     if (host.link === undefined || pod.link === undefined) return false;
-    if (this.#diffHost(attachment, host).length > 0) await this.#mendHostEnd(attachment);
+    if (this.#ends.diffHost(attachment, host).length > 0) await this.#mendHostEnd(attachment);
     const differences = [...diffPodEnd(attachment, pod, ANY_POD_END), ...loopback];
     if (differences.length > 0) await this.#mendPodEnd(attachment, pod);
     return true;
@@ -154,11 +155,11 @@ class SystemAttachmentDriver implements AttachmentDriver {
     if (attachments.length === 0) return { mended: [], left: [] };
     for (const { hostLink } of attachments) this.#known.add(hostLink);
     await this.#mark(); // lo's mark keeps an ADD from taking the node's own namespace for a pod's
-    const broken = await this.#broken(attachments);
+    const broken = await this.#ends.findBroken(attachments);
     if (broken.length === 0) return { mended: [], left: [] };
     const failures = await Promise.all(broken.map((each) => this.#restore(each)));
-    const ends = await readHostEnds(this.#reader);
-    const repairs = broken.map((each, index) => this.#judge(each, { ends, failures: failures[index] ?? [] }));
+    const ends = await this.#ends.readHosts();
+    const repairs = broken.map((each, index) => this.#ends.judge(each, { ends, failures: failures[index] ?? [] }));
     return { mended: repairs.flatMap(({ mended }) => mended), left: repairs.flatMap(({ left }) => left) };
   }
 
@@ -222,7 +223,7 @@ class SystemAttachmentDriver implements AttachmentDriver {
   /** A default route of the family that is there may be a later plugin's, or the pod's own. @throws AttachFailed */
   async #mendPodEnd(attachment: Attachment, { routes }: KernelEnd): Promise<void> {
     await this.#markNode(attachment);
-    const { runner, ip } = this.#inPod(attachment);
+    const { runner, ip } = this.#ends.inPod(attachment);
     const routed = ([4, 6] as const).filter((family) =>
       !routes.some((route) => route.family === family && route.destination === "default")
     );
@@ -242,7 +243,7 @@ class SystemAttachmentDriver implements AttachmentDriver {
 
   /** @returns the failure that a stale host end may have caused; undefined when all went well. @throws every other failure */
   async #tryPodEnd(attachment: Attachment): Promise<AttachFailed | undefined> {
-    const { runner, ip } = this.#inPod(attachment);
+    const { runner, ip } = this.#ends.inPod(attachment);
     const stdin = `${planPodEnd(attachment, this.#options.nodePid).join("\n")}\n`;
     const result = await runner.run([...ip, "-batch", "-"], { stdin });
     if (result.code === 0) return undefined;
@@ -274,58 +275,8 @@ class SystemAttachmentDriver implements AttachmentDriver {
     await this.detach([...new Set([...named === undefined ? [] : [named], ...own])].map(({ name }) => name));
   }
 
-  #diffHost(attachment: Attachment, end: KernelEnd): string[] {
-    const differences = diffHostEnd(attachment, end);
-    if (end.link === undefined) return differences;
-    return [...differences, ...diffSysctls(attachment, (name) => this.#options.sysctls.read(name))];
-  }
-
-  /** Links that are gone are not broken: their end is somebody else's business. */
-  async #broken(attachments: readonly Attachment[]): Promise<readonly BrokenEnd[]> {
-    const ends = await readHostEnds(this.#reader);
-    return attachments.flatMap((attachment) => {
-      const end = ends.get(attachment.hostLink);
-      if (end?.link === undefined) return [];
-      const differences = this.#diffHost(attachment, end);
-      return differences.length === 0 ? [] : [{ attachment, link: end.link, differences }];
-    });
-  }
-
   #restore({ attachment, link }: BrokenEnd): Promise<string[]> {
     return restoreEnd(attachment, { link, batch: this.#batch, sysctls: this.#options.sysctls });
-  }
-
-  /** A link that went away meanwhile has nothing left to mend. */
-  #judge(
-    { attachment, differences }: BrokenEnd,
-    { ends, failures }: { ends: ReadonlyMap<string, KernelEnd>; failures: readonly string[] },
-  ): Repair {
-    const end = ends.get(attachment.hostLink);
-    if (end === undefined) return { mended: [], left: [] };
-    const still = this.#diffHost(attachment, end);
-    return {
-      mended: differences.filter((difference) => !still.includes(difference)),
-      left: still.length === 0 ? [] : [...still, ...failures],
-    };
-  }
-
-  /** Of the pod's end all default routes: a later plugin's may go over another link. */
-  #readBothEnds(attachment: Attachment): Promise<[host: KernelEnd, pod: KernelEnd]> {
-    const { hostLink, ifname } = attachment;
-    return Promise.all([
-      readEnd(this.#reader, { link: hostLink, routes: ["dev", hostLink] }),
-      readEnd(this.#inPod(attachment), { link: ifname, routes: ["default"] }),
-    ]);
-  }
-
-  /** Costs a process only where there are anycast addresses. */
-  async #diffLoopback(attachment: Attachment): Promise<string[]> {
-    if ((attachment.anycast ?? []).length === 0) return [];
-    return diffLoopback(attachment, await readLink(this.#inPod(attachment), "lo"));
-  }
-
-  #inPod({ netns }: Attachment): IpReader {
-    return { runner: this.#options.runner, ip: [this.#options.ip, "-n", netnsName(netns)] };
   }
 
   #setSysctl(name: string, value: string): void {
@@ -333,9 +284,4 @@ class SystemAttachmentDriver implements AttachmentDriver {
     if (LOCKING.test(name)) restoreSysctl(sysctls, { name, value });
     else sysctls.write(name, value);
   }
-}
-
-/** `ip -n` takes a name below /var/run/netns; from there any path can be reached. */
-function netnsName(path: string): string {
-  return `../../..${path}`;
 }
