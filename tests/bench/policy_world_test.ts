@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { hostLinkName } from "../../src/hash/container_hash.ts";
-import { compilePolicyTable } from "../../src/policy/compile_policy_table.ts";
+import { compilePolicyTable } from "../../src/policy/testdata/compile_policy_table.ts";
 import { parseNamespace } from "../../src/policy/parse_namespace.ts";
 import { parseNetworkPolicy } from "../../src/policy/parse_network_policy.ts";
 import { parsePolicyPod } from "../../src/policy/parse_policy_pod.ts";
