@@ -143,3 +143,40 @@ Deno.test("fifty thousand addresses are one transaction, whole and as a change (
   assertEquals(await contents("flock-policy"), changed);
   assertEquals(JSON.stringify(changed).match(/(10\.0\.|2001:db8:)/g)?.length, 50_000);
 });
+
+const oddText = fc.oneof(
+  fc.string({ minLength: 1, maxLength: 253 }),
+  fc.string({ minLength: 1, maxLength: 300, unit: fc.constantFrom(..."a-.}{;\"'\n\\@$ #\u2028") }),
+);
+const oddBlock = fc.oneof(oddText, fc.ipV4(), fc.ipV6(), fc.tuple(fc.ipV4(), fc.nat(40)).map((each) => each.join("/")));
+const oddPort = fc.oneof(oddText, fc.integer({ min: -1, max: 70_000 }), fc.double());
+const oddRule = fc.record({
+  from: fc.array(
+    fc.oneof(
+      fc.record({ podSelector: fc.record({ matchLabels: fc.dictionary(oddText, oddText, { maxKeys: 2 }) }) }),
+      fc.record({ ipBlock: fc.record({ cidr: oddBlock }) }),
+    ),
+    { maxLength: 2 },
+  ),
+  ports: fc.array(fc.record({ port: oddPort, protocol: fc.constantFrom("TCP", "UDP", "SCTP") }), { maxLength: 2 }),
+});
+
+Deno.test("nft takes what a thousand hostile policies and pods come to, and other tables stay (T-SEC-04)", async () => {
+  const specs = fc.sample(fc.record({ podSelector: fc.constant({}), ingress: fc.array(oddRule, { maxLength: 2 }) }), {
+    ...{ numRuns: 1000, seed: 4 },
+  });
+  const addresses = fc.sample(fc.tuple(oddBlock, oddText), { numRuns: 1000, seed: 4 });
+  const table = compilePolicyTable(worldOf({
+    policies: Object.fromEntries(specs.map((spec, n) => [`p${n}`, spec])),
+    pods: Object.fromEntries(addresses.map(([ip, label], n) => {
+      const link = n === 0 ? { link: "flock00000001" } : {};
+      return [`p${n}`, { labels: { [label]: ip }, ips: ["192.0.2.7", ip], annotations: { [label]: label }, ...link }];
+    })),
+  }));
+  assert([...table.chains.values()].filter(({ rules }) => rules.length > 0).length > 100, "all are refused");
+  await nft(["-f", "-"], "table inet others { set own { type ipv4_addr; elements = { 192.0.2.1 }; }\n}\n");
+  await nft(["-f", "-"], renderPolicyTable(table));
+  const listed = Object.keys(await contents("flock-policy"));
+  assertEquals([...table.chains.keys()].filter((name) => !listed.includes(`chain ${name}`)), []);
+  assertEquals(Object.keys(await contents("others")), ["set own", "table TABLE"]);
+});

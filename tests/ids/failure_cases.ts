@@ -139,7 +139,11 @@ const SECURITY: readonly Case[] = [
   { id: "T-SEC-01", asks: "every field fuzzed: only harmless words reach ip, nft and BIRD" },
   { id: "T-SEC-02", asks: "addresses in odd forms, leading zeros among them: refused" },
   { id: "T-SEC-03", asks: "path traversal by hostile IDs: nothing outside changes" },
-  { id: "T-SEC-04", asks: "1000 hostile objects: nft and BIRD accept what is rendered", pending: "NetworkPolicy" },
+  {
+    id: "T-SEC-04",
+    asks: "1000 hostile objects: nft and BIRD accept what is rendered",
+    decided: "nft; what reaches BIRD is T-SEC-01's",
+  },
   { id: "T-SEC-10", asks: "spoofed sources never reach anybody" },
   { id: "T-SEC-11", asks: "router advertisements from a pod change nothing" },
   { id: "T-SEC-12", asks: "redirects from a pod are ignored" },
