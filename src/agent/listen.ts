@@ -1,3 +1,4 @@
+import { answers } from "../file/answers.ts";
 import { isLink } from "../file/claim_directory.ts";
 
 /**
@@ -38,16 +39,6 @@ async function lock(file: string): Promise<boolean> {
   const ours = await Promise.race([handle.lock(true).then(() => true), late.promise]);
   clearTimeout(timeout);
   return ours;
-}
-
-async function answers(path: string): Promise<boolean> {
-  try {
-    (await Deno.connect({ transport: "unix", path })).close();
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.ConnectionRefused) return false;
-    throw error;
-  }
 }
 
 function removeStale(path: string): void {

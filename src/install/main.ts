@@ -2,6 +2,7 @@
 /** The modes `flock install` and `flock uninstall`. */
 import { parseArgs } from "node:util";
 import { createSystemRunner } from "../exec/system_runner.ts";
+import { answers } from "../file/answers.ts";
 import * as paths from "../paths/paths.ts";
 import { placeExecutable } from "./place_executable.ts";
 import { type Installation, uninstall } from "./uninstall.ts";
@@ -80,14 +81,4 @@ async function runUninstall({ giveUpNetwork }: InstallStart, flags: ReadonlySet<
     throw new Error(`Cannot uninstall: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
   });
   console.log("Nothing of flock is left but the sysctls that it set: they are as they were after a reboot");
-}
-
-async function answers(path: string): Promise<boolean> {
-  try {
-    (await Deno.connect({ transport: "unix", path })).close();
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.ConnectionRefused) return false;
-    throw error;
-  }
 }
