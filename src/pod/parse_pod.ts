@@ -1,4 +1,5 @@
 import { parseAddress } from "../ip/address.ts";
+import { type Fields, fieldsOf, isText, itemsOf } from "../json/fields.ts";
 import { parseLabels } from "../policy/parse_labels.ts";
 import { parseNamedPorts } from "../policy/parse_named_ports.ts";
 import { ANNOTATION_PREFIX } from "./annotations.ts";
@@ -7,8 +8,6 @@ import type { Pod } from "./pod.ts";
 /** kubelet's own UID of a static pod, on the mirror that it shows the API server. */
 const STATIC_HASH = "kubernetes.io/config.hash";
 
-type RawRecord = Readonly<Record<string, unknown>>;
-
 /**
  * Cuts a pod down to what flock needs. Never throws, whatever the object holds.
  *
@@ -16,12 +15,12 @@ type RawRecord = Readonly<Record<string, unknown>>;
  * @returns undefined when it lacks what every pod has: namespace, name and UID
  */
 export function parsePod(raw: unknown): Pod | undefined {
-  const { metadata, spec, status } = recordOf(raw);
-  const { namespace, name, uid, labels, annotations, deletionTimestamp } = recordOf(metadata);
+  const { metadata, spec, status } = fieldsOf(raw);
+  const { namespace, name, uid, labels, annotations, deletionTimestamp } = fieldsOf(metadata);
   if (!isText(namespace) || !isText(name) || !isText(uid)) return undefined;
-  const { containers, initContainers, hostNetwork } = recordOf(spec);
-  const staticHash = recordOf(annotations)[STATIC_HASH];
-  const image = recordOf(listOf(containers)[0])["image"];
+  const { containers, initContainers, hostNetwork } = fieldsOf(spec);
+  const staticHash = fieldsOf(annotations)[STATIC_HASH];
+  const image = fieldsOf(itemsOf(containers)[0])["image"];
   return {
     namespace,
     name,
@@ -29,17 +28,17 @@ export function parsePod(raw: unknown): Pod | undefined {
     ...(isText(staticHash) && { staticHash }),
     image: isText(image) ? image : "",
     hostNetwork: hostNetwork === true,
-    ips: listOf(recordOf(status)["podIPs"]).flatMap((each) => parseAddress(String(recordOf(each)["ip"]))?.text ?? []),
-    hasHostPort: [...listOf(containers), ...listOf(initContainers)].some(hasHostPort),
-    ready: listOf(recordOf(status)["conditions"]).some(isReady),
+    ips: itemsOf(fieldsOf(status)["podIPs"]).flatMap((each) => parseAddress(String(fieldsOf(each)["ip"]))?.text ?? []),
+    hasHostPort: [...itemsOf(containers), ...itemsOf(initContainers)].some(hasHostPort),
+    ready: itemsOf(fieldsOf(status)["conditions"]).some(isReady),
     terminating: isText(deletionTimestamp),
-    annotations: flockAnnotations(recordOf(annotations)),
+    annotations: flockAnnotations(fieldsOf(annotations)),
     labels: parseLabels(labels),
     ports: parseNamedPorts(spec),
   };
 }
 
-function flockAnnotations(annotations: RawRecord): ReadonlyMap<string, string> {
+function flockAnnotations(annotations: Fields): ReadonlyMap<string, string> {
   const ours = new Map<string, string>();
   for (const [key, value] of Object.entries(annotations)) {
     if (key.startsWith(ANNOTATION_PREFIX) && typeof value === "string") {
@@ -50,25 +49,13 @@ function flockAnnotations(annotations: RawRecord): ReadonlyMap<string, string> {
 }
 
 function hasHostPort(container: unknown): boolean {
-  return listOf(recordOf(container)["ports"]).some((port) => {
-    const { hostPort } = recordOf(port);
+  return itemsOf(fieldsOf(container)["ports"]).some((port) => {
+    const { hostPort } = fieldsOf(port);
     return typeof hostPort === "number" && hostPort !== 0;
   });
 }
 
 function isReady(condition: unknown): boolean {
-  const { type, status } = recordOf(condition);
+  const { type, status } = fieldsOf(condition);
   return type === "Ready" && status === "True";
-}
-
-function recordOf(value: unknown): RawRecord {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : {};
-}
-
-function listOf(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : [];
-}
-
-function isText(value: unknown): value is string {
-  return typeof value === "string" && value !== "";
 }

@@ -1,5 +1,5 @@
 /** Label selectors (`LabelSelector`, meta/v1): parsed, asked, and as texts that are equal when they say the same. */
-import { expectObject, isAbsent, isText, readList, readObject, refuse } from "./_fields.ts";
+import { expectObject, isAbsent, isText, readList, readObject, refuse } from "../json/fields.ts";
 import type { LabelRequirement, LabelSelector } from "./network_policy.ts";
 import type { Labels } from "./policy_world.ts";
 

@@ -1,4 +1,4 @@
-import { fieldsOf } from "./_fields.ts";
+import { fieldsOf } from "../json/fields.ts";
 import { Interner } from "./_interner.ts";
 import type { Labels } from "./policy_world.ts";
 

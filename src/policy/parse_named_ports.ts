@@ -1,4 +1,4 @@
-import { fieldsOf, isText, itemsOf } from "./_fields.ts";
+import { fieldsOf, isText, itemsOf } from "../json/fields.ts";
 import { Interner } from "./_interner.ts";
 import type { Protocol } from "./network_policy.ts";
 import type { NamedPort } from "./policy_world.ts";

@@ -1,4 +1,4 @@
-import { fieldsOf, isText } from "./_fields.ts";
+import { fieldsOf, isText } from "../json/fields.ts";
 import { parseLabels } from "./parse_labels.ts";
 import type { Labels } from "./policy_world.ts";
 

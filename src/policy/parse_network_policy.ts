@@ -1,6 +1,6 @@
 import { InvalidInput } from "../fault/invalid_input.ts";
 import { contains, parseInterfaceAddress, type Prefix, prefixOf } from "../ip/address.ts";
-import { expectObject, type Fields, fieldsOf, isAbsent, isText, readList, readObject, refuse } from "./_fields.ts";
+import { expectObject, type Fields, fieldsOf, isAbsent, isText, readList, readObject, refuse } from "../json/fields.ts";
 import { ANYTHING, parseLabelSelector } from "./label_selector.ts";
 import {
   type BlockPeer,

@@ -1,7 +1,7 @@
 import { parseAddress } from "../ip/address.ts";
 import { ANNOTATION_PREFIX } from "../pod/annotations.ts";
 import { CLAIM_KEYS, validClaims } from "../pod/claims.ts";
-import { fieldsOf, isText, itemsOf } from "./_fields.ts";
+import { fieldsOf, isText, itemsOf } from "../json/fields.ts";
 import { parseLabels } from "./parse_labels.ts";
 import { parseNamedPorts } from "./parse_named_ports.ts";
 import type { PolicyPod } from "./policy_world.ts";

@@ -20,6 +20,7 @@ const LAYERS: readonly { readonly name: string; readonly folders: readonly strin
       "clock",
       "fault",
       "hash",
+      "json",
       "paths",
       "rpc",
       "file",

@@ -1,3 +1,4 @@
+/** How what others wrote as JSON is read: field by field, nothing assumed of its inside. */
 import { InvalidInput } from "../fault/invalid_input.ts";
 
 /** The fields of an object of parsed JSON. */
