@@ -1,7 +1,7 @@
 /**
  * `deno task bench`: every figure that flock promises and the bare floors beside them, all in one run and in turns, so that whatever else
  * the machine does hits all alike. A table on the terminal and `dist/bench.json`; exit code 1 when a figure does not hold.
- * `deno task bench policies` measures NetworkPolicy alone.
+ * `deno task bench anycast` measures anycast alone, `deno task bench policies` NetworkPolicy.
  */
 import { createSystemRunner } from "../../src/exec/system_runner.ts";
 import { createScreen, type Screen } from "../demo/screen.ts";
@@ -14,7 +14,7 @@ import { measureRestarts, measureShares } from "./anycast_traffic.ts";
 import { type BenchNode, startBenchNode } from "./bench_node.ts";
 import { residentMiB } from "./agent_process.ts";
 import { buildEmptyModule } from "./empty_module.ts";
-import { CALICO_ADD_MS, type Figure, FIGURES, resolveFigures } from "./figures.ts";
+import { ANYCAST_FIGURES, CALICO_ADD_MS, type Figure, FIGURES, resolveFigures } from "./figures.ts";
 import { measureBursts, measureIdle, measurePairs, measureStarts } from "./loads.ts";
 import { measurePolicies } from "./policies.ts";
 import { POLICY_FIGURES } from "./policy_figures.ts";
@@ -23,7 +23,10 @@ import { renderTable } from "./table.ts";
 
 const DIST = new URL("../../dist", import.meta.url).pathname;
 /** What can be measured by itself. */
-const POLICIES = "policies";
+const PARTS = {
+  anycast: { measure: measureAnycast, figures: ANYCAST_FIGURES },
+  policies: { measure: measurePolicies, figures: POLICY_FIGURES },
+} as const;
 const ROUNDS = 60;
 const PODS = 250;
 const CREATED_AT_ONCE = 10;
@@ -57,10 +60,8 @@ const TURNS: readonly Turn[] = [
 /** The nodes under measurement: one without pods and one with PODS of them. */
 type Nodes = Readonly<Record<Turn["node"], BenchNode>>;
 
-async function main([part, ...more]: readonly string[]): Promise<number> {
-  if (more.length > 0 || (part !== undefined && part !== POLICIES)) {
-    throw new Error(`Cannot measure ${[part, ...more].join(" ")}: usage is bench [${POLICIES}]`);
-  }
+async function main(args: readonly string[]): Promise<number> {
+  const part = partOf(args);
   const write = (text: string): void => void Deno.stdout.writeSync(new TextEncoder().encode(text));
   const screen = createScreen({ write, terminal: Deno.stdout.isTerminal() && !Deno.env.has("NO_COLOR") });
   await screen.step(
@@ -72,7 +73,7 @@ async function main([part, ...more]: readonly string[]): Promise<number> {
   await removeTree(directory);
   await Deno.mkdir(directory);
   try {
-    const figures = part === undefined ? await measure(directory, screen) : await measurePart(screen);
+    const figures = part === undefined ? await measure(directory, screen) : await measurePart(part, screen);
     await Deno.writeTextFile(`${DIST}/bench.json`, `${JSON.stringify(figures, null, 2)}\n`);
     screen.heading("medians");
     for (const line of renderTable(figures, screen.paint)) screen.print(`  ${line}`);
@@ -80,6 +81,16 @@ async function main([part, ...more]: readonly string[]): Promise<number> {
   } finally {
     await removeTree(directory);
   }
+}
+
+/** @returns what alone is to be measured, or undefined for everything. @throws {Error} for what is no part */
+function partOf([part, ...more]: readonly string[]): keyof typeof PARTS | undefined {
+  if (more.length === 0 && (part === undefined || isPart(part))) return part;
+  throw new Error(`Cannot measure ${[part, ...more].join(" ")}: usage is bench [${Object.keys(PARTS).join("|")}]`);
+}
+
+function isPart(part: string): part is keyof typeof PARTS {
+  return Object.hasOwn(PARTS, part);
 }
 
 /** Two benches at once would measure each other. */
@@ -120,13 +131,14 @@ async function measure(directory: string, screen: Screen): Promise<Figure[]> {
   }
   await measureAnycast(flock, { book, screen });
   await measurePolicies(flock, { book, screen });
-  return resolveFigures([...FIGURES, ...POLICY_FIGURES], book);
+  return resolveFigures([...FIGURES, ...ANYCAST_FIGURES, ...POLICY_FIGURES], book);
 }
 
-async function measurePart(screen: Screen): Promise<Figure[]> {
+async function measurePart(part: keyof typeof PARTS, screen: Screen): Promise<Figure[]> {
+  const { measure, figures } = PARTS[part];
   const book = new SampleBook();
-  await measurePolicies(`${DIST}/flock`, { book, screen });
-  return resolveFigures(POLICY_FIGURES, book);
+  await measure(`${DIST}/flock`, { book, screen });
+  return resolveFigures(figures, book);
 }
 
 async function measureAnycast(flock: string, { book, screen }: { book: SampleBook; screen: Screen }): Promise<void> {
