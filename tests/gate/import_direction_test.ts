@@ -9,7 +9,7 @@ const LAYERS: readonly { readonly name: string; readonly folders: readonly strin
   { name: "driver", folders: ["link", "route", "host", "nft", "bird", "store", "kube", "sysctl"], apart: true },
   {
     name: "capability",
-    folders: ["ip", "ipam", "anycast", "policy", "bgp", "nodeconfig", "pod", "cnispec"],
+    folders: ["ip", "ipam", "anycast", "policy", "trace", "bgp", "nodeconfig", "pod", "cnispec"],
     apart: false,
   },
   {
