@@ -14,6 +14,7 @@ import type { Pod } from "../pod/pod.ts";
 import { type RouteDriver, RoutesIncomplete } from "../route/route_driver.ts";
 import { addressesOf, anycastOf } from "./allocation_addresses.ts";
 import type { AllocationLedger } from "./allocation_ledger.ts";
+import { REPAIRED } from "./journal.ts";
 import { LingeringRoutes } from "./lingering_routes.ts";
 import { podOf } from "./pod_of.ts";
 
@@ -115,7 +116,7 @@ export class Announcer {
     if (lingering.started) this.#ringAfter(lingering.endsIn);
     try {
       for (const what of await this.deps.routes.apply([...routes, ...lingering.routes])) {
-        this.deps.logger.warn("repaired", { what });
+        this.deps.logger.warn(REPAIRED, { what, part: "routes" });
       }
       return {};
     } catch (error) {

@@ -50,6 +50,7 @@ import { createBootMarker } from "./boot_marker.ts";
 import { createConflistPlacer } from "./conflist.ts";
 import { type TableWriter, watchDrift } from "./drift_watch.ts";
 import { PATIENCE } from "./garbage_collector.ts";
+import { Journal } from "./journal.ts";
 import { listen, lockOutOthers } from "./listen.ts";
 import { openNodeConfigMemory } from "./node_config_memory.ts";
 import { openPolicyMemory } from "./policy_memory.ts";
@@ -60,6 +61,7 @@ import { decodeNodeConfig } from "./resolve_node_config.ts";
 import { RpcServer } from "./rpc_server.ts";
 import { SettingWatch } from "./setting_watch.ts";
 import { StatusReporter } from "./status_reporter.ts";
+import { WatchBook } from "./watch_book.ts";
 
 /**
  * The composition root: nothing else news up the agent's collaborators. Recovers state and kernel, and only then opens the socket.
@@ -71,7 +73,9 @@ export async function composeAgent(
 ): Promise<Agent> {
   const { nodeName } = options;
   const clock = systemClock;
-  const logger = createLogger(writeLinesTo(Deno.stderr), { level: "info", now: () => Date.now() });
+  const log = createLogger(writeLinesTo(Deno.stderr), { level: "info", now: () => Date.now() });
+  const journal = new Journal(log, clock.wall);
+  const { logger } = journal;
   for (const directory of [RUN_DIR, TOMBSTONE_DIR, STATE_DIR]) claimDirectory(directory);
   await lockOutOthers(RUN_DIR);
 
@@ -91,7 +95,8 @@ export async function composeAgent(
   const routes = createRouteDriver({ runner, ip: IP, logger });
   const { kubeconfig } = options;
   const source = kubeconfig === undefined ? { env: options.env } : { env: options.env, kubeconfigFile: kubeconfig };
-  const kube = createKubeClient({ connection: loadConnection(source), clock, logger });
+  const watches = new WatchBook(createKubeClient({ connection: loadConnection(source), clock, logger }));
+  const { kube } = watches;
 
   const files = createDiskFiles();
   const bootId = await readBootId({ files });

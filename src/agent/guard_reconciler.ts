@@ -4,6 +4,7 @@ import type { GuardState, PacketGuard, SourceGrant } from "../nft/packet_guard.t
 import type { AllocationLedger } from "./allocation_ledger.ts";
 import { grantsOf } from "./attachment_state.ts";
 import { type ClusterPrefixes, textOf } from "./cluster_prefixes.ts";
+import { REPAIRED } from "./journal.ts";
 
 /**
  * For so long after a replacement of the guard's tables may others' change to them have been taken for ours, in
@@ -59,7 +60,7 @@ export class GuardReconciler {
     const looksRight = "tables flock, which others changed while they were replaced";
     const gone = "table inet flock or table arp flock is gone";
     const found = drift?.length === 0 ? [looksRight] : drift ?? [gone];
-    for (const what of found) logger.warn("repaired", { what });
+    for (const what of found) logger.warn(REPAIRED, { what, part: "guard" });
     await this.#replace(this.#state());
   }
 

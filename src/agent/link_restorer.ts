@@ -4,6 +4,7 @@ import type { Logger } from "../log/logger.ts";
 import type { AllocationLedger } from "./allocation_ledger.ts";
 import { attachmentOf } from "./attachment_state.ts";
 import type { ContainerQueue } from "./container_queue.ts";
+import { REPAIRED } from "./journal.ts";
 
 export interface LinkRestorerDependencies {
   readonly ledger: AllocationLedger;
@@ -44,7 +45,7 @@ export class LinkRestorer {
       if (ledger.get(key) !== allocation || netnsGone(allocation)) return;
       await driver.attach(attachmentOf(allocation));
       this.#failures.delete(key);
-      logger.warn("repaired", { what: `host link ${hostLink} was missing` });
+      logger.warn(REPAIRED, { what: `host link ${hostLink} was missing`, part: "links" });
     } catch (error) {
       if (this.#failures.get(key) === String(error)) return;
       this.#failures.set(key, String(error));

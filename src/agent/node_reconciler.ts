@@ -16,6 +16,7 @@ import { attachmentOf } from "./attachment_state.ts";
 import { chooseMtu } from "./choose_mtu.ts";
 import { ClusterPrefixes } from "./cluster_prefixes.ts";
 import { GuardReconciler } from "./guard_reconciler.ts";
+import { NODE_CHANGED, REPAIRED } from "./journal.ts";
 import type { LinkRestorer } from "./link_restorer.ts";
 import type { NodeConfigMemory } from "./node_config_memory.ts";
 import type { PrefixMemory } from "./prefix_memory.ts";
@@ -286,7 +287,7 @@ export class NodeReconciler {
     const { driver, ledger, logger } = this.deps;
     const committed = ledger.all().filter(({ state }) => state === "committed");
     const { mended, left } = await driver.repair(committed.map(attachmentOf));
-    for (const what of mended) logger.warn("repaired", { what });
+    for (const what of mended) logger.warn(REPAIRED, { what, part: "links" });
     if (left.length > 0) throw new Error(`Cannot mend pods' paths: ${left.join("; ")}`);
   }
 
@@ -319,7 +320,7 @@ export class NodeReconciler {
     const blackholes = [...config.cidr6, ...config.cidr4];
     this.#hostState = { blackholes, families: this.#families(config) };
     const { changed, left } = await this.deps.host.apply(this.#hostState, network);
-    for (const what of changed) this.deps.logger.info("node changed", { what });
+    for (const what of changed) this.deps.logger.info(NODE_CHANGED, { what, part: "node" });
     if (left.length > 0) throw new Error(`Cannot make the node what it should be: ${left.join("; ")}`);
   }
 }

@@ -12,6 +12,7 @@ import type { PolicyTarget } from "../policy/policy_world.ts";
 import { renderPolicyChanges } from "../policy/render_policy_changes.ts";
 import { renderPolicyTable } from "../policy/render_policy_table.ts";
 import type { AllocationLedger } from "./allocation_ledger.ts";
+import { REPAIRED } from "./journal.ts";
 import { type PolicyProblem, PolicyProblems } from "./policy_problems.ts";
 import { isRefusal, PolicyQuarantine } from "./policy_quarantine.ts";
 import type { PolicySources, SourceChanges } from "./policy_sources.ts";
@@ -212,8 +213,9 @@ export class PolicyReconciler {
     try {
       const phrases = doubt === "changed" ? ["the table of the policies, which others changed"] : await this.#drift();
       for (const what of phrases.slice(0, MAX_SHOWN)) {
-        this.deps.logger.warn("repaired", {
+        this.deps.logger.warn(REPAIRED, {
           what: explainNames(what, (name) => this.#compiler.describe(name)),
+          part: "policies",
         });
       }
       return phrases.length === 0;

@@ -11,6 +11,7 @@ import { addressesOf } from "./allocation_addresses.ts";
 import type { AllocationLedger } from "./allocation_ledger.ts";
 import { attachmentOf, grantsOf } from "./attachment_state.ts";
 import type { DelOperation } from "./del.ts";
+import { REPAIRED } from "./journal.ts";
 import type { PrefixMemory } from "./prefix_memory.ts";
 import type { TombstoneReplay } from "./tombstone_replay.ts";
 
@@ -165,7 +166,7 @@ async function ensureGuard({ guard, ledger, prefixes }: RecoverDependencies): Pr
 async function repairPaths({ ledger, driver, logger }: RecoverDependencies): Promise<number> {
   try {
     const { mended, left } = await driver.repair(ledger.all().map(attachmentOf));
-    for (const what of mended) logger.warn("repaired", { what });
+    for (const what of mended) logger.warn(REPAIRED, { what, part: "links" });
     for (const what of left) logger.warn("not repaired", { what });
     return mended.length;
   } catch (error) {

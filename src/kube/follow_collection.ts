@@ -50,6 +50,7 @@ export function followCollection<T>(target: WatchTarget<T>, options: FollowOptio
 
 class Follower<T> implements Watched<T> {
   lastContact: number | undefined;
+  interruption: string | undefined;
   readonly #collection: Collection<T>;
   readonly #backoff: Backoff;
   readonly #doubt = new Doubt();
@@ -197,6 +198,7 @@ class Follower<T> implements Watched<T> {
   }
 
   #hear(): number {
+    this.interruption = undefined;
     return this.lastContact = this.options.clock.monotonic();
   }
 
@@ -212,6 +214,7 @@ class Follower<T> implements Watched<T> {
     if (status === 410 && wasWatching && clock.monotonic() - this.#listedAt > RECENT_LIST_MS) {
       return logger.info("listing again", { path: this.target.path, reason: message });
     }
+    this.interruption = message;
     const waitMs = waitFor(error, this.#backoff.next());
     logger.warn("watch interrupted", { path: this.target.path, reason: message, waitMs: Math.round(waitMs) });
     await clock.sleep(waitMs, this.#stop.signal);

@@ -20,6 +20,8 @@ export interface Watched<T> {
   readonly items: ReadonlyMap<string, T>;
   /** Monotonic milliseconds of the last sign of life from the server (any byte); undefined before the first. */
   readonly lastContact: number | undefined;
+  /** Why list and watch ended last; absent while the server is heard. */
+  readonly interruption?: string | undefined;
   /**
    * Rings on every change of what is decoded and after each list, once for all that came together; the listener reads
    * `items`.
