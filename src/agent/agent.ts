@@ -8,6 +8,7 @@ import type { DriftListener, DriftTick } from "./drift_watch.ts";
 import type { GarbageCollector } from "./garbage_collector.ts";
 import { type NodeReconciler, SERVER_LATE_MS } from "./node_reconciler.ts";
 import { NodeWork } from "./node_work.ts";
+import type { PolicyNameKeeper } from "./policy_name_keeper.ts";
 import type { PolicyReconciler } from "./policy_reconciler.ts";
 import { ReconcileLoop, type Tick } from "./reconcile_loop.ts";
 import type { NodeConfigReading } from "./resolve_node_config.ts";
@@ -49,6 +50,7 @@ export interface AgentParts {
   readonly tombstones: Pick<TombstoneReplay, "catchUp">;
   readonly collector: Pick<GarbageCollector, "sweep">;
   readonly claims: Pick<ClaimReconciler, "pass">;
+  readonly policyNames: Pick<PolicyNameKeeper, "keep">;
   readonly policies: Pick<PolicyReconciler, "onChange" | "settle" | "doubt" | "inForce" | "problems" | "failure">;
   readonly reporter: Pick<StatusReporter, "reportNodeConfig" | "reportNode">;
   readonly server: Pick<RpcServer, "serve" | "stop">;
@@ -70,6 +72,7 @@ export class Agent {
   readonly #claims: ReconcileLoop;
   /** Apart from all others, which take their time: an event is in force within milliseconds. */
   readonly #policies: ReconcileLoop;
+  readonly #policyNames: ReconcileLoop;
   readonly #conflist: ReconcileLoop;
   readonly #status: ReconcileLoop;
   readonly #condition: ReconcileLoop;
@@ -86,6 +89,7 @@ export class Agent {
     this.#routes = this.#loop("routes", () => this.#announce());
     this.#claims = this.#loop("claims", () => this.parts.claims.pass());
     this.#policies = this.#loop("policies", () => this.#settlePolicies());
+    this.#policyNames = this.#loop("policy names", () => this.parts.policyNames.keep());
     this.#conflist = this.#loop("conflist", () => this.#placeConflist());
     this.#status = this.#loop("status", () => this.#reportStatus());
     this.#condition = this.#loop("condition", () => this.#reportCondition());
@@ -143,6 +147,7 @@ export class Agent {
       const told = JSON.stringify([inForce, problems, failure]);
       if (told !== this.#toldOfPolicies) this.#status.ring("policies");
       this.#toldOfPolicies = told;
+      this.#policyNames.ring("policies");
     }
   }
 
@@ -168,6 +173,7 @@ export class Agent {
       this.#routes,
       this.#claims,
       this.#policies,
+      this.#policyNames,
       this.#conflist,
       this.#status,
       this.#condition,

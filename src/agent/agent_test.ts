@@ -35,6 +35,7 @@ function agentOf(more: (done: string[]) => Partial<AgentParts>): { agent: Agent;
       settle: note("policies"),
       doubt: () => {},
     },
+    policyNames: { keep: note("policy names") },
     kube: { stop: () => void done.push("kube stopped") },
     ledger: { flush: note("flush") },
     reconciler: reconcilerOf(note("pass")),

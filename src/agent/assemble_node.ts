@@ -28,6 +28,7 @@ import { PodRequest } from "./pod_request.ts";
 import { PodSource } from "./pod_source.ts";
 import { PolicyIsolation } from "./policy_isolation.ts";
 import type { PolicyMemory } from "./policy_memory.ts";
+import { PolicyNameKeeper, type PolicyNameKeeperDependencies } from "./policy_name_keeper.ts";
 import { PolicyNamespaces } from "./policy_namespaces.ts";
 import { PolicyReconciler, type PolicyReconcilerDependencies } from "./policy_reconciler.ts";
 import { recover } from "./recover.ts";
@@ -56,6 +57,7 @@ export interface NodeDependencies {
   /** The table that policies are compiled to. */
   readonly policyTable: TextTable;
   readonly policyMemory: PolicyMemory;
+  readonly policyNames: PolicyNameKeeperDependencies["memory"];
   readonly memory: NodeConfigMemory;
   readonly prefixes: PrefixMemory;
   readonly marker: SessionMonitorDependencies["marker"];
@@ -81,6 +83,7 @@ export interface NodeParts {
   readonly claims: ClaimReconciler;
   readonly restorer: LinkRestorer;
   readonly policies: PolicyReconciler;
+  readonly policyNames: PolicyNameKeeper;
   readonly service: CniService;
   /** To be awaited before anything else is asked of them. */
   recover(): Promise<void>;
@@ -112,6 +115,7 @@ export function assembleNode(deps: NodeDependencies): NodeParts {
   const collector = new GarbageCollector({ ...deps, ledger, del, queue });
   return {
     ...{ ledger, reconciler, sessions, tombstones, collector, restorer, policies },
+    policyNames: new PolicyNameKeeper({ policies, memory: deps.policyNames, clock }),
     claims: new ClaimReconciler({
       ...{ ...deps, ledger, queue, events },
       terms: () => reconciler.termsNow,

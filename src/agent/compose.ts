@@ -26,6 +26,7 @@ import {
   LAST_POLICIES,
   LAST_PREFIXES,
   NFT,
+  POLICY_NAMES,
   RUN_DIR,
   SESSION_MARKER,
   STATE_DIR,
@@ -54,6 +55,7 @@ import { Journal } from "./journal.ts";
 import { listen, lockOutOthers } from "./listen.ts";
 import { openNodeConfigMemory } from "./node_config_memory.ts";
 import { openPolicyMemory } from "./policy_memory.ts";
+import { openPolicyNameMemory } from "./policy_name_memory.ts";
 import { PolicySources } from "./policy_sources.ts";
 import { openPrefixMemory } from "./prefix_memory.ts";
 import type { AgentOptions } from "./parse_agent_args.ts";
@@ -133,6 +135,7 @@ export async function composeAgent(
     memory: openNodeConfigMemory({ path: LAST_NODE_CONFIG, logger }),
     prefixes: openPrefixMemory({ path: LAST_PREFIXES, logger }),
     policyMemory: openPolicyMemory({ path: LAST_POLICIES, logger }),
+    policyNames: openPolicyNameMemory({ path: POLICY_NAMES, logger }),
     marker: createBootMarker(SESSION_MARKER),
     tombstones: openTombstoneDir({ clock, logger }),
     // While there is no agent yet, its first pass, which reads everything, is still to come.

@@ -7,6 +7,7 @@ import { isSelected } from "../policy/isolate_pod.ts";
 import type { NetworkPolicy } from "../policy/network_policy.ts";
 import type { PolicyChanges } from "../policy/policy_changes.ts";
 import { PolicyCompiler } from "../policy/policy_compiler.ts";
+import type { PolicyNames } from "../policy/policy_names.ts";
 import type { PolicyTable } from "../policy/policy_table.ts";
 import type { PolicyTarget } from "../policy/policy_world.ts";
 import { renderPolicyChanges } from "../policy/render_policy_changes.ts";
@@ -88,6 +89,11 @@ export class PolicyReconciler {
   /** What the kernel should have. */
   get table(): PolicyTable {
     return this.#compiler.table;
+  }
+
+  /** What people call all that is in it. */
+  get names(): PolicyNames {
+    return this.#compiler.names;
   }
 
   /** @param bell rings when there is something to do for `settle`; there is one bell */

@@ -27,6 +27,8 @@ export const LAST_NODE_CONFIG = "/var/lib/flock/nodeconfig.json";
 export const LAST_PREFIXES = "/var/lib/flock/prefixes.json";
 /** Which namespaces had policies when the API server was last heard. */
 export const LAST_POLICIES = "/var/lib/flock/policies.json";
+/** What the policies and sets are called whose hashes are in the kernel's table. */
+export const POLICY_NAMES = "/var/lib/flock/policy_names.json";
 /** Where runtimes look for CNI configurations, and flock's. */
 export const CNI_CONFIG_DIR = "/etc/cni/net.d";
 export const CONFLIST = "/etc/cni/net.d/01-flock.conflist";

@@ -45,6 +45,11 @@ export class SetStore {
     );
   }
 
+  /** Name -> where the set's elements come from */
+  get sources(): ReadonlyMap<string, SetSource> {
+    return new Map(Array.from(this.#sets, ([name, { source }]) => [name, source]));
+  }
+
   /** @returns where the set's elements come from, if there is such a set */
   sourceOf(name: string): SetSource | undefined {
     return this.#sets.get(name)?.source;

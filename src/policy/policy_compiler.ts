@@ -6,6 +6,7 @@ import { chainNamesOf, isolatePod, isSelected, type PolicyChainNames } from "./i
 import { type Direction, DIRECTIONS, type NetworkPolicy } from "./network_policy.ts";
 import type { Change, PolicyChanges } from "./policy_changes.ts";
 import type { IsolatedPod, PolicyChain, PolicyTable } from "./policy_table.ts";
+import type { PolicyNames } from "./policy_names.ts";
 import type { Labels, PolicyPod, PolicyTarget } from "./policy_world.ts";
 
 interface PolicyEntry {
@@ -123,6 +124,15 @@ export class PolicyCompiler {
     if (owner !== undefined) return describeChain(owner);
     const source = this.#sets.sourceOf(name);
     return source && describeSet(source);
+  }
+
+  /** What people call all that is in the desired table. */
+  get names(): PolicyNames {
+    const sources = [...this.#sets.sources].sort(([a], [b]) => a < b ? -1 : 1);
+    return {
+      policies: [...new Set(Array.from(this.#chains.values(), ({ owner }) => owner.key))].sort(),
+      sets: new Map(sources.map(([name, source]) => [name, describeSet(source)])),
+    };
   }
 
   /** Says whether any policy selects the pod. */

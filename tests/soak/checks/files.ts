@@ -8,7 +8,14 @@ const MAY_BE: Readonly<Record<string, readonly string[]>> = {
   "/run/flock/deleted": [],
   "/etc/flock": ["bird", "kubeconfig"],
   "/etc/flock/bird": ["bird.conf"],
-  "/var/lib/flock": ["allocations.json", "allocations.json.prev", "nodeconfig.json", "policies.json", "prefixes.json"],
+  "/var/lib/flock": [
+    "allocations.json",
+    "allocations.json.prev",
+    "nodeconfig.json",
+    "policies.json",
+    "policy_names.json",
+    "prefixes.json",
+  ],
   "/etc/cni/net.d": ["01-flock.conflist", "99-operator.txt"],
 };
 /** Without these a node does not serve. */
