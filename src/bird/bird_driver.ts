@@ -23,11 +23,12 @@ export type BirdOutcome =
 /** Drives BIRD: its configuration file and its control socket. Knows no NodeConfig. */
 export interface BirdDriver {
   /**
-   * Checks the text with BIRD, writes it atomically and reloads. A first change goes at once, a burst coalesces to one reload per
+   * Has BIRD check the text and go live with it in one step (`configure` refuses a bad file as a whole), then puts it durably into the
+   * file that BIRD starts from; without a daemon `bird -p` checks. A first change goes at once, a burst coalesces to one reload per
    * 20 ms, the last text wins. The same text as the one in force does nothing, unless BIRD was restarted meanwhile.
    *
    * @returns for a caller whose text was overtaken: what became of the one that took its place
-   * @throws when the file cannot be written, or no daemon answers and `bird -p` cannot be run; what is in force stays
+   * @throws when the text cannot be written down for BIRD to read, or no daemon answers and `bird -p` cannot be run; what is in force stays
    */
   apply(text: string): Promise<BirdOutcome>;
   /** @returns the sessions that flock configured, by peer. @throws when BIRD does not answer within 2 s */

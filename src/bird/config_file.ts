@@ -1,5 +1,5 @@
 import { isLink } from "../file/claim_directory.ts";
-import { syncDirectory, writeDurably } from "../file/write_atomically.ts";
+import { syncPath, writeNew } from "../file/write_atomically.ts";
 
 const MODE = 0o640;
 
@@ -22,9 +22,12 @@ export class ConfigFile {
     return isLink(this.path) ? undefined : await orNone(Deno.readTextFile(this.path));
   }
 
-  /** Writes the text beside the file, durably. Readable by owner and group: BIRD may run as a user of its own. */
+  /**
+   * Writes the text beside the file, where BIRD can read it at once; nobody waits for the disk. Readable by owner and group: BIRD may
+   * run as a user of its own.
+   */
   async stage(text: string): Promise<void> {
-    const write = (): Promise<void> => writeDurably(this.staged, { text, mode: MODE });
+    const write = (): Promise<void> => writeNew(this.staged, { text, mode: MODE });
     await write().catch(async (error: unknown) => {
       if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
       await this.discard(); // an earlier run's
@@ -33,14 +36,11 @@ export class ConfigFile {
     await Deno.chmod(this.staged, MODE); // a umask may have taken the group's bit
   }
 
-  /** Puts the staged text in place; after a power cut it may be the old one that is there, until `sync` was called. */
+  /** Puts the staged text in place, durably; what is in place is whole at any moment, after a power cut too. */
   async commit(): Promise<void> {
+    await syncPath(this.staged);
     await Deno.rename(this.staged, this.path);
-  }
-
-  /** Resolves when what was committed would outlast a power cut. */
-  async sync(): Promise<void> {
-    await syncDirectory(this.#directory);
+    await syncPath(this.#directory);
   }
 
   /** Puts an earlier text in place again; undefined: the file goes. */
@@ -48,7 +48,6 @@ export class ConfigFile {
     if (text === undefined) return await orNone(Deno.remove(this.path));
     await this.stage(text);
     await this.commit();
-    await this.sync();
   }
 
   /** Forgets the staged text, if there is one. */

@@ -22,7 +22,7 @@ const SETTLE_LIMIT_MS = 2000;
 const RECONFIGURED = 3;
 const IN_PROGRESS = 4;
 const QUEUED = 5;
-const CONFIGURATION_OK = 20;
+const ACCEPTED: readonly number[] = [RECONFIGURED, IN_PROGRESS, QUEUED];
 const BAD_CONFIGURATION = 8002;
 const NO_PROTOCOLS_MATCH = 8003;
 
@@ -52,8 +52,10 @@ class SystemBirdDriver implements BirdDriver {
   #inForce: { text: string; connection: number | undefined } | undefined;
   /** The text in the file, when this driver put it there and BIRD had nothing against it. */
   #written: string | undefined;
-  /** What it held before that, if this driver put it there too, else what was found there; undefined: there was none. */
+  /** What it held before a text that only `bird -p` has seen; undefined: there was none. */
   #previous: string | undefined;
+  /** Why what is in force is not in the file; empty: it is, or is about to be. */
+  #unwritten = "";
   #lastReload = -Infinity;
 
   constructor(options: BirdDriverOptions) {
@@ -89,15 +91,24 @@ class SystemBirdDriver implements BirdDriver {
     return connection !== undefined && this.#inForce?.connection === connection && this.#inForce.text === text;
   }
 
+  /**
+   * While a daemon answers, its `configure` of the staged text is both the check and the swap: BIRD parses all of a file before it takes
+   * any of it, and refuses it as a whole (8002). The file comes after, so that routers never wait for the disk, and holds at any moment
+   * what BIRD has accepted, the last text or the one before: an agent that is killed in between leaves the one before, and
+   * its successor applies its first text whatever the file says.
+   */
   async #install(text: string): Promise<BirdOutcome> {
-    if (this.#isInForce(text)) return APPLIED;
+    if (this.#isInForce(text)) return await this.#writeLate(text);
     this.#lastReload = this.#options.clock.monotonic();
-    if (await this.#isInPlace(text)) return await this.#configure(text);
-    const refusal = await this.#write(text);
-    if (refusal !== undefined) return refused(refusal);
-    const outcome = await this.#configure(text);
-    await this.#file.sync(); // last: routers need not wait for the disk
-    return outcome;
+    if (await this.#isInPlace(text)) return await this.#configureInPlace(text);
+    await this.#file.stage(text);
+    const reply = await this.#configure(this.#file.staged);
+    if (isRefusal(reply)) return await this.#refuse(summarize(reply));
+    if (!isAcceptance(reply)) return await this.#prepareStart(text, reply);
+    this.#take(text);
+    await this.#place(text);
+    await this.#settle(reply);
+    return APPLIED;
   }
 
   /** Looks at the file too: what somebody else wrote there would be what BIRD is told to read. */
@@ -105,13 +116,56 @@ class SystemBirdDriver implements BirdDriver {
     return text === this.#written && text === await this.#file.read();
   }
 
-  /** @returns what BIRD has against the text; undefined when it is in place */
-  async #write(text: string): Promise<string | undefined> {
+  /** Names the file: a BIRD that was started with the bootstrap file would read that one again. */
+  async #configure(path: string): Promise<BirdReply | Error> {
+    return await this.#control.ask(`configure "${path}"`).catch(toError);
+  }
+
+  /** For a BIRD that came anew, or one that was away when the text was written. */
+  async #configureInPlace(text: string): Promise<BirdOutcome> {
+    const reply = await this.#configure(this.#file.path);
+    if (isRefusal(reply)) return await this.#takeBack(reply);
+    if (!isAcceptance(reply)) return unreachable(reply);
+    this.#take(text);
+    await this.#settle(reply);
+    return APPLIED;
+  }
+
+  #take(text: string): void {
+    this.#inForce = { text, connection: this.#control.connection() };
+    this.#options.logger.info("BIRD reconfigured", { bytes: text.length });
+  }
+
+  async #refuse(message: string): Promise<BirdOutcome> {
+    await this.#file.discard();
+    return { applied: false, reason: "refused", message };
+  }
+
+  /** What the disk refuses is in force nevertheless, and is tried again with every later call. */
+  async #place(text: string): Promise<void> {
+    try {
+      await this.#file.commit();
+      this.#written = text;
+      this.#unwritten = "";
+    } catch (error) {
+      const before = this.#unwritten;
+      this.#unwritten = String(error);
+      if (before !== this.#unwritten) this.#options.logger.warn("BIRD's file not written", { error: this.#unwritten });
+    }
+  }
+
+  async #writeLate(text: string): Promise<BirdOutcome> {
+    if (this.#unwritten === "") return APPLIED;
+    await this.#file.stage(text).then(() => this.#place(text), () => {});
+    return APPLIED;
+  }
+
+  /** No daemon answers, or none that takes a configuration now: its next start reads the file, and `bird -p` has its say instead of it. */
+  async #prepareStart(text: string, reply: BirdReply | Error): Promise<BirdOutcome> {
     let committed = false;
     try {
-      await this.#file.stage(text);
       const refusal = await this.#check();
-      if (refusal !== undefined) return refusal;
+      if (refusal !== undefined) return { applied: false, reason: "refused", message: refusal };
       this.#previous = this.#written ?? await this.#file.read();
       await this.#file.commit();
       committed = true;
@@ -119,43 +173,25 @@ class SystemBirdDriver implements BirdDriver {
     } finally {
       if (!committed) await this.#file.discard();
     }
-    return undefined;
+    return unreachable(reply);
   }
 
-  /** By the daemon itself when there is one: no process to start, and it is its own opinion that counts. */
   async #check(): Promise<string | undefined> {
-    const { staged } = this.#file;
-    const reply = await this.#control.ask(`configure check "${staged}"`).catch(() => undefined);
-    if (reply?.code === CONFIGURATION_OK) return undefined;
-    if (reply?.code === BAD_CONFIGURATION) return summarize(reply);
     const { runner, birdPath = BIRD } = this.#options;
-    const { code, stderr } = await runner.run([birdPath, "-p", "-c", staged]);
+    const { code, stderr } = await runner.run([birdPath, "-p", "-c", this.#file.staged]);
     return code === 0 ? undefined : stderr.trim();
   }
 
-  /** Names the file: a BIRD that was started with the bootstrap file would read that one again. */
-  async #configure(text: string): Promise<BirdOutcome> {
-    const reply = await this.#control.ask(`configure "${this.#file.path}"`).catch(toError);
-    if (reply instanceof Error) return { applied: false, reason: "unreachable", message: reply.message };
-    if (reply.code === BAD_CONFIGURATION) return await this.#takeBack(reply);
-    if (![RECONFIGURED, IN_PROGRESS, QUEUED].includes(reply.code)) {
-      return { applied: false, reason: "unreachable", message: `${reply.code} ${summarize(reply)}` };
-    }
-    if (reply.code !== RECONFIGURED) await this.#settle();
-    this.#inForce = { text, connection: this.#control.connection() };
-    this.#options.logger.info("BIRD reconfigured", { bytes: text.length });
-    return APPLIED;
-  }
-
-  /** Comes to this only when the daemon was away at the check and another version of BIRD, `bird -p`, had its say. */
+  /** Comes to this only when another version of BIRD, `bird -p`, had its say while the daemon was away. */
   async #takeBack(reply: BirdReply): Promise<BirdOutcome> {
     this.#written = undefined;
     await this.#file.restore(this.#previous);
-    return refused(summarize(reply));
+    return { applied: false, reason: "refused", message: summarize(reply) };
   }
 
   /** BIRD has accepted the text and waits for a session of the old one to end; a peer that does not answer may delay that. */
-  async #settle(): Promise<void> {
+  async #settle(answer: BirdReply): Promise<void> {
+    if (answer.code === RECONFIGURED) return;
     const { clock, logger } = this.#options;
     for (const end = clock.monotonic() + SETTLE_LIMIT_MS; clock.monotonic() < end; await clock.sleep(SETTLE_POLL_MS)) {
       const reply = await this.#control.ask("show status").catch(() => undefined);
@@ -165,8 +201,17 @@ class SystemBirdDriver implements BirdDriver {
   }
 }
 
-function refused(message: string): BirdOutcome {
-  return { applied: false, reason: "refused", message };
+function isRefusal(reply: BirdReply | Error): reply is BirdReply {
+  return !(reply instanceof Error) && reply.code === BAD_CONFIGURATION;
+}
+
+function isAcceptance(reply: BirdReply | Error): reply is BirdReply {
+  return !(reply instanceof Error) && ACCEPTED.includes(reply.code);
+}
+
+function unreachable(reply: BirdReply | Error): BirdOutcome {
+  const message = reply instanceof Error ? reply.message : `${reply.code} ${summarize(reply)}`;
+  return { applied: false, reason: "unreachable", message };
 }
 
 function toError(cause: unknown): Error {

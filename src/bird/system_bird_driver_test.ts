@@ -9,7 +9,7 @@ import { createBirdDriver } from "./system_bird_driver.ts";
 import { type FakeBird, fakeBird } from "./_fake_bird.ts";
 
 const OK = "0002-Reading configuration from /x\n0003 Reconfigured\n";
-const answers = (command: string): string => command.includes("check") ? "0020 Configuration OK\n" : OK;
+const answers = (): string => OK;
 
 interface Bench {
   readonly driver: BirdDriver & { close(): void };
@@ -18,6 +18,8 @@ interface Bench {
   readonly socket: string;
   /** What was run. */
   readonly spawned: Argv[];
+  /** Messages of warnings. */
+  readonly warned: string[];
 }
 
 interface Setting {
@@ -33,7 +35,8 @@ async function withBench(body: (bench: Bench) => Promise<void>, { checked }: Set
     spawned.push(argv);
     return Promise.resolve(checked ?? { code: 0, stdout: "", stderr: "" });
   };
-  const logger = createLogger(() => {}, { level: "debug", now: () => 0 });
+  const warned: string[] = [];
+  const logger = createLogger((line) => warned.push(JSON.parse(line).message), { level: "warn", now: () => 0 });
   const driver = createBirdDriver({
     runner: { run },
     clock: systemClock,
@@ -42,7 +45,7 @@ async function withBench(body: (bench: Bench) => Promise<void>, { checked }: Set
     socketPath: socket,
   });
   try {
-    await body({ driver, directory, config, socket, spawned });
+    await body({ driver, directory, config, socket, spawned, warned });
   } finally {
     driver.close();
     await Deno.remove(directory, { recursive: true });
@@ -52,15 +55,53 @@ async function withBench(body: (bench: Bench) => Promise<void>, { checked }: Set
 const filesOf = (directory: string): string[] => [...Deno.readDirSync(directory)].map(({ name }) => name).sort();
 const reloads = (bird: FakeBird): number => bird.commands.filter((command) => command.startsWith('configure "')).length;
 
-Deno.test("apply() lets the daemon check the text, puts it in place, reloads, and spawns nothing", async () => {
+Deno.test("apply() has the daemon check the text and take it in one question, and spawns nothing", async () => {
   await withBench(async ({ driver, directory, config, socket, spawned }) => {
     using bird = fakeBird(socket, answers);
     assertEquals(await driver.apply("one\n"), { applied: true });
-    assertEquals(bird.commands, [`configure check "${directory}/.bird.conf.new"`, `configure "${config}"`]);
+    assertEquals(bird.commands, [`configure "${directory}/.bird.conf.new"`]);
     assertEquals(await Deno.readTextFile(config), "one\n");
     assertEquals((Deno.statSync(config).mode ?? 0) & 0o777, 0o640);
     assertEquals(filesOf(directory), ["bird.conf", "bird.ctl"]);
     assertEquals(spawned, []);
+  });
+});
+
+Deno.test("apply() puts a text into the file that BIRD starts from when BIRD has taken it, not before", async () => {
+  await withBench(async ({ driver, directory, config, socket }) => {
+    const seen: string[][] = [];
+    using _bird = fakeBird(socket, () => {
+      const texts = [config, `${directory}/.bird.conf.new`].map((path) => Deno.readTextFileSync(path));
+      seen.push(texts);
+      return OK;
+    });
+    await Deno.writeTextFile(config, "zero\n");
+    for (const text of ["one\n", "two\n"]) await driver.apply(text);
+    assertEquals(seen, [["zero\n", "one\n"], ["one\n", "two\n"]]);
+    assertEquals(await Deno.readTextFile(config), "two\n");
+  });
+});
+
+Deno.test("apply() of an agent whose predecessor was killed between BIRD's word and the file goes by neither", async () => {
+  await withBench(async ({ driver, directory, config, socket }) => {
+    using bird = fakeBird(socket, answers);
+    await Deno.writeTextFile(config, "before\n");
+    await Deno.writeTextFile(`${directory}/.bird.conf.new`, "taken by BIRD, never in place\n");
+    assertEquals(await driver.apply("before\n"), { applied: true });
+    assertEquals([reloads(bird), await Deno.readTextFile(config)], [1, "before\n"]);
+    assertEquals(filesOf(directory), ["bird.conf", "bird.ctl"]);
+  });
+});
+
+Deno.test("apply() says what is so when the file cannot be replaced: in force, warned of once, written later", async () => {
+  await withBench(async ({ driver, config, socket, warned }) => {
+    using bird = fakeBird(socket, answers);
+    await Deno.mkdir(`${config}/in the way`, { recursive: true });
+    for (let i = 0; i < 3; i++) assertEquals(await driver.apply("one\n"), { applied: true });
+    assertEquals(warned, ["BIRD's file not written"]);
+    await Deno.remove(config, { recursive: true });
+    assertEquals(await driver.apply("one\n"), { applied: true });
+    assertEquals([reloads(bird), await Deno.readTextFile(config)], [1, "one\n"]);
   });
 });
 
@@ -69,7 +110,7 @@ Deno.test("apply() of the text in force asks nothing, until BIRD has gone away",
     using bird = fakeBird(socket, answers);
     await driver.apply("one\n");
     for (let i = 0; i < 50; i++) assertEquals(await driver.apply("one\n"), { applied: true });
-    assertEquals([bird.commands.length, bird.connections], [2, 1]);
+    assertEquals([bird.commands.length, bird.connections], [1, 1]);
     bird.hangUp();
     await until("the driver has heard of it", async () => {
       assertEquals(await driver.apply("one\n"), { applied: true });
@@ -96,15 +137,15 @@ Deno.test("apply() of a refused text leaves the old one in place and in force", 
   await withBench(async ({ driver, directory, config, socket }) => {
     const refusal = "8002 /x/.bird.conf.new:1:1 syntax error\n";
     let bad = false;
-    using bird = fakeBird(socket, (command) => bad && command.includes("check") ? refusal : answers(command));
+    using bird = fakeBird(socket, () => bad ? refusal : OK);
     await driver.apply("good\n");
     bad = true;
     const message = "/x/.bird.conf.new:1:1 syntax error";
     assertEquals(await driver.apply("bad\n"), { applied: false, reason: "refused", message });
-    assertEquals([await Deno.readTextFile(config), reloads(bird)], ["good\n", 1]);
+    assertEquals([await Deno.readTextFile(config), reloads(bird)], ["good\n", 2]);
     assertEquals(filesOf(directory), ["bird.conf", "bird.ctl"]);
     assertEquals(await driver.apply("good\n"), { applied: true });
-    assertEquals(reloads(bird), 1);
+    assertEquals(reloads(bird), 2);
   });
 });
 
@@ -152,8 +193,7 @@ for (const first of ["0004 Reconfiguration in progress\n", "0005 Reconfiguration
       const status = (): string =>
         ++looks < 3 ? "0013 Reconfiguration in progress\n" : "0013 Daemon is up and running\n";
       using _bird = fakeBird(socket, (command) => {
-        if (command === "show status") return status();
-        return command.includes("check") ? answers(command) : first;
+        return command === "show status" ? status() : first;
       });
       assertEquals(await driver.apply("one\n"), { applied: true });
       assertEquals(looks, 3);
@@ -165,7 +205,7 @@ Deno.test("apply() reloads a BIRD that came back, when sessions() has met it fir
   await withBench(async ({ driver, socket }) => {
     using bird = fakeBird(
       socket,
-      (command) => command.startsWith("show") ? "8003 No protocols match\n" : answers(command),
+      (command) => command.startsWith("show") ? "8003 No protocols match\n" : OK,
     );
     await driver.apply("one\n");
     bird.hangUp();

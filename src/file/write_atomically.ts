@@ -16,7 +16,7 @@ export async function writeAtomically(path: string, { text, mode }: { text: stri
     await Deno.remove(temporary).catch(() => {});
     throw error;
   }
-  await syncDirectory(directory);
+  await syncPath(directory);
 }
 
 /**
@@ -24,16 +24,21 @@ export async function writeAtomically(path: string, { text, mode }: { text: stri
  *
  * @throws when there is anything at the path: a link planted there would lead the write to a file of somebody's choice
  */
-export async function writeDurably(path: string, { text, mode }: { text: string; mode: number }): Promise<void> {
+export async function writeDurably(path: string, content: { text: string; mode: number }): Promise<void> {
+  await writeNew(path, content);
+  await syncPath(path);
+}
+
+/** Writes a new file, which others can read then, and a power cut may still take. @throws as `writeDurably` */
+export async function writeNew(path: string, { text, mode }: { text: string; mode: number }): Promise<void> {
   using file = await Deno.open(path, { createNew: true, write: true, mode });
   let rest = new TextEncoder().encode(text);
   while (rest.length > 0) rest = rest.subarray(await file.write(rest));
-  await file.sync();
 }
 
-/** Resolves when the directory's entries are on the disk. */
-export async function syncDirectory(directory: string): Promise<void> {
-  const file = await Deno.open(directory, { read: true });
+/** Resolves when the file's content, or the directory's entries, are on the disk, whoever wrote them. */
+export async function syncPath(path: string): Promise<void> {
+  const file = await Deno.open(path, { read: true });
   try {
     await file.sync();
   } finally {

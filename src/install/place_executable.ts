@@ -1,6 +1,6 @@
 /** Puts the plugin where runtimes look for it, so that at no moment there is none, or one that does not work. */
 import { type CommandRunner, expectSuccess, type RunOptions } from "../exec/command_runner.ts";
-import { syncDirectory } from "../file/write_atomically.ts";
+import { syncPath } from "../file/write_atomically.ts";
 import { sameContent } from "./same_content.ts";
 
 export interface Placement {
@@ -72,7 +72,7 @@ async function placeLocked(placement: Placement, directory: string): Promise<Pla
   const there = found !== undefined && isWhole(found, placement) && await sameContent(source, target);
   if (!there) await replace(placement);
   // Also when it was there: an install that was killed after its rename may not have come so far.
-  await syncDirectory(directory);
+  await syncPath(directory);
   return there ? "unchanged" : "placed";
 }
 
