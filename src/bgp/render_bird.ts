@@ -1,4 +1,4 @@
-import { addressOf, bitsOf, compareIp, type Family, type Prefix, prefixOf } from "../ip/address.ts";
+import { addressOf, bitsOf, compareIp, type Family, type Prefix } from "../ip/address.ts";
 import type { BirdConfig, BirdPeer } from "./bird_config.ts";
 import { checkBirdConfig } from "./check_bird_config.ts";
 
@@ -120,9 +120,10 @@ function renderStatic(name: string, family: Family, prefixes: readonly Prefix[])
 /** @returns the family's prefixes in order, each once */
 function sorted(prefixes: readonly Prefix[], family: Family): Prefix[] {
   const ordered = prefixes.filter((prefix) => prefix.family === family).sort(compareIp);
-  return ordered.filter((prefix, i) => i === 0 || textOf(prefix) !== textOf(ordered[i - 1] ?? prefix));
+  return ordered.filter((prefix, i) => compareIp(prefix, ordered[i - 1] ?? { ...prefix, length: -1 }) !== 0);
 }
 
+/** Once for each prefix: routers wait for this with every change of a pod. */
 function textOf({ family, base, length }: Prefix): string {
-  return prefixOf(addressOf(family, base), length).text;
+  return `${addressOf(family, base).text}/${length}`;
 }
