@@ -31,9 +31,13 @@ export async function writeDurably(path: string, content: { text: string; mode: 
 
 /** Writes a new file, which others can read then, and a power cut may still take. @throws as `writeDurably` */
 export async function writeNew(path: string, { text, mode }: { text: string; mode: number }): Promise<void> {
-  using file = await Deno.open(path, { createNew: true, write: true, mode });
-  let rest = new TextEncoder().encode(text);
-  while (rest.length > 0) rest = rest.subarray(await file.write(rest));
+  const file = await Deno.open(path, { createNew: true, write: true, mode });
+  try {
+    let rest = new TextEncoder().encode(text);
+    while (rest.length > 0) rest = rest.subarray(await file.write(rest));
+  } finally {
+    file.close(); // not `using`, here and below: see tests/gate/using_test.ts
+  }
 }
 
 /** Resolves when the file's content, or the directory's entries, are on the disk, whoever wrote them. */
@@ -42,6 +46,6 @@ export async function syncPath(path: string): Promise<void> {
   try {
     await file.sync();
   } finally {
-    file.close(); // not `using`: see tests/gate/using_test.ts
+    file.close();
   }
 }
