@@ -52,7 +52,7 @@ export class Announcer {
   readonly #lingering: LingeringRoutes;
   /** What routers were last told of anycast addresses; undefined: by an agent before this one. */
   #told: readonly ServiceRoute[] | undefined;
-  /** Whether BIRD has heard it. */
+  /** Whether BIRD is in force as it was last to be. */
   #isHeard = true;
   #last: Promise<unknown> = Promise.resolve();
 
@@ -91,14 +91,21 @@ export class Announcer {
     if (unread !== undefined && this.#told === undefined) throw unread;
     const told = routes.filter((route) => unread === undefined ? isMade(route, failure) : this.#isTold(route));
     const birdConfig = this.#birdConfig(basis, { allocations, anycast: told });
-    const bird = await this.deps.bird.apply(renderBird(birdConfig));
+    const bird = await this.#tellBird(renderBird(birdConfig));
     this.#told = told;
-    this.#isHeard = bird.applied;
     this.#remember(states);
     if (unread !== undefined) throw unread;
     const advertised = [...birdConfig.aggregates, ...birdConfig.hostRoutes].map(({ text }) => text).sort();
     const anycast = decisions.map((decision) => withoutRoute(decision, failure));
     return { advertised, bird, anycast, ...(failure === undefined ? {} : { failure }) };
+  }
+
+  /** @throws when the file cannot be written: BIRD goes on with the one before, and routers with what it says */
+  async #tellBird(text: string): Promise<BirdOutcome> {
+    this.#isHeard = false;
+    const outcome = await this.deps.bird.apply(text);
+    this.#isHeard = outcome.applied;
+    return outcome;
   }
 
   async #applyRoutes(

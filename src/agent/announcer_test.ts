@@ -21,6 +21,8 @@ interface Opened {
   rings: number;
   failure: Error | undefined;
   birdAway: boolean;
+  /** What keeps BIRD's file from being written. */
+  unwritten: Error | undefined;
 }
 
 async function open(fixture?: Fixture): Promise<Opened> {
@@ -28,7 +30,7 @@ async function open(fixture?: Fixture): Promise<Opened> {
   const clock = new HandClock();
   const pods = { synced: true, items: of.watched };
   const opened: Opened = {
-    ...{ fixture: of, clock, told: [], pods, rings: 0, failure: undefined, birdAway: false },
+    ...{ fixture: of, clock, told: [], pods, rings: 0, failure: undefined, birdAway: false, unwritten: undefined },
     announce: () => announcer.announce(BASIS),
     news: () => opened.told.splice(0),
   };
@@ -45,6 +47,7 @@ async function open(fixture?: Fixture): Promise<Opened> {
       apply: (text) => {
         const routes = [...text.matchAll(/route (192\.0\.2\.\d+)\/32/g)].map(([, address]) => address);
         opened.told.push(`bird ${routes.join(", ")}`.trim());
+        if (opened.unwritten !== undefined) return Promise.reject(opened.unwritten);
         if (!opened.birdAway) return Promise.resolve({ applied: true });
         return Promise.resolve({ applied: false, reason: "unreachable", message: "away" });
       },
@@ -218,6 +221,29 @@ Deno.test("a route lingers until BIRD has heard of its end: routers keep what a 
   await opened.clock.pass(LINGER_MS);
   await opened.announce();
   assertEquals(opened.news()[0], "kernel");
+});
+
+Deno.test("a route lingers while BIRD's file cannot be written: routers go on sending to it", async () => {
+  const opened = await open();
+  const { fixture } = opened;
+  await using _ = fixture;
+  pod(fixture, "a");
+  await add(fixture, "a");
+  await opened.announce();
+  pod(fixture, "a", { ready: false });
+  opened.unwritten = new Error("No space left on device");
+  for (let second = 0; second < 5; second++) {
+    opened.news();
+    await assertRejects(() => opened.announce(), Error, "No space left");
+    assertEquals(opened.news()[0], `kernel ${VIP} via 203.0.113.2`, `after ${second} s`);
+    await opened.clock.pass(LINGER_MS);
+  }
+  opened.unwritten = undefined;
+  await opened.announce();
+  assertEquals(opened.news(), [`kernel ${VIP} via 203.0.113.2`, "bird"]);
+  await opened.clock.pass(LINGER_MS);
+  await opened.announce();
+  assertEquals(opened.news(), ["kernel", "bird"]);
 });
 
 Deno.test("an agent that starts while the API server is away tells what the last one did (T-BGP-10)", async () => {
