@@ -2,6 +2,7 @@
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import { type BgpWire, type Heard, listenToBgp } from "../lab/bgp_wire.ts";
 import type { Lab } from "../lab/lab.ts";
+import type { LabNode } from "../lab/node.ts";
 import { capture } from "../lab/probes.ts";
 import { type RouteWatch, watchRoutes } from "../lab/route_watch.ts";
 import { CLIENT, CONTROL_PLANE } from "../lab/topology.ts";
@@ -19,6 +20,8 @@ const DROP_INVALID =
   "table inet proxy { chain forward { type filter hook forward priority 0; ct state invalid drop; }; }";
 /** Longer than an agent without its API server waits before it goes on with what it remembers. */
 const LATE_MS = 8_000;
+/** How long a pod answers after SIGTERM; the bench's has three seconds. */
+const DRAIN_MS = 1_000;
 
 interface Scene {
   readonly lab: Lab;
@@ -32,11 +35,7 @@ Deno.test("three nodes share an anycast address", async (t) => {
   await using lab = await startCluster({ nodes: 3, api: "embedded", containerd: false });
   await using wire = await listenToBgp(lab.router, { link: "br0", directory: lab.dir });
   await using routes = await watchRoutes(lab.router);
-  const pods = await Promise.all(lab.nodes.map(async (node) => {
-    const pod = await runServicePod(lab, node, { name: `dns-${node.name}`, anycast: BOTH, ready: true });
-    await pod.respond(BOTH);
-    return pod;
-  }));
+  const pods = await Promise.all(lab.nodes.map((node) => serve(lab, node, `dns-${node.name}`)));
   const scene = { lab, wire, routes, pods };
   for (const prefix of PREFIXES) await lab.router.waitForPaths(prefix, 3);
   await t.step("each node answers its share of the flows, from the client, both families", async () => {
@@ -52,6 +51,10 @@ Deno.test("three nodes share an anycast address", async (t) => {
     () => detour(scene),
   );
   await t.step(
+    "a rolling restart of pods that answer for a while after SIGTERM: no request is lost",
+    () => restartAll(lab, pods),
+  );
+  await t.step(
     "agents killed and started anew: no request is lost, and the router hears nothing",
     () => killAll(scene),
   );
@@ -64,6 +67,30 @@ Deno.test("three nodes share an anycast address", async (t) => {
     () => flap(scene),
   );
 });
+
+async function serve(lab: Lab, node: LabNode, name: string): Promise<ServicePod> {
+  const pod = await runServicePod(lab, node, { name, anycast: BOTH });
+  await pod.respond(BOTH);
+  await pod.setReady(true);
+  return pod;
+}
+
+/** One after the other: each goes when the router sends to the successor of the one before. @param pods are replaced by these */
+async function restartAll(lab: Lab, pods: ServicePod[]): Promise<void> {
+  const load = await startLoad(lab.client, ANYCAST[6], { flows: 256 });
+  for (const [index, node] of lab.nodes.entries()) {
+    await pods[index]?.terminate();
+    for (const prefix of PREFIXES) await lab.router.waitForPaths(prefix, pods.length - 1);
+    await pause(DRAIN_MS);
+    await pods[index]?.remove();
+    pods[index] = await serve(lab, node, `again-${node.name}`);
+    for (const prefix of PREFIXES) await lab.router.waitForPaths(prefix, pods.length);
+  }
+  await pause(500);
+  const { sent, lost, by } = await load.stop();
+  const names = lab.nodes.flatMap(({ name }) => [`again-${name}`, `dns-${name}`]);
+  assertEquals([lost, Object.keys(by).sort()], [0, names.sort()], `${sent} sent`);
+}
 
 /** What the nodes send to the client goes by the control plane; what they hear of it comes from the router. */
 async function detour({ lab, pods }: Scene): Promise<void> {
