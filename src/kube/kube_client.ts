@@ -48,6 +48,13 @@ export interface KubeEvent {
   readonly reason: string;
   /** Cut to 1024 bytes. */
   readonly message: string;
+  /** Of the call that it is about: stands behind the message, and does not make another Event of it. */
+  readonly requestId?: string;
+  /**
+   * What tells it from others of its object, type and reason; default: its message. Those that nothing tells apart are one Event, which
+   * counts them and has the newest message.
+   */
+  readonly series?: string;
 }
 
 /** Thrown for an answer that is not 2xx (status is the HTTP code), and for no answer at all (status undefined). */

@@ -1,4 +1,4 @@
-/** Records Events (core v1): best effort, few, and the same one only once. */
+/** Records Events (core v1): best effort, few, the same one only once, and what happens again and again only now and then. */
 import type { Clock } from "../clock/clock.ts";
 import { fnv1a64 } from "../hash/fnv.ts";
 import type { Logger } from "../log/logger.ts";
@@ -8,6 +8,10 @@ import { KubeError, type KubeEvent, type KubeObject } from "./kube_client.ts";
 const BURST = 25;
 const MINUTE_MS = 60_000;
 const QUEUE_LIMIT = 100;
+/** An Event that was written is counted up no sooner than this, in milliseconds: what flaps leaves room for what else there is to say. */
+const SERIES_MS = MINUTE_MS;
+/** After a server that does not answer, or has too much to do, in milliseconds. */
+const AWAY_MS = 5_000;
 /** How long an Event is remembered here; the server keeps it for an hour. */
 const REMEMBER_MS = 10 * MINUTE_MS;
 const MAX_MESSAGE_BYTES = 1024;
@@ -30,7 +34,10 @@ export interface EventRecorder {
 }
 
 interface Pending {
-  readonly event: KubeEvent;
+  /** The newest of them. */
+  event: KubeEvent;
+  /** Not to be written before, monotonic milliseconds. */
+  readonly dueAt: number;
   readonly firstAt: number;
   lastAt: number;
   /** How often it happened since it was last written. */
@@ -51,12 +58,14 @@ export function createEventRecorder(
   const recorded = new Map<string, Recorded>(); // path -> what the server knows
   const bucket = new TokenBucket(clock);
   const stop = new AbortController();
+  let rest = new AbortController(); // ends with the wait for what is due
   let draining = false;
 
   const write = async (path: string, pending: Pending): Promise<void> => {
     const known = recorded.get(path) ?? await findRecorded(path);
     const count = (known?.count ?? 0) + pending.times;
-    if (known === undefined || !await countUp(path, { count, lastTimestamp: rfc3339(pending.lastAt) })) {
+    const patch = { count, lastTimestamp: rfc3339(pending.lastAt), message: messageOf(pending.event) };
+    if (known === undefined || !await countUp(path, patch)) {
       await writer.create(collectionOf(path), renderEvent(path, { ...pending, times: count }));
     }
     recorded.delete(path);
@@ -76,15 +85,28 @@ export function createEventRecorder(
       throw error;
     }
   };
+  const tryWrite = async (path: string, pending: Pending): Promise<void> => {
+    try {
+      await bucket.take(stop.signal);
+      await write(path, pending);
+    } catch (error) {
+      logger.debug("event not recorded", { path, reason: String(error) });
+      if (stop.signal.aborted || !isAway(error)) return;
+      putBack(queue, path, pending);
+      await clock.sleep(AWAY_MS, stop.signal).catch(() => {});
+    }
+  };
+  const untilDue = async (): Promise<void> => {
+    const due = Math.min(...Array.from(queue.values(), ({ dueAt }) => dueAt));
+    rest = new AbortController();
+    const signal = AbortSignal.any([rest.signal, stop.signal]);
+    await clock.sleep(Math.max(0, due - clock.monotonic()), signal).catch(() => {});
+  };
   const drain = async (): Promise<void> => {
     draining = true;
-    for (let next = takeFirst(queue); next !== undefined && !stop.signal.aborted; next = takeFirst(queue)) {
-      try {
-        await bucket.take(stop.signal);
-        await write(...next);
-      } catch (error) {
-        logger.debug("event not recorded", { path: next[0], reason: String(error) });
-      }
+    while (queue.size > 0 && !stop.signal.aborted) {
+      const next = takeDue(queue, clock.monotonic());
+      await (next === undefined ? untilDue() : tryWrite(...next));
     }
     draining = false;
   };
@@ -95,10 +117,13 @@ export function createEventRecorder(
       if (waiting !== undefined) {
         waiting.times++;
         waiting.lastAt = now;
+        waiting.event = event;
         return;
       }
-      if (queue.size >= QUEUE_LIMIT) takeFirst(queue);
-      queue.set(path, { event, firstAt: now, lastAt: now, times: 1 });
+      if (queue.size >= QUEUE_LIMIT) dropOldest(queue);
+      const dueAt = (recorded.get(path)?.at ?? -Infinity) + SERIES_MS;
+      queue.set(path, { event, dueAt, firstAt: now, lastAt: now, times: 1 });
+      rest.abort();
       if (!draining) drain();
     },
     stop: () => stop.abort(new Error("stopped")),
@@ -127,9 +152,9 @@ class TokenBucket {
   }
 }
 
-function pathOf({ involved, reason, message, type }: KubeEvent): string {
+function pathOf({ involved, reason, message, series = message, type }: KubeEvent): string {
   const { kind, namespace = "default", name, uid = "" } = involved;
-  const hash = fnv1a64(JSON.stringify([kind, namespace, name, uid, type, reason, message]));
+  const hash = fnv1a64(JSON.stringify([kind, namespace, name, uid, type, reason, series]));
   return `/api/v1/namespaces/${namespace}/events/${name.slice(0, MAX_NAME)}.${hash.toString(16).padStart(16, "0")}`;
 }
 
@@ -146,7 +171,7 @@ function renderEvent(path: string, { event, firstAt, lastAt, times }: Pending): 
     involvedObject: event.involved,
     type: event.type,
     reason: event.reason.slice(0, MAX_REASON),
-    message: cutToBytes(event.message),
+    message: messageOf(event),
     source: { component: "flock" },
     reportingComponent: "flock",
     firstTimestamp: rfc3339(firstAt),
@@ -155,9 +180,14 @@ function renderEvent(path: string, { event, firstAt, lastAt, times }: Pending): 
   };
 }
 
+function messageOf({ message, requestId }: KubeEvent): string {
+  const end = requestId === undefined ? "" : `; request ${requestId}`;
+  return cutToBytes(message, MAX_MESSAGE_BYTES - end.length) + end;
+}
+
 // The buffer ends between two characters: encodeInto never writes half of one.
-function cutToBytes(text: string): string {
-  const buffer = new Uint8Array(MAX_MESSAGE_BYTES);
+function cutToBytes(text: string, limit: number): string {
+  const buffer = new Uint8Array(limit);
   return new TextDecoder().decode(buffer.subarray(0, new TextEncoder().encodeInto(text, buffer).written));
 }
 
@@ -168,11 +198,33 @@ function forgetOld(recorded: Map<string, Recorded>, before: number): void {
   }
 }
 
-function takeFirst<V>(queue: Map<string, V>): [string, V] | undefined {
-  const first = queue.entries().next();
-  if (first.done) return undefined;
-  queue.delete(first.value[0]);
-  return first.value;
+/** No answer, or one that says that another time will do. */
+function isAway(error: unknown): boolean {
+  if (!(error instanceof KubeError)) return false;
+  return error.status === undefined || error.status === 429 || error.status >= 500;
+}
+
+function takeDue(queue: Map<string, Pending>, now: number): [string, Pending] | undefined {
+  const due = queue.entries().find(([, { dueAt }]) => dueAt <= now);
+  if (due !== undefined) queue.delete(due[0]);
+  return due;
+}
+
+function dropOldest(queue: Map<string, Pending>): void {
+  const [oldest] = queue.keys();
+  if (oldest !== undefined) queue.delete(oldest);
+}
+
+/** Before all others, together with what has come meanwhile. */
+function putBack(queue: Map<string, Pending>, path: string, pending: Pending): void {
+  const newer = queue.get(path);
+  const both = newer === undefined
+    ? pending
+    : { ...newer, firstAt: pending.firstAt, times: pending.times + newer.times };
+  queue.delete(path);
+  const others = [...queue];
+  queue.clear();
+  for (const [key, value] of [[path, both] as const, ...others]) queue.set(key, value);
 }
 
 function rfc3339(wallMs: number): string {

@@ -8,6 +8,7 @@ class EventStore implements EventWriter {
   readonly events = new Map<string, KubeObject>();
   readonly calls: string[] = [];
   failing = false;
+  refusing = false;
 
   create(path: string, event: KubeObject): Promise<void> {
     const metadata = event["metadata"];
@@ -31,7 +32,8 @@ class EventStore implements EventWriter {
   // deno-lint-ignore require-await -- a failure is to be a rejection
   async #do(call: string, act: () => void): Promise<void> {
     this.calls.push(call);
-    if (this.failing) throw new KubeError("down", 503);
+    if (this.failing) throw new KubeError("down", undefined);
+    if (this.refusing) throw new KubeError("namespace is terminating", 403);
     act();
   }
 }
@@ -62,7 +64,7 @@ const counts = (store: EventStore): unknown[] => [...store.events.values()].map(
 scene("counts the same event up instead of adding another", async ({ store, clock, recorder }) => {
   recorder.record(event("x"));
   await until(() => counts(store)[0] === 1);
-  clock.advance(30_000);
+  clock.advance(60_000);
   recorder.record(event("x"));
   await until(() => counts(store)[0] === 2);
   const [kept] = store.events.values();
@@ -84,10 +86,11 @@ scene("counts on where an agent before it stopped", async ({ store, recorder }) 
   after.stop();
 });
 
-scene("writes an event anew that the server has forgotten", async ({ store, recorder }) => {
+scene("writes an event anew that the server has forgotten", async ({ store, clock, recorder }) => {
   recorder.record(event("x"));
   await until(() => store.events.size === 1);
   store.events.clear();
+  clock.advance(60_000);
   recorder.record(event("x"));
   await until(() => store.events.size === 1);
 });
@@ -107,14 +110,60 @@ scene("sends 25 at once, then 25 a minute, the oldest dropped", async ({ store, 
   assertEquals([messages[0], messages[1], messages[49]], ["m0", "m100", "m148"]);
 });
 
-scene("survives a server that is away, and never throws", async ({ store, recorder }) => {
+scene("tells a server that was away when it is back, in the order and as often as it happened", async (scene) => {
+  const { store, clock, recorder } = scene;
   store.failing = true;
   recorder.record(event("x"));
   await until(() => store.calls.length === 1);
+  recorder.record(event("y"));
+  recorder.record(event("x"));
   await settle();
   store.failing = false;
+  clock.advance(5_000);
+  await until(() => store.events.size === 2);
+  assertEquals([...store.events.values()].map(({ message, count }) => [message, count]), [["x", 2], ["y", 1]]);
+});
+
+scene("drops what the server refuses, and goes on", async ({ store, recorder }) => {
+  store.refusing = true;
+  recorder.record(event("x"));
+  await until(() => store.calls.length === 1);
+  await settle();
+  store.refusing = false;
   recorder.record(event("y"));
   await until(() => store.events.size === 1);
+  assertEquals([...store.events.values()].map(({ message }) => message), ["y"]);
+});
+
+scene("counts what flaps once a minute, with its newest message, and holds up nothing else", async (scene) => {
+  const { store, clock, recorder } = scene;
+  const flap = (message: string): void => recorder.record({ ...event(message), series: "192.0.2.1" });
+  for (let second = 0; second < 120; second++) {
+    flap(`down since ${second}`);
+    if (second === 30) recorder.record(event("other"));
+    await settle();
+    clock.advance(1000);
+  }
+  await settle();
+  const kept = [...store.events.values()].map(({ message, count }) => [message, count]);
+  assertEquals(kept, [["down since 119", 120], ["other", 1]]);
+  assertEquals(store.calls, ["get", "create", "get", "create", "patch", "patch"]);
+});
+
+scene("names the newest request, which makes no other event", async ({ store, clock, recorder }) => {
+  recorder.record({ ...event("x"), requestId: "000000000001" });
+  await until(() => store.events.size === 1);
+  clock.advance(60_000);
+  recorder.record({ ...event("x"), requestId: "000000000002" });
+  await until(() => counts(store)[0] === 2);
+  assertEquals([...store.events.values()].map(({ message }) => message), ["x; request 000000000002"]);
+});
+
+scene("cuts a long message, but not the request", async ({ store, recorder }) => {
+  recorder.record({ ...event("x".repeat(2000)), requestId: "000000000001" });
+  await until(() => store.events.size === 1);
+  const message = String(store.events.values().next().value?.["message"]);
+  assertEquals([message.length, message.endsWith("x; request 000000000001")], [1024, true]);
 });
 
 scene("cuts a message to 1024 bytes between characters", async ({ store, recorder }) => {
