@@ -3,7 +3,7 @@ import type { Clock } from "../clock/clock.ts";
 import { type Address, parsePrefix, type Prefix } from "../ip/address.ts";
 import { createIpam } from "../ipam/create_ipam.ts";
 import type { KubeClient, KubeEvent, KubeObject, Watched } from "../kube/kube_client.ts";
-import { createLogger } from "../log/logger.ts";
+import { createLogger, type Logger } from "../log/logger.ts";
 import type { NodeConfig } from "../nodeconfig/node_config.ts";
 import type { LeftTombstone } from "../rpc/tombstone.ts";
 import { parsePod } from "../pod/parse_pod.ts";
@@ -31,9 +31,11 @@ import { PolicyIsolation } from "./policy_isolation.ts";
 import { PolicyNamespaces } from "./policy_namespaces.ts";
 import { PolicyReconciler } from "./policy_reconciler.ts";
 import { recover } from "./recover.ts";
+import { LastRequests } from "./last_requests.ts";
 import { TombstoneReplay } from "./tombstone_replay.ts";
 
-export const logger = createLogger(() => {}, { level: "error", now: () => 0 });
+const silent = createLogger(() => {}, { level: "error", now: () => 0 });
+export { silent as logger };
 
 export function prefix(text: string): Prefix {
   const parsed = parsePrefix(text);
@@ -100,6 +102,7 @@ export interface Fixture extends AsyncDisposable {
   readonly del: DelOperation;
   readonly collector: GarbageCollector;
   readonly lateAdds: LateAdds;
+  readonly lastRequests: LastRequests;
   readonly watched: Map<string, Pod>;
   /** Rings as the watch does when `watched` has changed. */
   podsChanged(): void;
@@ -120,10 +123,13 @@ export interface FixtureOptions {
   /** Namespaces that had policies as far as an agent before had heard. */
   readonly remembered?: ReadonlySet<string> | undefined;
   readonly files?: (real: StateFiles) => StateFiles;
+  /** Hears what the operations say; default: nobody. */
+  readonly logger?: Logger;
 }
 
 export async function openFixture(options: FixtureOptions = {}): Promise<Fixture> {
   const { clock = new TestClock(), kernel = new MemoryKernel(), bootId = "boot-1", files = (real) => real } = options;
+  const { logger = silent } = options;
   const directory = options.directory ?? await Deno.makeTempDir();
   const guard = new MemoryGuard();
   await guard.replace({ grants: [], podPrefixes: [] });
@@ -155,7 +161,7 @@ export async function openFixture(options: FixtureOptions = {}): Promise<Fixture
   const namespaces = new PolicyNamespaces({ sources, memory, logger });
   const isolation = new PolicyIsolation({ reconciler: policies, namespaces, table, clock });
   const unheard = { addressesChanged: (): void => {}, drifted: (): void => {} };
-  const shared = { ledger, driver: kernel, guard, isolation, logger, ...unheard };
+  const shared = { ledger, driver: kernel, guard, isolation, clock, logger, ...unheard };
   const del = new DelOperation(shared);
   const collector = new GarbageCollector({
     ...{ ledger, driver: kernel, del, queue, clock, logger },
@@ -163,8 +169,22 @@ export async function openFixture(options: FixtureOptions = {}): Promise<Fixture
     patience: PATIENCE,
   });
   const events = new PodEvents(kube);
+  const lastRequests = new LastRequests();
   const fixture: Fixture = {
-    ...{ directory, clock, kernel, guard, kube, ledger, origin: store.origin, del, collector, lateAdds, watched },
+    ...{
+      directory,
+      clock,
+      kernel,
+      guard,
+      kube,
+      ledger,
+      origin: store.origin,
+      del,
+      collector,
+      lateAdds,
+      lastRequests,
+      watched,
+    },
     ...{ config: CONFIG, foreign: [], sources, policyTable: table, policies },
     podsChanged: () => bells.forEach((bell) => bell(new Set(watched.keys()))),
     service: new CniService({
@@ -178,7 +198,7 @@ export async function openFixture(options: FixtureOptions = {}): Promise<Fixture
         terms: () =>
           Promise.resolve({ config: fixture.config, mtu: 9000, network: { addresses: [] }, foreign: fixture.foreign }),
       }),
-      ...{ del, collector, queue, lateAdds },
+      ...{ del, collector, queue, lateAdds, events, lastRequests, clock, logger },
       check: new CheckOperation({ ledger, driver: kernel, guard, isolation }),
       assertServing: () => Promise.resolve(),
     }),
@@ -193,7 +213,7 @@ export function replayOf({ ledger, del, clock }: Fixture, notes: LeftTombstone[]
     list: () => [...notes],
     remove: (done: LeftTombstone) => void notes.splice(notes.indexOf(done), 1),
   };
-  return new TombstoneReplay({ tombstones, ledger, del, queue: new ContainerQueue(), clock, logger });
+  return new TombstoneReplay({ tombstones, ledger, del, queue: new ContainerQueue(), clock, logger: silent });
 }
 
 /** The agent's next life: everything in memory is lost, the packet guard's table too, the kernel's links are not. */
@@ -216,7 +236,18 @@ export async function restart(
   const remembered = { load: () => prefixes };
   const routes = { found: () => Promise.resolve(new Map([...kernel.links.keys()].map((link) => [link, served]))) };
   await recover({
-    ...{ origin, ledger, driver: kernel, guard, routes, prefixes: remembered, del, tombstones: replay, clock, logger },
+    ...{
+      origin,
+      ledger,
+      driver: kernel,
+      guard,
+      routes,
+      prefixes: remembered,
+      del,
+      tombstones: replay,
+      clock,
+      logger: silent,
+    },
   });
   return again;
 }

@@ -1,5 +1,6 @@
 import { CNI_CODE, CniError } from "../cnispec/cni_error.ts";
 import type { AddRequest } from "../cnispec/cni_request.ts";
+import type { Clock } from "../clock/clock.ts";
 import type { HostNetwork } from "../host/host_driver.ts";
 import { hostLinkName, podMacOf } from "../hash/container_hash.ts";
 import type { Address } from "../ip/address.ts";
@@ -14,14 +15,17 @@ import { StateWriteFailed } from "../store/state.ts";
 import { AddressTaken } from "./address_book.ts";
 import type { AllocationDraft, AllocationLedger, Reservation } from "./allocation_ledger.ts";
 import { attachmentOf, grantsOf, isSameNetns } from "./attachment_state.ts";
+import type { ReasonOn } from "./event_reasons.ts";
 import type { LateAdds } from "./late_adds.ts";
 import type { PodIsolation } from "./pod_isolation.ts";
 import type { PodEvents } from "./pod_events.ts";
+import { podNameOf } from "./pod_of.ts";
 import type { PodRequest } from "./pod_request.ts";
 import type { PodFacts, PodSource } from "./pod_source.ts";
+import type { Call } from "./last_requests.ts";
 
 /** An ADD, and when its plugin started (monotonic milliseconds, of `LateAdds.startOf`). */
-export type TimedAddRequest = AddRequest & { readonly startedAt: number };
+export type TimedAddRequest = AddRequest & Call & { readonly startedAt: number };
 
 /** What the node offers to a new pod. */
 export interface NodeTerms {
@@ -43,6 +47,7 @@ export interface AddDependencies {
   readonly podRequest: PodRequest;
   readonly lateAdds: LateAdds;
   readonly events: PodEvents;
+  readonly clock: Pick<Clock, "monotonic">;
   readonly logger: Logger;
   /** Waits, bounded, for a NodeConfig in force. @throws CniError 11 */
   terms(): Promise<NodeTerms>;
@@ -75,7 +80,7 @@ export class AddOperation {
     const key = allocationKey(request);
     lateAdds.refuse(key, request.startedAt);
     const existing = ledger.get(key);
-    if (existing !== undefined && (await this.#stands(existing, request))) return existing;
+    if (existing !== undefined && (await this.#stands(existing, request))) return this.#repeat(existing, request);
     if (existing !== undefined) await this.#discard(existing);
     const { allocation, facts } = await this.#reserve(request);
     await this.#attach(allocation, { facts, refuseLate: () => lateAdds.refuse(key, request.startedAt) });
@@ -83,7 +88,7 @@ export class AddOperation {
       lateAdds.refuse(key, request.startedAt);
       const committed = await ledger.commit(allocation);
       lateAdds.refuse(key, request.startedAt);
-      this.#announce(committed, facts);
+      this.#announce(committed, { request, facts });
       return committed;
     } catch (error) {
       await this.#discard(allocation);
@@ -118,9 +123,22 @@ export class AddOperation {
     }
   }
 
+  #repeat(existing: Allocation, { requestId }: TimedAddRequest): Allocation {
+    const { containerId } = existing;
+    this.deps.logger.info("pod is added already", {
+      request: requestId,
+      container: containerId,
+      pod: podNameOf(existing),
+    });
+    return existing;
+  }
+
   #unguarded({ hostLink }: Allocation, cause: unknown): CniError {
     this.deps.drifted();
-    return new CniError(CNI_CODE.tryAgainLater, `Cannot guard ${hostLink}: ${String(cause)}`, { cause });
+    return new CniError(CNI_CODE.tryAgainLater, `Cannot guard ${hostLink}: ${String(cause)}`, {
+      cause,
+      reason: "AttachFailed",
+    });
   }
 
   async #reserve(request: TimedAddRequest): Promise<{ allocation: Allocation; facts: PodFacts }> {
@@ -143,7 +161,7 @@ export class AddOperation {
     const ready = claims.anycast.length > 0 && facts.pod !== undefined && isServing(facts.pod);
     const named = pod === undefined ? draft : { ...draft, pod };
     const asked = { requests, claims, startedAt, foreign: terms.foreign };
-    const allocation = await this.#take(ready ? { ...named, ready } : named, asked);
+    const allocation = await this.#take(ready ? { ...named, ready } : named, { asked, requestId: request.requestId });
     return { allocation, facts };
   }
 
@@ -166,15 +184,17 @@ export class AddOperation {
     throw new CniError(CNI_CODE.tryAgainLater, `${subject}: link ${hostLink} is ${holder.containerId}'s`);
   }
 
-  async #take(draft: AllocationDraft, asked: Reservation): Promise<Allocation> {
+  async #take(
+    draft: AllocationDraft,
+    { asked, requestId }: { asked: Reservation; requestId: string },
+  ): Promise<Allocation> {
     const { ledger, events } = this.deps;
     try {
       const { allocation, warnings } = await ledger.reserve(draft, asked);
-      for (const warning of warnings) events.warn(draft.pod, "AnnotationIgnored", warning);
+      for (const message of warnings) events.warn(draft.pod, { reason: "AnnotationIgnored", message, requestId });
       return allocation;
     } catch (error) {
-      if (error instanceof PoolExhausted) events.warn(draft.pod, "AddressPoolExhausted", error.message);
-      else this.deps.drifted(); // a table that was replaced meanwhile grants what was reserved in vain
+      if (!(error instanceof PoolExhausted)) this.deps.drifted(); // a table that was replaced meanwhile grants what was reserved in vain
       throw cniErrorOf(error);
     }
   }
@@ -231,20 +251,23 @@ export class AddOperation {
     }
   }
 
-  #announce(allocation: Allocation, facts: PodFacts): void {
-    const { containerId, pod, ipv6, ipv4 } = allocation;
-    const name = pod === undefined ? undefined : `${pod.namespace}/${pod.name}`;
+  #announce(allocation: Allocation, { request, facts }: { request: TimedAddRequest; facts: PodFacts }): void {
+    const { containerId, ipv6, ipv4, secondary, anycast } = allocation;
+    const { clock, logger } = this.deps;
+    const ms = Math.round(clock.monotonic() - request.arrivedAt);
     const source = facts.pod === undefined ? "runtime" : "api";
-    this.deps.logger.info("pod added", { container: containerId, pod: name, ipv6, ipv4, source });
+    const subject = { request: request.requestId, container: containerId, pod: podNameOf(allocation) };
+    logger.info("pod added", { ...subject, ipv6, ipv4, secondary, anycast, source, ms });
     this.deps.addressesChanged();
   }
 }
 
 function cniErrorOf(error: unknown): unknown {
-  if (error instanceof PoolExhausted || error instanceof AddressTaken) {
-    return new CniError(CNI_CODE.tryAgainLater, error.message, { cause: error });
-  }
-  if (error instanceof StateWriteFailed) return new CniError(CNI_CODE.ioFailure, error.message, { cause: error });
-  if (error instanceof AttachFailed) return new CniError(CODE_OF_FAULT[error.fault], error.message, { cause: error });
+  const because = (code: number, reason: ReasonOn<"Pod">, cause: Error): CniError =>
+    new CniError(code, cause.message, { cause, reason });
+  if (error instanceof PoolExhausted) return because(CNI_CODE.tryAgainLater, "AddressPoolExhausted", error);
+  if (error instanceof AddressTaken) return because(CNI_CODE.tryAgainLater, "AddressTaken", error);
+  if (error instanceof StateWriteFailed) return because(CNI_CODE.ioFailure, "StateNotWritten", error);
+  if (error instanceof AttachFailed) return because(CODE_OF_FAULT[error.fault], "AttachFailed", error);
   return error;
 }

@@ -32,6 +32,7 @@ import { PolicyNameKeeper, type PolicyNameKeeperDependencies } from "./policy_na
 import { PolicyNamespaces } from "./policy_namespaces.ts";
 import { PolicyReconciler, type PolicyReconcilerDependencies } from "./policy_reconciler.ts";
 import { recover } from "./recover.ts";
+import { LastRequests } from "./last_requests.ts";
 import type { NodeConfigReading } from "./resolve_node_config.ts";
 import { assertServing } from "./serving_status.ts";
 import { SessionMonitor, type SessionMonitorDependencies } from "./session_monitor.ts";
@@ -85,6 +86,7 @@ export interface NodeParts {
   readonly policies: PolicyReconciler;
   readonly policyNames: PolicyNameKeeper;
   readonly service: CniService;
+  readonly lastRequests: LastRequests;
   /** To be awaited before anything else is asked of them. */
   recover(): Promise<void>;
 }
@@ -104,6 +106,7 @@ export function assembleNode(deps: NodeDependencies): NodeParts {
   const isolation = new PolicyIsolation({ reconciler: policies, namespaces, table, clock });
   const del = new DelOperation({ ...deps, ledger, isolation });
   const events = new PodEvents(deps.kube);
+  const lastRequests = new LastRequests();
   const add = new AddOperation({
     ...{ ...deps, ledger, isolation, lateAdds, events },
     pods: new PodSource(deps.pods, deps.kube, logger),
@@ -114,7 +117,7 @@ export function assembleNode(deps: NodeDependencies): NodeParts {
   const check = new CheckOperation({ ledger, driver, guard, isolation });
   const collector = new GarbageCollector({ ...deps, ledger, del, queue });
   return {
-    ...{ ledger, reconciler, sessions, tombstones, collector, restorer, policies },
+    ...{ ledger, reconciler, sessions, tombstones, collector, restorer, policies, lastRequests },
     policyNames: new PolicyNameKeeper({ policies, memory: deps.policyNames, clock }),
     claims: new ClaimReconciler({
       ...{ ...deps, ledger, queue, events },
@@ -122,7 +125,7 @@ export function assembleNode(deps: NodeDependencies): NodeParts {
       announce: () => reconciler.announce(),
     }),
     service: new CniService({
-      ...{ add, del, check, collector, queue, lateAdds },
+      ...{ add, del, check, collector, queue, lateAdds, events, lastRequests, clock, logger },
       assertServing: async () => {
         await reconciler.restarted();
         assertServing({ ...reconciler.serving, sessions: sessions.view });

@@ -194,6 +194,6 @@ export class ClaimReconciler {
     const said = this.#said.get(key) ?? new Map<PodEventReason, string>();
     if (said.get(reason) === message) return;
     this.#said.set(key, said.set(reason, message));
-    this.deps.events.warn(allocation.pod, reason, message);
+    this.deps.events.warn(allocation.pod, { reason, message });
   }
 }

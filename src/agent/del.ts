@@ -1,3 +1,4 @@
+import type { Clock } from "../clock/clock.ts";
 import { hostLinkName } from "../hash/container_hash.ts";
 import { type Allocation, allocationKey } from "../ipam/allocation.ts";
 import type { AttachmentDriver } from "../link/attachment_driver.ts";
@@ -6,12 +7,14 @@ import type { PacketGuard } from "../nft/packet_guard.ts";
 import type { AllocationLedger } from "./allocation_ledger.ts";
 import { grantsOf } from "./attachment_state.ts";
 import type { PodIsolation } from "./pod_isolation.ts";
+import { podNameOf } from "./pod_of.ts";
 
 export interface DelDependencies {
   readonly ledger: AllocationLedger;
   readonly driver: AttachmentDriver;
   readonly guard: PacketGuard;
   readonly isolation: Pick<PodIsolation, "release">;
+  readonly clock: Pick<Clock, "monotonic">;
   readonly logger: Logger;
   /** The set of live addresses changed. */
   addressesChanged(): void;
@@ -24,6 +27,10 @@ export interface DelRequest {
   readonly containerId: string;
   readonly ifname: string;
   readonly at: number;
+  /** Of the call that asked for it; absent: nobody did, or by a note that had none. */
+  readonly requestId?: string;
+  /** When that call arrived, monotonic milliseconds. */
+  readonly arrivedAt?: number;
 }
 
 /** Takes a container's packet path and addresses away. Succeeds when there is nothing to take. Called with the container's queue held. */
@@ -45,10 +52,16 @@ export class DelOperation {
     await this.#bury({ ...request, gone });
     await gone;
     this.deps.isolation.release(allocation.hostLink);
-    const { containerId, pod, ipv6, ipv4 } = allocation;
-    const name = pod === undefined ? undefined : `${pod.namespace}/${pod.name}`;
-    this.deps.logger.info("pod deleted", { container: containerId, pod: name, ipv6, ipv4 });
+    this.#tell(allocation, request);
     this.deps.addressesChanged();
+  }
+
+  #tell(allocation: Allocation, { requestId, arrivedAt }: DelRequest): void {
+    const { containerId, ipv6, ipv4, secondary, anycast } = allocation;
+    const { clock, logger } = this.deps;
+    const ms = arrivedAt === undefined ? undefined : Math.round(clock.monotonic() - arrivedAt);
+    const subject = { request: requestId, container: containerId, pod: podNameOf(allocation) };
+    logger.info("pod deleted", { ...subject, ipv6, ipv4, secondary, anycast, ms });
   }
 
   /**
@@ -62,6 +75,8 @@ export class DelOperation {
     await this.#bury({ ...request, gone });
     await gone;
     if (ledger.holderOf(hostLink) === undefined) this.deps.isolation.release(hostLink);
+    const { requestId, containerId } = request;
+    this.deps.logger.info("no pod to delete", { request: requestId, container: containerId });
   }
 
   /**

@@ -7,6 +7,7 @@ import type { Logger } from "../log/logger.ts";
 import type { AllocationLedger } from "./allocation_ledger.ts";
 import type { ContainerQueue } from "./container_queue.ts";
 import type { DelOperation } from "./del.ts";
+import { podNameOf } from "./pod_of.ts";
 
 /** How long the collector waits before it believes in a death, in milliseconds. */
 export interface Patience {
@@ -59,7 +60,12 @@ export class GarbageCollector {
   async #bury(allocation: Allocation): Promise<void> {
     const { containerId, ipv6, ipv4 } = allocation;
     const { logger } = this.deps;
-    logger.info("collecting dead allocation", { container: containerId, ipv6, ipv4 });
+    const reason = "its network namespace and its link are gone";
+    logger.info("collecting dead allocation", {
+      container: containerId,
+      pod: podNameOf(allocation),
+      ...{ ipv6, ipv4, reason },
+    });
     try {
       await this.#collect(allocation);
       this.#firstSeenDead.delete(allocationKey(allocation));

@@ -3,6 +3,9 @@ import { CNI_CODE, CniError } from "../cnispec/cni_error.ts";
 import type { AllocationLedger } from "./allocation_ledger.ts";
 import { TOMBSTONE_MS } from "./deletion_memory.ts";
 
+/** The reason of an ADD that is late. No Event has it: whoever deleted the container does not wait for the ADD. */
+export const DELETED_MEANWHILE = "DeletedMeanwhile";
+
 /**
  * Tells an ADD that its container was deleted meanwhile. ADD A starts and hangs, the runtime kills its plugin and sends DEL A: the
  * DEL is noted here at once, before it waits for its turn; ADD A looks here between its steps and undoes itself, so that the DEL,
@@ -72,5 +75,6 @@ function lateError(key: string): CniError {
   return new CniError(
     CNI_CODE.tryAgainLater,
     `Cannot add container ${key}: it was deleted while its ADD was under way`,
+    { reason: DELETED_MEANWHILE },
   );
 }

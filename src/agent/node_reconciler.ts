@@ -147,6 +147,7 @@ export class NodeReconciler {
     throw new CniError(
       CNI_CODE.tryAgainLater,
       `Cannot serve pods on node "${this.deps.nodeName}": ${this.serving.why}`,
+      { reason: "NodeNotReady" },
     );
   }
 

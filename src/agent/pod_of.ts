@@ -1,6 +1,13 @@
 import type { Allocation } from "../ipam/allocation.ts";
 import { isSamePod, type Pod } from "../pod/pod.ts";
 
+/** @returns `namespace/name`; undefined when the runtime named no pod */
+export function podNameOf(
+  { pod }: { pod?: Pick<NonNullable<Allocation["pod"]>, "namespace" | "name"> },
+): string | undefined {
+  return pod === undefined ? undefined : `${pod.namespace}/${pod.name}`;
+}
+
 /**
  * Finds the pod that an allocation is for. A record that was rebuilt from the kernel does not know: the API server says which pod has its
  * addresses.

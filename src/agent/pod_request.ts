@@ -1,16 +1,15 @@
 import { CNI_CODE, CniError } from "../cnispec/cni_error.ts";
-import type { AddRequest } from "../cnispec/cni_request.ts";
 import { InvalidInput } from "../fault/invalid_input.ts";
 import type { Logger } from "../log/logger.ts";
 import { checkClaims } from "../pod/check_claims.ts";
 import type { Claims } from "../pod/claims.ts";
 import { type AddressRequest, resolveAddressRequest } from "../pod/resolve_address_request.ts";
-import type { NodeTerms } from "./add.ts";
+import type { NodeTerms, TimedAddRequest } from "./add.ts";
 import type { AllocationLedger } from "./allocation_ledger.ts";
 import { earlierHolders, surroundingsOf } from "./claim_surroundings.ts";
 import type { ContainerQueue } from "./container_queue.ts";
 import type { DelOperation } from "./del.ts";
-import type { PodEvents } from "./pod_events.ts";
+import type { PodEvents, PodWarning } from "./pod_events.ts";
 import type { PodFacts } from "./pod_source.ts";
 
 export interface PodRequestDependencies {
@@ -23,7 +22,7 @@ export interface PodRequestDependencies {
   wall(): number;
 }
 
-type Subject = Pick<AddRequest, "pod" | "containerId">;
+type Subject = Pick<TimedAddRequest, "pod" | "containerId" | "requestId">;
 
 /** Makes of a pod's annotations what its ADD asks of the ledger, and tells the pod's owner what is wrong with them. */
 export class PodRequest {
@@ -39,11 +38,11 @@ export class PodRequest {
         annotations: facts.annotations,
         config,
       });
-      for (const warning of resolved.warnings) this.deps.events.warn(pod, "AnnotationIgnored", warning);
-      this.#warnOfHostPort(pod, { facts, config });
+      for (const message of resolved.warnings) this.#warn(subject, { reason: "AnnotationIgnored", message });
+      this.#warnOfHostPort(subject, { facts, config });
       return resolved;
     } catch (error) {
-      throw error instanceof InvalidInput ? this.#refusal(subject, error) : error;
+      throw error instanceof InvalidInput ? refusal(error) : error;
     }
   }
 
@@ -54,28 +53,33 @@ export class PodRequest {
   async takeOver(claimant: Subject, claims: Claims): Promise<void> {
     const { ledger, del, queue, logger } = this.deps;
     for (const earlier of earlierHolders(claims, { all: ledger.all(), claimant })) {
-      logger.info("earlier sandbox replaced", { container: earlier.containerId, by: claimant.containerId });
-      await queue.run(earlier.containerId, () => del.run({ ...earlier, at: this.deps.wall() }));
+      const { requestId } = claimant;
+      logger.info("earlier sandbox replaced", {
+        request: requestId,
+        container: earlier.containerId,
+        by: claimant.containerId,
+      });
+      await queue.run(earlier.containerId, () => del.run({ ...earlier, at: this.deps.wall(), requestId }));
     }
   }
 
   /** To be called in the same turn as the addresses are taken. @throws CniError 101 naming annotation, value and holder */
   check(claimant: Subject, { claims, terms }: { claims: Claims; terms: NodeTerms }): void {
     const problems = checkClaims(claims, surroundingsOf(terms, { all: this.deps.ledger.all(), claimant }));
-    if (problems.length > 0) throw this.#refusal(claimant, new InvalidInput(problems));
+    if (problems.length > 0) throw refusal(new InvalidInput(problems));
   }
 
-  #refusal({ pod }: Subject, cause: InvalidInput): CniError {
-    this.deps.events.warn(pod, "InvalidAnnotation", cause.message);
-    return new CniError(CNI_CODE.invalidAnnotation, cause.message, { cause });
-  }
-
-  #warnOfHostPort(pod: Subject["pod"], { facts, config }: { facts: PodFacts; config: NodeTerms["config"] }): void {
+  #warnOfHostPort(subject: Subject, { facts, config }: { facts: PodFacts; config: NodeTerms["config"] }): void {
     if (facts.pod?.hasHostPort !== true || config.portmap) return;
-    this.deps.events.warn(
-      pod,
-      "HostPortWithoutPortmap",
-      "hostPort has no effect: spec.portmap of the NodeConfig is off",
-    );
+    const message = "hostPort has no effect: spec.portmap of the NodeConfig is off";
+    this.#warn(subject, { reason: "HostPortWithoutPortmap", message });
   }
+
+  #warn({ pod, requestId }: Subject, warning: PodWarning): void {
+    this.deps.events.warn(pod, { ...warning, requestId });
+  }
+}
+
+function refusal(cause: InvalidInput): CniError {
+  return new CniError(CNI_CODE.invalidAnnotation, cause.message, { cause, reason: "InvalidAnnotation" });
 }

@@ -72,5 +72,7 @@ function factsOf(passedOn: ReadonlyMap<string, string>): PodFacts {
 }
 
 function tryAgain(identity: PodIdentity, state: string): CniError {
-  return new CniError(CNI_CODE.tryAgainLater, `Cannot read pod ${identity.namespace}/${identity.name}: ${state}`);
+  return new CniError(CNI_CODE.tryAgainLater, `Cannot read pod ${identity.namespace}/${identity.name}: ${state}`, {
+    reason: "PodUnknown",
+  });
 }

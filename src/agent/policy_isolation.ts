@@ -62,7 +62,7 @@ export class PolicyIsolation implements PodIsolation {
       await reconciler.settle();
     } catch (cause) {
       const state = `Cannot isolate ${allocation.hostLink}: ${String(cause)}`;
-      throw new CniError(CNI_CODE.tryAgainLater, state, { cause });
+      throw new CniError(CNI_CODE.tryAgainLater, state, { cause, reason: "AttachFailed" });
     }
   }
 
@@ -91,7 +91,7 @@ export class PolicyIsolation implements PodIsolation {
     await this.#wait(() => reconciler.inForce, clock.monotonic() + WAIT_MS);
     if (reconciler.inForce) return;
     const state = "the API server has not told of what its policies are about yet";
-    throw new CniError(CNI_CODE.tryAgainLater, `Cannot isolate ${hostLink}: ${state}`);
+    throw new CniError(CNI_CODE.tryAgainLater, `Cannot isolate ${hostLink}: ${state}`, { reason: "PoliciesUnknown" });
   }
 
   /** @param until monotonic milliseconds */
@@ -119,5 +119,7 @@ function namesOf(link: string, { pod, table }: { pod: IsolatedPod; table: Policy
 }
 
 function refusal({ namespace, name }: PodIdentity, state: string): CniError {
-  return new CniError(CNI_CODE.tryAgainLater, `Cannot isolate pod ${namespace}/${name}: ${state}`);
+  return new CniError(CNI_CODE.tryAgainLater, `Cannot isolate pod ${namespace}/${name}: ${state}`, {
+    reason: "PoliciesUnknown",
+  });
 }

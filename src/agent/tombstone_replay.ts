@@ -50,7 +50,8 @@ export class TombstoneReplay {
     const { tombstones, ledger, del, logger } = this.deps;
     const container = tombstone.containerId;
     const note = `${allocationKey(tombstone)} ${tombstone.at}`;
-    logger.info("replaying a DEL", { container, known: ledger.get(allocationKey(tombstone)) !== undefined });
+    const subject = { request: tombstone.requestId, container };
+    logger.info("replaying a DEL", { ...subject, known: ledger.get(allocationKey(tombstone)) !== undefined });
     try {
       if (!this.#done.has(note) && !ledger.isAddedAfter(tombstone)) await del.run(tombstone);
       this.#done.add(note);
@@ -58,7 +59,7 @@ export class TombstoneReplay {
       tombstones.remove(tombstone);
       this.#done.delete(note);
     } catch (error) {
-      logger.error("DEL not replayed", { container, error: String(error) });
+      logger.error("DEL not replayed", { ...subject, error: String(error) });
     }
   }
 

@@ -29,6 +29,7 @@ export class FakeProcess implements PluginProcess {
   env = (name: string): string | undefined => this.world.env?.[name];
   monotonic = (): number => this.#now;
   wall = (): number => 1_700_000_000_000 + this.#now;
+  requestId = (): string => "0123456789ab";
 
   readStdin(limit: number): Uint8Array {
     this.done.push("read stdin");

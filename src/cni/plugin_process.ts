@@ -25,5 +25,7 @@ export interface PluginProcess {
   monotonic(): number;
   /** Milliseconds since the Unix epoch. */
   wall(): number;
+  /** @returns an id for the call, another one each time; twelve hexadecimal digits */
+  requestId(): string;
   sleep(ms: number): Promise<void>;
 }

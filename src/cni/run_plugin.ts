@@ -51,6 +51,12 @@ export interface RunOptions {
   loadWithoutAgent(): Promise<WithoutAgent>;
 }
 
+/** What an error answer says of the call, as far as it is known. */
+interface Asked {
+  version?: CniVersion;
+  requestId?: string;
+}
+
 /**
  * Serves one call of the runtime (CNI SPEC 1.1.0) that is not VERSION: makes one call to the agent, which judges it,
  * and prints the answer. Standard output gets one JSON document or nothing.
@@ -65,19 +71,21 @@ export async function runPlugin(process: PluginProcess, options: RunOptions): Pr
 }
 
 async function answer(process: PluginProcess, options: RunOptions): Promise<{ code: number; document: unknown }> {
-  const asked: { version?: CniVersion } = {};
+  const asked: Asked = {};
   try {
     const verb = parseVerb(process.env("CNI_COMMAND"));
+    // kubelet repeats the words of STATUS in the Node's condition: were they others each time, it would write them each time.
+    if (verb !== "STATUS") asked.requestId = process.requestId();
     return { code: 0, document: await serve(process, { ...options, verb, asked }) };
   } catch (error) {
-    return { code: 1, document: renderError(error, asked.version) };
+    return { code: 1, document: renderError(error, asked) };
   }
 }
 
 /** Connects before anything else, because with the connection the last permission that a call needs can go. */
 async function serve(
   process: PluginProcess,
-  { verb, asked, loadWithoutAgent }: RunOptions & { verb: RpcVerb; asked: { version?: CniVersion } },
+  { verb, asked, loadWithoutAgent }: RunOptions & { verb: RpcVerb; asked: Asked },
 ): Promise<unknown> {
   const startedAt = process.wall();
   const environment = readEnvironment(process);
@@ -90,7 +98,7 @@ async function serve(
   const version = isJsonObject(config) ? ownValue(config, "cniVersion") : undefined;
   const spoken = CNI_VERSIONS.find((known) => known === version);
   if (spoken !== undefined) asked.version = spoken;
-  const request = { verb, startedAt, environment, config };
+  const request = { verb, startedAt, ...(asked.requestId && { requestId: asked.requestId }), environment, config };
   alone?.checkRequest(request);
   try {
     return await forward(process, { connection, request, startMs });

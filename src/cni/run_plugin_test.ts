@@ -58,8 +58,9 @@ Deno.test("runPlugin() prints the agent's result for ADD and nothing for the oth
 
 Deno.test("runPlugin() passes on what the runtime gave", async () => {
   const { process } = await call("ADD", { agents: ['{"ok":true,"result":{}}'] });
-  const config = JSON.parse(CONFIG);
-  assertEquals(process.requests, [{ verb: "ADD", startedAt: 1_700_000_000_000, environment: ENVIRONMENT, config }]);
+  const [config, requestId] = [JSON.parse(CONFIG), "0123456789ab"];
+  const request = { verb: "ADD", startedAt: 1_700_000_000_000, requestId, environment: ENVIRONMENT, config };
+  assertEquals(process.requests, [request]);
 });
 
 Deno.test("runPlugin() prints the agent's error in the version that was asked for", async () => {
@@ -68,7 +69,21 @@ Deno.test("runPlugin() prints the agent's error in the version that was asked fo
     stdin,
     agents: ['{"ok":false,"code":11,"msg":"pool full","details":"d"}'],
   });
-  assertEquals([code, document], [1, { cniVersion: "0.4.0", code: 11, msg: "pool full", details: "d" }]);
+  assertEquals([code, document], [1, {
+    cniVersion: "0.4.0",
+    code: 11,
+    msg: "pool full",
+    details: "d; request 0123456789ab",
+  }]);
+});
+
+Deno.test("runPlugin() names the request in its own errors too, but for STATUS, whose words kubelet keeps in the Node", async () => {
+  for (const verb of ["ADD", "CHECK", "GC", "STATUS"]) {
+    const { document, process } = await call(verb, { agents: ["hangs up"] });
+    const named = verb !== "STATUS";
+    assertEquals(document?.["details"], named ? "request 0123456789ab" : "", verb);
+    assertEquals(process.requests.map((request) => Object.hasOwn(Object(request), "requestId")), [named]);
+  }
 });
 
 Deno.test("runPlugin() names each missing variable", async () => {
@@ -148,7 +163,7 @@ Deno.test("runPlugin() DEL without an agent, or with one that dies, leaves a tom
     const { code, document, process } = await call("DEL", { agents: [agent] });
     assertEquals([code, document], [0, undefined]);
     assertEquals(process.done.filter((step) => step.startsWith("keep")), ["keep tombstones"]);
-    const tombstone = { containerId: "abc", ifname: "eth0" };
+    const tombstone = { containerId: "abc", ifname: "eth0", requestId: "0123456789ab" };
     assertEquals(process.tombstones.map(({ at: _, ...rest }) => rest), [tombstone]);
   }
 });

@@ -3,6 +3,7 @@ import { CNI_CODE } from "../cnispec/cni_error.ts";
 import { renderError } from "../cnispec/result.ts";
 import { AGENT_SOCKET, TOMBSTONE_DIR } from "../paths/paths.ts";
 import { giveUpEverything, keepOnly } from "../permissions/give_up.ts";
+import { newRequestId } from "../rpc/request_id.ts";
 import type { AgentConnection, Kept, PluginProcess } from "./plugin_process.ts";
 import { hasPrinted, print, sleep } from "./stdio.ts";
 
@@ -23,6 +24,7 @@ export const systemProcess: PluginProcess = {
   giveUp,
   monotonic: systemClock.monotonic,
   wall: systemClock.wall,
+  requestId: () => newRequestId(),
   sleep,
 };
 

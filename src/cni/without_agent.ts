@@ -19,10 +19,10 @@ export function checkRequest(request: RpcRequest): void {
  */
 export async function leaveNote(request: RpcRequest, leave = leaveTombstone): Promise<void> {
   parseRpcRequest(request);
-  const { environment, startedAt } = request;
+  const { environment, startedAt, requestId } = request;
   const { CNI_CONTAINERID: containerId = "", CNI_IFNAME: ifname = "" } = environment;
   try {
-    await leave({ containerId, ifname, at: startedAt });
+    await leave({ containerId, ifname, at: startedAt, ...(requestId && { requestId }) });
   } catch (error) {
     if (error instanceof CniError) throw error;
     const message = `Cannot DEL: the flock agent takes no calls, nor the disk a note for it: ${String(error)}`;

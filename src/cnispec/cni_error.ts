@@ -22,14 +22,23 @@ export const CNI_CODE = {
   internal: 999,
 } as const;
 
+export interface CniErrorOptions {
+  readonly details?: string;
+  /** Why, as one CamelCase token: the reason of the pod's Event, and of the line in the log. */
+  readonly reason?: string;
+  readonly cause?: unknown;
+}
+
 /** An answer of the plugin that is an error. `msg` is a line for people, `details` is more for them. */
 export class CniError extends Error {
   override readonly name = "CniError";
   readonly details: string;
+  readonly reason: string | undefined;
 
-  constructor(readonly code: number, message: string, options: { details?: string; cause?: unknown } = {}) {
+  constructor(readonly code: number, message: string, options: CniErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.details = options.details ?? "";
+    this.reason = options.reason;
   }
 }
 

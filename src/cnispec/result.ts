@@ -1,6 +1,7 @@
 import { CNI_CODE, isCniError } from "./cni_error.ts";
 import { CNI_VERSIONS, type CniVersion, isOlder, NEWEST_VERSION } from "./cni_version.ts";
 import { DEFAULT_ROUTE, NEXT_HOP } from "../next_hop/next_hop.ts";
+import { withRequestId } from "../rpc/request_id.ts";
 
 /** What ADD made, as the runtime is told. */
 export interface AddOutcome {
@@ -56,11 +57,15 @@ export function renderVersions(asked: string | undefined): Record<string, unknow
   return { cniVersion: asked ?? NEWEST_VERSION, supportedVersions: CNI_VERSIONS };
 }
 
-/** Renders an error. What is no CniError is an internal one (999). */
-export function renderError(error: unknown, asked?: CniVersion): Record<string, unknown> {
+/** Renders an error; its details name the request. What is no CniError is an internal one (999). */
+export function renderError(
+  error: unknown,
+  { version, requestId }: { version?: CniVersion; requestId?: string } = {},
+): Record<string, unknown> {
   const { code, details } = isCniError(error) ? error : { code: CNI_CODE.internal, details: "" };
   const message = error instanceof Error ? error.message : String(error);
-  return { cniVersion: asked ?? NEWEST_VERSION, code, msg: reword(message), details: reword(details) };
+  const named = reword(withRequestId(details, requestId));
+  return { cniVersion: version ?? NEWEST_VERSION, code, msg: reword(message), details: named };
 }
 
 /**

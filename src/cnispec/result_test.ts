@@ -55,7 +55,7 @@ Deno.test("renderVersions() repeats the version that was asked for", () => {
 Deno.test("renderError() never says what runtimes take for `already gone` (T-CNI-28)", () => {
   const texts = ["open /x: No such file or directory", "netns NOT FOUND", "pod not found: no such file or directory"];
   for (const text of texts) {
-    const document = renderError(new CniError(4, text, { details: text }), "0.4.0");
+    const document = renderError(new CniError(4, text, { details: text }), { version: "0.4.0" });
     assertNotMatch(JSON.stringify(document), /not found|no such file or directory/i);
     assertEquals([document["cniVersion"], document["code"]], ["0.4.0", 4]);
   }

@@ -102,7 +102,7 @@ function ipAlgoSources({ annotations, config }: AddressTerms): readonly IpAlgoSo
 function unsupportedAnnotations(annotations: ReadonlyMap<string, string>): string[] {
   const keys = [...annotations.keys()].filter((key) => !SUPPORTED.has(key));
   const warnings = keys.slice(0, MAX_WARNINGS)
-    .map((key) => `${annotationField(key)} is not supported by this version`);
+    .map((key) => `${annotationField(printable(key))} is not supported by this version`);
   const more = keys.length - warnings.length;
   return more > 0 ? [...warnings, `${more} more annotations are not supported by this version`] : warnings;
 }
@@ -110,4 +110,9 @@ function unsupportedAnnotations(annotations: ReadonlyMap<string, string>): strin
 function noFamilyLeft({ namespace, name }: PodNames, [off6, off4]: readonly [string, string]): InvalidInput {
   const rule = `must have an address family, but IPv6 is off by ${off6} and IPv4 by ${off4}`;
   return new InvalidInput([{ field: "pod", value: `${namespace}/${name}`, rule }]);
+}
+
+/** The API server lets no key pass that is not plain; a runtime may. */
+function printable(key: string): string {
+  return quote(key).slice(1, -1);
 }

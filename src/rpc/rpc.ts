@@ -13,6 +13,8 @@ export interface RpcRequest {
    * container was answered is late and undoes itself; one that started after it is a new attachment.
    */
   readonly startedAt: number;
+  /** Of `newRequestId`. STATUS has none; a plugin that is older than the agent gives none, and the agent makes one. */
+  readonly requestId?: string;
   /** The environment as the runtime set it; absent variables are absent. */
   readonly environment: {
     readonly CNI_CONTAINERID?: string;

@@ -3,6 +3,7 @@
  * On the plugin's path, so it imports next to nothing.
  */
 import { fnv1a64 } from "../hash/fnv.ts";
+import { parseRequestId } from "./request_id.ts";
 
 /** A DEL that nobody was there to do. */
 export interface LeftTombstone {
@@ -10,6 +11,8 @@ export interface LeftTombstone {
   readonly ifname: string;
   /** Wall clock, milliseconds since the epoch. */
   readonly at: number;
+  /** The DEL's own, if it had one. */
+  readonly requestId?: string;
 }
 
 /** What a tombstone's name looks like; anything else in the directory is none. */
@@ -25,8 +28,8 @@ export function tombstoneFileName(containerId: string, ifname: string): string {
 
 /** @returns the file's text: one JSON line with its newline */
 export function renderTombstone(tombstone: LeftTombstone): string {
-  const { containerId, ifname, at } = tombstone;
-  return `${JSON.stringify({ containerId, ifname, at })}\n`;
+  const { containerId, ifname, at, requestId } = tombstone;
+  return `${JSON.stringify({ containerId, ifname, at, requestId })}\n`;
 }
 
 /** @returns the tombstone, or undefined when the text is not one; the identifiers are not checked beyond being text */
@@ -36,7 +39,8 @@ export function parseTombstone(text: string): LeftTombstone | undefined {
   const { containerId, ifname, at } = raw ?? {};
   if (typeof containerId !== "string" || typeof ifname !== "string" || typeof at !== "number") return undefined;
   if (containerId === "" || ifname === "" || !Number.isSafeInteger(at) || at < 0) return undefined;
-  return { containerId, ifname, at };
+  const requestId = parseRequestId(raw?.requestId);
+  return { containerId, ifname, at, ...(requestId && { requestId }) };
 }
 
 function parseJsonObject(text: string): Partial<Record<keyof LeftTombstone, unknown>> | undefined {

@@ -10,7 +10,13 @@ import {
 const TOMBSTONE = { containerId: "c1", ifname: "eth0", at: 1_700_000_000_000 };
 
 Deno.test("a tombstone survives being written and read", () => {
-  assertEquals(parseTombstone(renderTombstone(TOMBSTONE)), TOMBSTONE);
+  for (const tombstone of [TOMBSTONE, { ...TOMBSTONE, requestId: "0123456789ab" }]) {
+    assertEquals(parseTombstone(renderTombstone(tombstone)), tombstone);
+  }
+});
+
+Deno.test("parseTombstone() does without an id that is none", () => {
+  assertEquals(parseTombstone(renderTombstone({ ...TOMBSTONE, requestId: "\u2028" })), TOMBSTONE);
 });
 
 Deno.test("tombstoneFileName() is safe and short whatever the container ID", () => {
