@@ -23,12 +23,21 @@ interface InstallModule {
   ): Promise<number>;
 }
 
+/** What src/inspect/main.ts exports. */
+interface InspectModule {
+  inspect(start: {
+    readonly args: readonly string[];
+    readonly env: (name: string) => string | undefined;
+  }): Promise<number>;
+}
+
 const USAGE = `flock ${config.version}, a Kubernetes CNI for nodes that speak BGP
 
 Usage:
   flock agent [--kubeconfig FILE] [--node NAME]   serve this node
   flock install                                   place the CNI plugin on this node
   flock uninstall [--force] [--keep-bgp-routes]   leave nothing of flock on this node
+  flock inspect [COMMAND]                         say what this node should be, and what it is
   flock version                                   print the version
   flock --help, flock MODE --help                 print how to use it
 
@@ -42,6 +51,7 @@ function main(): Promise<number> {
   const [mode, ...args] = Deno.args;
   if (mode === "agent") return agent(args);
   if (mode === "install" || mode === "uninstall") return installer(mode, args);
+  if (mode === "inspect") return inspector(args);
   giveUpEverything();
   return Promise.resolve(answer(mode));
 }
@@ -73,6 +83,13 @@ async function installer(mode: "install" | "uninstall", args: readonly string[])
   const specifier = new URL("./src/install/main.ts", import.meta.url).href;
   const { run }: InstallModule = await import(specifier);
   return await run(mode, { args, giveUpNetwork: () => giveUpKind("net") });
+}
+
+async function inspector(args: readonly string[]): Promise<number> {
+  keepOnly(PERMISSION_SETS.inspect);
+  const specifier = new URL("./src/inspect/main.ts", import.meta.url).href;
+  const { inspect }: InspectModule = await import(specifier);
+  return await inspect({ args, env: (name) => Deno.env.get(name) });
 }
 
 function answer(mode: string | undefined): number {

@@ -10,17 +10,22 @@ export interface Bundles {
   readonly agent: string;
   /** `install` and `uninstall`, loaded by main when it is asked for one. */
   readonly install: string;
+  /** `inspect`, loaded by main when it is asked for. */
+  readonly inspect: string;
 }
 
 /** @returns the bundles that main loads when it needs them */
-export function loadedOf({ withoutAgent, agent, install }: Bundles): string[] {
-  return [withoutAgent, agent, install];
+export function loadedOf({ withoutAgent, agent, install, inspect }: Bundles): string[] {
+  return [withoutAgent, agent, install, inspect];
 }
 
 /** @returns where the bundles of a directory lie */
 export function bundlesIn(directory: string): Bundles {
   const at = (name: string): string => `${directory}/${name}.mjs`;
-  return { main: at("main"), withoutAgent: at("without_agent"), agent: at("agent"), install: at("install") };
+  return {
+    ...{ main: at("main"), withoutAgent: at("without_agent"), agent: at("agent") },
+    ...{ install: at("install"), inspect: at("inspect") },
+  };
 }
 
 /** What main.ts loads on demand, as it writes it -> where the bundle lies. */
@@ -28,6 +33,7 @@ const LOADED = {
   "./src/cni/without_agent.ts": "./without_agent.mjs",
   "./src/agent/main.ts": "./agent.mjs",
   "./src/install/main.ts": "./install.mjs",
+  "./src/inspect/main.ts": "./inspect.mjs",
 };
 /** Packages that the agent's dependencies load only where they happen to be installed. */
 const OPTIONAL_PACKAGES = ["supports-color", "bufferutil", "utf-8-validate"];
@@ -46,6 +52,7 @@ export async function bundle(source: string, directory: string): Promise<Bundles
   await bundleOne(`${source}/src/cni/without_agent.ts`, bundles.withoutAgent);
   await bundleOne(`${source}/src/agent/main.ts`, bundles.agent);
   await bundleOne(`${source}/src/install/main.ts`, bundles.install);
+  await bundleOne(`${source}/src/inspect/main.ts`, bundles.inspect);
   // Whoever looks for the nearest package.json stops here, and does not search the directories above the checkout.
   await Deno.writeTextFile(`${directory}/package.json`, '{ "type": "module" }\n');
   await Deno.writeTextFile(bundles.main, linkLoaded(await Deno.readTextFile(bundles.main)));

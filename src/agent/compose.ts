@@ -63,6 +63,7 @@ import { decodeNodeConfig } from "./resolve_node_config.ts";
 import { RpcServer } from "./rpc_server.ts";
 import { SettingWatch } from "./setting_watch.ts";
 import { StatusReporter } from "./status_reporter.ts";
+import { isSnapshotRequest, takeSnapshot } from "./take_snapshot.ts";
 import { WatchBook } from "./watch_book.ts";
 
 /**
@@ -75,6 +76,7 @@ export async function composeAgent(
 ): Promise<Agent> {
   const { nodeName } = options;
   const clock = systemClock;
+  const startedAt = clock.wall();
   const log = createLogger(writeLinesTo(Deno.stderr), { level: "info", now: () => Date.now() });
   const journal = new Journal(log, clock.wall);
   const { logger } = journal;
@@ -110,6 +112,7 @@ export async function composeAgent(
   });
   const decode = { policy: parseNetworkPolicy, namespace: parseNamespace, pod: parsePolicyPod };
   const sources = new PolicySources({ kube, clock, decode });
+  const ipam = createIpam({ clock, random: systemRandomBits });
   let agent: Agent | undefined = undefined;
   const node = assembleNode({
     ...{
@@ -130,7 +133,7 @@ export async function composeAgent(
       clock,
       logger,
     },
-    ipam: createIpam({ clock, random: systemRandomBits }),
+    ipam,
     patience: PATIENCE,
     memory: openNodeConfigMemory({ path: LAST_NODE_CONFIG, logger }),
     prefixes: openPrefixMemory({ path: LAST_PREFIXES, logger }),
@@ -158,8 +161,11 @@ export async function composeAgent(
   const listener = await listen(AGENT_SOCKET);
   // The notes of those who came before the socket: whatever is added from now on is younger, whichever way the wall clock was set.
   await node.tombstones.replay();
-  const server = new RpcServer({ listener, handle: (...request) => node.service.handle(...request), logger });
   const reporter = new StatusReporter({ nodeName, kube, clock, logger });
+  const known = { ...node, nodeName, startedAt, ipam, pods, sources, reporter, watches, journal, clock };
+  const handle = async (request: unknown, length: number): Promise<unknown> =>
+    isSnapshotRequest(request) ? takeSnapshot(known) : await node.service.handle(request, length);
+  const server = new RpcServer({ listener, handle, logger });
   const placeConflist = createConflistPlacer({
     read: async () => isLink(CONFLIST) ? undefined : await Deno.readTextFile(CONFLIST),
     write: async (text) => {

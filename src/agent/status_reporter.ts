@@ -3,6 +3,7 @@ import { hostPrefix } from "../ip/address.ts";
 import type { Clock } from "../clock/clock.ts";
 import type { KubeClient, KubeObject } from "../kube/kube_client.ts";
 import type { Logger } from "../log/logger.ts";
+import type { ConditionSnapshot } from "../snapshot/agent_snapshot.ts";
 import type { NodeConfigReading, Verdict } from "./resolve_node_config.ts";
 import type { NodeView } from "./node_reconciler.ts";
 import type { PolicyReconciler } from "./policy_reconciler.ts";
@@ -39,13 +40,22 @@ export class StatusReporter {
   /** condition type -> status and since when */
   readonly #transitions = new Map<string, { status: string; since: string }>();
   #eventVerdict = "";
+  #conditionsNow: readonly Condition[] = [];
 
   constructor(private readonly deps: StatusReporterDependencies) {}
+
+  /** As decided last, written or not. */
+  get conditions(): readonly ConditionSnapshot[] {
+    return this.#conditionsNow.map(({ lastTransitionTime: since, observedGeneration: _, ...rest }) => ({
+      ...rest,
+      since,
+    }));
+  }
 
   /** Writes the NodeConfig's status if it says something new. @throws KubeError */
   async reportNodeConfig(reading: NodeConfigReading, facts: NodeFacts): Promise<void> {
     this.#recordEvents(reading, facts.view);
-    const conditions = this.#conditions(reading, facts);
+    const conditions = this.#conditionsNow = this.#conditions(reading, facts);
     const advertised = listedPrefixes(facts.view);
     const anycast = anycastStatus(facts.view);
     const peers = facts.sessions.sessions?.map(peerStatus) ?? [];

@@ -46,3 +46,4 @@ export const NETNS_DIR = "/run/netns";
 export const IP = "/usr/sbin/ip";
 export const NFT = "/usr/sbin/nft";
 export const BIRD = "/usr/sbin/bird";
+export const BIRDC = "/usr/sbin/birdc";

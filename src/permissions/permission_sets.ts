@@ -7,7 +7,7 @@ export type PermissionKind = typeof PERMISSION_KINDS[number];
 /** kind -> what is allowed: a list of names or paths, or true for everything; absent: nothing */
 export type PermissionSet = { readonly [kind in PermissionKind]?: readonly string[] | boolean };
 
-export type Mode = "plugin" | "agent" | "install" | "uninstall";
+export type Mode = "plugin" | "agent" | "install" | "uninstall" | "inspect";
 
 /** One set per mode. The `permissions` of deno.json are the only place that lists them. */
 export const PERMISSION_SETS: Readonly<Record<Mode, PermissionSet>> = config.permissions;

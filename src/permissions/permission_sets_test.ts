@@ -15,7 +15,7 @@ Deno.test("the plugin's set names the agent's socket, the tombstones and CNI_ va
 
 Deno.test("the agent's set covers every path that flock uses", () => {
   const { read, write, run } = PERMISSION_SETS.agent;
-  const { IP, NFT, BIRD, NETNS_DIR, CONFIG_DIR, ...own } = paths;
+  const { IP, NFT, BIRD, BIRDC, NETNS_DIR, CONFIG_DIR, ...own } = paths;
   const installers = ["CNI_BIN_DIR", "PLUGIN", "NEW_PLUGIN", "LOOPBACK_PLUGIN", "IMAGE_EXECUTABLE"];
   for (const [name, path] of Object.entries(own)) {
     if (typeof path === "string" && !installers.includes(name)) {
@@ -25,6 +25,7 @@ Deno.test("the agent's set covers every path that flock uses", () => {
   assert(allows(read, CONFIG_DIR) && !allows(write, CONFIG_DIR));
   assert(allows(read, NETNS_DIR) && !allows(write, NETNS_DIR));
   assert([IP, NFT, BIRD].every((tool) => allows(run, tool)));
+  assert(!allows(run, BIRDC));
 });
 
 Deno.test("the agent runs its three tools and nothing else", () => {
@@ -44,6 +45,13 @@ Deno.test("uninstall may write where flock's files are, read the same, and run i
   const places = [CNI_BIN_DIR, CNI_CONFIG_DIR, CONFIG_DIR, RUN_DIR, STATE_DIR];
   assertEquals([read, write, run], [places, places, [paths.IP, paths.NFT]]);
   assertEquals(net, [AGENT_SOCKET, BIRD_SOCKET].map((path) => `unix:${path}`));
+});
+
+Deno.test("inspect may ask the agent, read its state and run ip, nft and birdc; it writes nothing but to the socket", () => {
+  const { read, write, run, net, env } = PERMISSION_SETS.inspect;
+  const { AGENT_SOCKET, STATE_DIR, IP, NFT, BIRDC } = paths;
+  assertEquals([read, write], [[AGENT_SOCKET, STATE_DIR], [AGENT_SOCKET]]);
+  assertEquals([run, net, env], [[IP, NFT, BIRDC], [`unix:${AGENT_SOCKET}`], ["NO_COLOR"]]);
 });
 
 Deno.test("no mode reads or writes a place where another user can put a file", () => {

@@ -7,10 +7,12 @@ import { type Mode, PERMISSION_SETS } from "../../src/permissions/permission_set
 
 function probe(mode: Mode, descriptors: readonly Deno.PermissionDescriptor[]): void {
   keepOnly(PERMISSION_SETS[mode]);
-  if (mode !== "agent") giveUpKind("net");
+  if (mode !== "agent" && mode !== "inspect") giveUpKind("net");
   const granted = descriptors.filter((each) => Deno.permissions.querySync(each).state === "granted");
   Deno.stdout.writeSync(new TextEncoder().encode(JSON.stringify(granted)));
 }
 
 const [mode = "", descriptors = "[]"] = Deno.args;
-if (mode === "agent" || mode === "install" || mode === "uninstall") probe(mode, JSON.parse(descriptors));
+if (mode === "agent" || mode === "install" || mode === "uninstall" || mode === "inspect") {
+  probe(mode, JSON.parse(descriptors));
+}

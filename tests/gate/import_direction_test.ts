@@ -5,7 +5,7 @@ import { type Import, importsOf, productionSources, ROOT } from "./_module_graph
 // From the top down; the folders of `apart` may not import each other.
 const LAYERS: readonly { readonly name: string; readonly folders: readonly string[]; readonly apart: boolean }[] = [
   { name: "entry", folders: ["main.ts"], apart: true },
-  { name: "mode", folders: ["cni", "agent", "install"], apart: true },
+  { name: "mode", folders: ["cni", "agent", "install", "inspect"], apart: true },
   { name: "driver", folders: ["link", "route", "host", "nft", "bird", "store", "kube", "sysctl"], apart: true },
   {
     name: "capability",
@@ -27,6 +27,7 @@ const LAYERS: readonly { readonly name: string; readonly folders: readonly strin
       "route_protocol",
       "next_hop",
       "permissions",
+      "snapshot",
     ],
     apart: false,
   },

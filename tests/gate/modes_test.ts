@@ -18,9 +18,8 @@ const EVERYTHING = [
   ...["/etc/flock/bird/bird.conf", "/etc/flock/kubeconfig", "/var/lib/flock/allocations.json", "/usr/local/bin/flock"]
     .map(write),
   ...["/usr/local/bin/flock", "/opt/cni/bin/flock", "/etc/flock/kubeconfig", "/run/netns/x", "/etc/passwd"].map(read),
-  ...["/usr/sbin/ip", "/usr/sbin/nft", "/usr/sbin/bird", "/usr/local/bin/flock", "/opt/cni/bin/flock", "/bin/sh"].map(
-    run,
-  ),
+  ...["/usr/sbin/ip", "/usr/sbin/nft", "/usr/sbin/bird", "/usr/sbin/birdc"].map(run),
+  ...["/usr/local/bin/flock", "/opt/cni/bin/flock", "/bin/sh"].map(run),
   { name: "net" },
   { name: "env", variable: "NODE_NAME" },
 ] as const;
@@ -37,6 +36,11 @@ const ALLOWED: Readonly<Record<Exclude<Mode, "plugin">, readonly Deno.Permission
     ...["/etc/flock/bird/bird.conf", "/etc/flock/kubeconfig", "/var/lib/flock/allocations.json"].map(write),
     ...["/opt/cni/bin/flock", "/etc/flock/kubeconfig"].map(read),
     ...["/usr/sbin/ip", "/usr/sbin/nft"].map(run),
+  ],
+  inspect: [
+    write("/run/flock/agent.sock"),
+    ...["/usr/sbin/ip", "/usr/sbin/nft", "/usr/sbin/birdc"].map(run),
+    { name: "net" },
   ],
   agent: [
     ...["/etc/cni/net.d/01-flock.conflist", "/run/flock/agent.sock", "/etc/flock/bird/bird.conf"].map(write),
