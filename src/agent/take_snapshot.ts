@@ -26,6 +26,7 @@ import {
 import { addressesOf, anycastOf } from "./allocation_addresses.ts";
 import type { AllocationLedger } from "./allocation_ledger.ts";
 import type { Journal, JournalEntry } from "./journal.ts";
+import type { LastRequests } from "./last_requests.ts";
 import type { NodeReconciler, NodeView } from "./node_reconciler.ts";
 import { podOf } from "./pod_of.ts";
 import type { PolicyReconciler } from "./policy_reconciler.ts";
@@ -48,6 +49,7 @@ export interface SnapshotSources {
   readonly reporter: { readonly conditions: readonly ConditionSnapshot[] };
   readonly watches: Pick<WatchBook, "open">;
   readonly journal: Pick<Journal, "repairs" | "failures">;
+  readonly lastRequests: Pick<LastRequests, "lastOf">;
   readonly clock: Clock;
 }
 
@@ -70,7 +72,9 @@ export function takeSnapshot(from: SnapshotSources): AgentSnapshot {
     startedAt: timeOf(startedAt),
     nodeConfig: nodeConfigOf(from),
     conditions: from.reporter.conditions,
-    pods: from.ledger.all().map((each) => podSnapshot(each, { pods: from.pods.items, view })),
+    pods: from.ledger.all().map((each) =>
+      podSnapshot(each, { pods: from.pods.items, view, lastRequests: from.lastRequests })
+    ),
     pools: inForce === undefined ? [] : poolsOf(inForce, from.ipam),
     advertised: view?.advertised ?? [],
     bird: birdOf(view),
@@ -108,16 +112,22 @@ function inForceOf({ generation, cidr6, cidr4, bgp }: NodeConfig): NodeConfigInF
 
 function podSnapshot(
   allocation: Allocation,
-  { pods, view }: { pods: ReadonlyMap<string, Pod>; view: NodeView | undefined },
+  { pods, view, lastRequests }: {
+    pods: ReadonlyMap<string, Pod>;
+    view: NodeView | undefined;
+    lastRequests: SnapshotSources["lastRequests"];
+  },
 ): PodSnapshot {
   const { pod: identity, containerId, ifname, netns, netnsId, network, hostLink, podMac, mtu, state } = allocation;
   const pod = podOf(allocation, pods);
   const named = identity ?? pod;
+  const lastRequestId = lastRequests.lastOf(containerId)?.requestId;
   return {
     ...(named === undefined ? {} : { namespace: named.namespace, name: named.name, uid: named.uid }),
     ...{ containerId, ifname, netns, hostLink, podMac, mtu, state },
     ...(netnsId === undefined ? {} : { netnsId }),
     ...(network === undefined ? {} : { network }),
+    ...(lastRequestId === undefined ? {} : { lastRequestId }),
     addresses: addressesOf(allocation).map(({ text }) => text),
     since: timeOf(allocation.createdAt),
     ...(pod === undefined ? {} : {

@@ -93,7 +93,7 @@ export interface PodSnapshot {
   /** flock's own annotations, without the prefix; absent: the watch does not know the pod. */
   readonly annotations?: Readonly<Record<string, string>>;
   readonly anycast: readonly AnycastSnapshot[];
-  /** Id of the last ADD of its container, as plugin, log and Event have it; absent: of an agent before this one. */
+  /** Id of the last request of its container, as plugin, log and Event have it; absent: an agent before this one served it. */
   readonly lastRequestId?: string;
 }
 

@@ -136,7 +136,8 @@ Deno.test("DEL without an agent leaves a tombstone and says nothing, within 2 s 
   assertMatch(names[0] ?? "", TOMBSTONE_NAME);
   const tombstone = parseTombstone((await cage.run(["/bin/cat", `/run/flock/deleted/${names[0]}`])).stdout);
   const { CNI_CONTAINERID: containerId, CNI_IFNAME: ifname } = ENVIRONMENT;
-  assertEquals<unknown>({ ...tombstone, at: 0 }, { containerId, ifname, at: 0 });
+  assertMatch(tombstone?.requestId ?? "", /^[0-9a-f]{12}$/);
+  assertEquals<unknown>({ ...tombstone, at: 0, requestId: "" }, { containerId, ifname, at: 0, requestId: "" });
 });
 
 Deno.test("DEL with an agent that dies leaves a tombstone, another replaces it (T-CNI-17)", async () => {
