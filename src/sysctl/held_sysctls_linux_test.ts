@@ -1,3 +1,4 @@
+/** Needs /proc, which tells what is open. */
 import { assertEquals, assertThrows } from "@std/assert";
 import { HeldSysctls } from "./held_sysctls.ts";
 
