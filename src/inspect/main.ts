@@ -1,13 +1,16 @@
 /** The mode `flock inspect`: reads, and never loads the Kubernetes client. */
 import { systemClock } from "../clock/clock.ts";
 import { createSystemRunner } from "../exec/system_runner.ts";
-import { AGENT_SOCKET, LAST_NODE_CONFIG, STATE_FILE } from "../paths/paths.ts";
+import { AGENT_SOCKET, LAST_NODE_CONFIG, POLICY_NAMES, STATE_FILE } from "../paths/paths.ts";
 import { EXIT_CODES } from "./document.ts";
 import { look, type Looked } from "./look.ts";
 import { type Form, type InspectOptions, parseInspectArgs } from "./parse_inspect_args.ts";
 import { readAgent } from "./read_agent.ts";
 import { readBirdSessions } from "./read_bird.ts";
 import { readFiles } from "./read_files.ts";
+import { readBgp, readLed } from "./read_bgp.ts";
+import { readNodeAddresses } from "./read_node_addresses.ts";
+import { readPolicies } from "./read_policies.ts";
 import { kernelReaders } from "./read_kernel.ts";
 import { createReadingRunner } from "./reading_runner.ts";
 import { renderReport } from "./render_table.ts";
@@ -37,7 +40,7 @@ export async function inspect({ args, env }: InspectStart): Promise<number> {
   for (;;) {
     const looked = await look({
       ...options,
-      readers: readSystem,
+      readers: () => readSystem(options.words),
       now: () => Date.now(),
       pause: () => systemClock.sleep(SECOND_LOOK_MS),
     });
@@ -61,12 +64,17 @@ function readOptions(args: readonly string[]): InspectOptions | number {
   }
 }
 
-function readSystem(): SourceReaders {
+/** @param words what is asked about: some sources say no more than that */
+function readSystem(words: readonly string[]): SourceReaders {
   const runner = createReadingRunner(createSystemRunner());
   return {
     agent: () => readAgent(AGENT_SOCKET),
     files: () => readFiles({ state: STATE_FILE, nodeConfig: LAST_NODE_CONFIG }, (path) => Deno.readFile(path)),
     sessions: () => readBirdSessions(runner),
+    bgp: () => readBgp(runner),
+    led: () => readLed(runner, words),
+    policies: () => readPolicies(runner, () => Deno.readTextFile(POLICY_NAMES)),
+    nodeAddresses: () => readNodeAddresses(runner),
     ...kernelReaders(runner),
   };
 }

@@ -12,10 +12,13 @@ export const READING_ARGVS: readonly RegExp[] = [
   exactly(IP, "-j nexthop show"),
   exactly(NFT, "-j list tables"),
   exactly(NFT, "-j list table (?:inet|arp) flock"),
+  exactly(NFT, "-j list table inet flock-policy"),
   exactly(NFT, "-j list map inet flock-policy (?:ingress|egress)_pods"),
   exactly(NFT, `-j list (?:chain|counter) inet flock-policy (?:(?:to|from)_${LINK}|(?:in|out)_[0-9a-f]{24})`),
   exactly(BIRDC, `-r -v -s ${BIRD_SOCKET} show protocols all`),
   exactly(BIRDC, `-r -v -s ${BIRD_SOCKET} show route(?: for [0-9a-f.:]+)?(?: all)?`),
+  exactly(BIRDC, `-r -v -s ${BIRD_SOCKET} show route where source = RTS_STATIC`),
+  exactly(BIRDC, `-r -v -s ${BIRD_SOCKET} show route export peer[46]_[0-9a-f]+`),
 ];
 
 function exactly(tool: string, words: string): RegExp {

@@ -5,7 +5,10 @@ import type { KernelEnd } from "../link/diff_attachment.ts";
 import type { KernelRoute } from "../link/read_kernel.ts";
 import type { SessionState } from "../bird/bird_driver.ts";
 import type { AgentSnapshot } from "../snapshot/agent_snapshot.ts";
+import type { BgpRoutes } from "./read_bgp.ts";
 import type { NodeFiles } from "./read_files.ts";
+import type { ListedPolicies } from "./read_policies.ts";
+import type { BirdRoute } from "../bird/parse_routes.ts";
 
 /** What each source is seen as. */
 export interface Sources {
@@ -25,6 +28,14 @@ export interface Sources {
   readonly guard: FoundTables;
   /** Links whose packets go through chains of policies, by direction: `ingress flock1a2b3c4d`. */
   readonly isolation: ReadonlySet<string>;
+  /** The whole table of the policies, and what its hashes stand for. */
+  readonly policies: ListedPolicies;
+  /** The node's own addresses, of all its links. Canonical text. */
+  readonly nodeAddresses: ReadonlySet<string>;
+  /** What BIRD originates, and tells its peers. */
+  readonly bgp: BgpRoutes;
+  /** BIRD's routes to the address that is asked about. */
+  readonly led: readonly BirdRoute[];
   /** BIRD's sessions, as `birdc` tells them. */
   readonly sessions: readonly SessionState[];
 }

@@ -29,7 +29,9 @@ function inspectFlow(gathered: Gathered, words: readonly string[]): Report {
   const nothing: Report = { fields: {}, findings: [], sections: [] };
   if (typeof question === "string" || kernel === undefined || nodeAddresses === undefined) return nothing;
   const belief = beliefOf(gathered);
-  if (belief.from === "nothing") return { ...nothing, unseen: "neither the agent nor its files say which pods are here" };
+  if (belief.from === "nothing") {
+    return { ...nothing, unseen: "neither the agent nor its files say which pods are here" };
+  }
   const flows = flowsOf(question, { pods: belief.pods.map(localPodOf), nodeAddresses });
   if (typeof flows === "string") return { ...nothing, unseen: flows };
   const { ruleset, names } = kernel;
@@ -69,7 +71,12 @@ function doubtOf({ answer, because }: Half): string[] {
   return answer === "unknown" || answer === "elsewhere" ? [because] : [];
 }
 
-const TONES: Readonly<Record<Half["answer"], Tone>> = { allowed: "good", denied: "bad", unknown: "warn", elsewhere: "dim" };
+const TONES: Readonly<Record<Half["answer"], Tone>> = {
+  allowed: "good",
+  denied: "bad",
+  unknown: "warn",
+  elsewhere: "dim",
+};
 
 function rowOf({ flow: { from, to } }: FlowVerdict, { direction, answer, because, drops }: Half): Cell[] {
   const said: Cell = { text: answer === "elsewhere" ? "not judged here" : answer, tone: TONES[answer] };

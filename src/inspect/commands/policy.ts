@@ -2,16 +2,16 @@ import { chainName } from "../../policy/names.ts";
 import { DIRECTIONS } from "../../policy/network_policy.ts";
 import type { AgentSnapshot } from "../../snapshot/agent_snapshot.ts";
 import { beliefOf, nameOf } from "../belief.ts";
-import { silentAgentFindings, policyFindings } from "../findings/agent_findings.ts";
-import { isolationsIn, type Isolation, type KernelPolicies } from "../policy/isolation.ts";
+import { deadAgentFindings, policyFindings } from "../findings/agent_findings.ts";
+import { type Isolation, isolationsIn, type KernelPolicies } from "../policy/isolation.ts";
 import {
   isolationFindings,
   isolationSection,
   type PodNames,
   policyRows,
   policySection,
-  rulesOf,
   ruleSection,
+  rulesOf,
   TABLE_MISSING,
 } from "../policy/policy_report.ts";
 import type { Finding, Report } from "../report.ts";
@@ -23,7 +23,8 @@ export const policy: Command = {
   name: "policy",
   parameters: "[NS/NAME]",
   summary: "NetworkPolicies in force here, whom they isolate, what was dropped; of one: its rules",
-  refuse: (words) => words.length > 1 || words.some((word) => !/^[^/]+\/[^/]+$/.test(word)) ? "it takes NS/NAME" : undefined,
+  refuse: (words) =>
+    words.length > 1 || words.some((word) => !/^[^/]+\/[^/]+$/.test(word)) ? "it takes NS/NAME" : undefined,
   needs: () => ["agent", "files", "policies"],
   inspect: (gathered, { words: [name] }) => inspectPolicies(gathered, name),
 };
@@ -33,7 +34,7 @@ function inspectPolicies(gathered: Gathered, name: string | undefined): Report {
   const agent = seen(gathered.agent);
   const kernel = seen(gathered.policies);
   const pods: PodNames = new Map(belief.pods.map((pod) => [pod.hostLink, nameOf(pod)]));
-  const general = [...silentAgentFindings(gathered, belief), ...(agent === undefined ? [] : policyFindings(agent))];
+  const general = [...deadAgentFindings(gathered, belief), ...(agent === undefined ? [] : policyFindings(agent))];
   const found = { agent, pods, general };
   if (kernel === undefined) return { fields: {}, findings: general, sections: [] };
   if (kernel.ruleset === undefined) {
@@ -70,7 +71,8 @@ function reportOne(kernel: KernelPolicies, { agent, pods, general, name }: Found
     fields: { table: "present", policy: row, isolated: isolations.map((each) => isolatedOf(each, pods)), rules },
     findings: own,
     sections: [policySection(row === undefined ? [] : [row]), isolationSection(isolations, pods), ruleSection(rules)],
-    ...(row === undefined && { unseen: `${name} isolates no pod of this node: it selects none here, or does not exist` }),
+    ...(row === undefined &&
+      { unseen: `${name} isolates no pod of this node: it selects none here, or does not exist` }),
   };
 }
 

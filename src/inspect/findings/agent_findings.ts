@@ -31,7 +31,8 @@ export function agentFindings(gathered: Gathered, { belief, now }: { belief: Bel
   ];
 }
 
-function deadAgentFindings(gathered: Gathered, { from }: Belief): Finding[] {
+/** @returns that the agent is silent, if it is, and what is known all the same */
+export function deadAgentFindings(gathered: Gathered, { from }: Belief): Finding[] {
   const silence = silenceOf(gathered.agent);
   if (silence === undefined) return [];
   const known = from === "files"
@@ -108,7 +109,8 @@ function poolFindings({ cidr, usable, used, resting }: PoolSnapshot): Finding[] 
   return isTight ? [{ severity: "notice", subject: `pool ${cidr}`, should: "", is, hint }] : [];
 }
 
-function policyFindings({ policy, nodeConfig }: AgentSnapshot): Finding[] {
+/** @returns which policies are not in force as they are written, and why */
+export function policyFindings({ policy, nodeConfig }: AgentSnapshot): Finding[] {
   const { inForce, failure, problems } = policy;
   const subject = "NetworkPolicies";
   const should = "all be in force";
@@ -140,7 +142,7 @@ function pendingFindings(pod: PodSnapshot, now: number): Finding[] {
 }
 
 /** One that another pod of the node serves is not missed: its own pods come and go. */
-function anycastFindings(pods: readonly PodSnapshot[]): Finding[] {
+export function anycastFindings(pods: readonly PodSnapshot[]): Finding[] {
   const claims = pods.flatMap((pod) => pod.anycast.map((each) => ({ pod, ...each })));
   return [...Map.groupBy(claims, ({ address }) => address)].flatMap(([address, claimants]): Finding[] => {
     if (claimants.some(({ advertised }) => advertised)) return [];

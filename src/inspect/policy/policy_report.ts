@@ -80,7 +80,10 @@ export function rulesOf(kernel: KernelPolicies, chains: readonly string[]): Rule
   );
 }
 
-export function ruleSection(rules: readonly RuleText[], title = "rules (nft -a list table inet flock-policy)"): Section {
+export function ruleSection(
+  rules: readonly RuleText[],
+  title = "rules (nft -a list table inet flock-policy)",
+): Section {
   return {
     title,
     columns: ["handle", "chain", "rule"].map(titled),
