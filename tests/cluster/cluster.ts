@@ -16,8 +16,8 @@ export const BUSYBOX_IMAGE = PAUSE_IMAGE;
 export interface Image {
   readonly archive: string;
   readonly reference: string;
-  /** The name that pods use. */
-  readonly as: string;
+  /** The names that pods use. */
+  readonly as: readonly string[];
 }
 
 export interface Cluster extends AsyncDisposable {
@@ -36,11 +36,11 @@ export interface Cluster extends AsyncDisposable {
  * @param options.assets the folder that KUBEBUILDER_ASSETS names; in it `containerd/` with containerd 2
  */
 export async function startCluster(
-  { assets, image }: { readonly assets: string; readonly image: Promise<Image> },
+  { assets, images }: { readonly assets: string; readonly images: readonly Promise<Image>[] },
 ): Promise<Cluster> {
   const lab = await createLab({ nodes: 2, api: "none", bare: true });
   try {
-    const { controlPlane, runtimes } = await startEverything(lab, { assets, image });
+    const { controlPlane, runtimes } = await startEverything(lab, { assets, images });
     return {
       lab,
       controlPlane,
@@ -67,14 +67,14 @@ export async function startCluster(
 
 async function startEverything(
   lab: Lab,
-  { assets, image }: { readonly assets: string; readonly image: Promise<Image> },
+  { assets, images }: { readonly assets: string; readonly images: readonly Promise<Image>[] },
 ): Promise<{ controlPlane: ControlPlane; runtimes: Map<string, Containerd> }> {
   const dir = `${lab.dir}/cluster`;
   await Deno.mkdir(dir);
   const names = lab.nodes.map(({ name }) => name);
   const [controlPlane, ...runtimes] = await Promise.all([
     startControlPlane(lab.controlPlane, { assets, dir, nodes: names }),
-    ...lab.nodes.map(async (node) => [node.name, await startRuntime(node, { assets, image })] as const),
+    ...lab.nodes.map(async (node) => [node.name, await startRuntime(node, { assets, images })] as const),
   ]);
   await Promise.all(lab.nodes.map((node) => startNode(node, { assets, lab, controlPlane })));
   const joined = (): Promise<string> => controlPlane.kubectl.run("get", "node", ...names);
@@ -99,17 +99,18 @@ async function startNode(
 /** Starts containerd with the images that pods need. */
 async function startRuntime(
   node: LabNode,
-  { assets, image }: { readonly assets: string; readonly image: Promise<Image> },
+  { assets, images }: { readonly assets: string; readonly images: readonly Promise<Image>[] },
 ): Promise<Containerd> {
   const binDir = `${assets}/containerd`;
   const containerd = await node.startContainerd({ binDir });
-  const { archive, reference, as } = await image;
   const ctr = (...words: string[]): Promise<string> =>
     node.output([`${binDir}/ctr`, "--namespace", "k8s.io", "images", ...words], {
       timeoutMs: 120_000,
       env: { TMPDIR: "/run/containerd" },
     });
-  await ctr("import", archive);
-  await ctr("tag", reference, as);
+  for (const { archive, reference, as } of await Promise.all(images)) {
+    await ctr("import", archive);
+    await ctr("tag", reference, ...as);
+  }
   return containerd;
 }

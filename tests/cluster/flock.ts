@@ -1,8 +1,9 @@
 /** flock on the cluster, by the same steps as in the README. */
-import { BUNDLE } from "../../deploy/manifest.ts";
 import { assertEquals } from "@std/assert";
+import { load } from "js-yaml";
 import { makeFlockImage } from "../image/flock_image.ts";
 import { record, records } from "../lab/json.ts";
+import { readmeBlock } from "../lab/readme.ts";
 import { nodeConfigOf } from "../lab/topology.ts";
 import { until } from "../lab/until.ts";
 import { podContainer } from "../manifest/objects.ts";
@@ -17,18 +18,40 @@ const MINUTE_MS = 60_000;
 /** Makes flock's image, under the name that the manifest has for it. */
 export async function flockImage(into: string): Promise<Image> {
   const { image } = await podContainer("agent");
-  return { ...await makeFlockImage({ into }), as: String(image) };
+  return { ...await makeFlockImage({ into }), as: [String(image)] };
 }
 
-/** Steps 1 and 2: what is there once for the cluster, and a NodeConfig for each node. No node is touched yet. */
-export async function installFlock({ kubectl, lab }: Cluster): Promise<void> {
-  await kubectl.run("apply", "-f", BUNDLE.pathname);
-  await kubectl.run("wait", "--for=condition=Established", "crd/nodeconfigs.flock.fritzlab.net", "--timeout=30s");
+/** Where the README's steps are taken: a folder with `deploy/`, and the operator's own `nodeconfigs.yaml`. */
+export interface Desk {
+  readonly cwd: string;
+}
+
+/** @param into an existing directory. @returns the desk, with the README's NodeConfig for its node and the lab's for the others */
+export async function layDesk({ lab }: Cluster, into: string): Promise<Desk> {
+  await Deno.symlink(new URL("../../deploy", import.meta.url).pathname, `${into}/deploy`);
+  const shown = await readmeBlock("yaml", "cluster-scoped, named like the node.");
+  const { metadata, spec } = record(load(shown));
+  const { name } = record(metadata);
+  const others = lab.nodes.filter((node) => node.name !== name).map((node) => JSON.stringify(nodeConfigOf(node.spec)));
+  const { cidr4, cidr6 } = lab.node(String(name)).spec;
+  assertEquals([record(spec)["cidr4"], record(spec)["cidr6"]], [[cidr4], [cidr6]], "the README's node is the lab's");
+  await Deno.writeTextFile(`${into}/nodeconfigs.yaml`, [shown, ...others].join("\n---\n"));
+  return { cwd: into };
+}
+
+/** Steps 1 and 2 of the README: what is there once for the cluster, and a NodeConfig for each node. No node is touched yet. */
+export async function installFlock({ kubectl }: Cluster, desk: Desk): Promise<void> {
+  await kubectl.script(await readmeBlock("sh", "1. What the cluster needs once"), desk);
   await until("NodeConfigs are served", () => kubectl.run("get", "nodeconfigs"), { timeoutMs: MINUTE_MS });
-  await kubectl.apply(lab.nodes.map(({ spec }) => nodeConfigOf(spec)));
+  await kubectl.script(await readmeBlock("sh", "2. A NodeConfig for each node"), desk);
 }
 
-/** Step 3: lets flock onto the nodes. Resolves when they are Ready. */
+/** Step 3 for the node that the README names. Resolves when it is Ready. @returns what the README's last command prints */
+export async function admitShownNode({ kubectl }: Cluster, desk: Desk): Promise<string> {
+  return await kubectl.script(await readmeBlock("sh", "3. Let flock onto the nodes"), desk);
+}
+
+/** Step 3 for other nodes. Resolves when they are Ready. */
 export async function admitNodes({ kubectl }: Cluster, ...nodes: readonly string[]): Promise<void> {
   await kubectl.run("label", "node", ...nodes, `${GATE}=`);
   await kubectl.run("wait", "--for=condition=Ready", "node", ...nodes, "--timeout=60s");

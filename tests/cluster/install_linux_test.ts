@@ -1,10 +1,11 @@
 // deno-lint-ignore-file no-console -- figures, and what is skipped, are told to whoever reads the run
 /** flock on a real cluster: in by `kubectl apply`, used as clusters are, and out again. */
-import { assert, assertEquals, assertLess } from "@std/assert";
+import { assert, assertEquals, assertLess, assertMatch } from "@std/assert";
 import { ping } from "../lab/probes.ts";
 import { FRR_STARTS_MS } from "../lab/router.ts";
 import { until } from "../lab/until.ts";
 import { expectWorkloads } from "./_everyday.ts";
+import { exampleImages, expectExamples } from "./_examples.ts";
 import { expectBadNodeConfigsRefused, expectExactlyUsed, expectOwnNodeOnly, expectRights } from "./_rights.ts";
 import { expectMigration, installPtp } from "./_migration.ts";
 import { expectReboot } from "./_reboot.ts";
@@ -12,7 +13,16 @@ import { ANYCAST, expectUnnoticedUpdate } from "./_rolling_update.ts";
 import { expectNothingLeft, tracesOn } from "./_uninstall.ts";
 import { startCluster } from "./cluster.ts";
 import { readyPods, workload } from "./cluster_pod.ts";
-import { admitNodes, describeFlock, desiredNodes, expectNoNetwork, flockImage, installFlock } from "./flock.ts";
+import {
+  admitShownNode,
+  describeFlock,
+  desiredNodes,
+  expectNoNetwork,
+  flockImage,
+  installFlock,
+  layDesk,
+} from "./flock.ts";
+import { standInImage } from "./stand_in.ts";
 
 const ASSETS = Deno.env.get("KUBEBUILDER_ASSETS");
 const NEEDED = [
@@ -39,7 +49,8 @@ function isFile(path: string): boolean {
 Deno.test({ name: "flock on a real cluster", ignore: missing.length > 0 }, async (t) => {
   const work = await Deno.makeTempDir({ prefix: "flock-cluster-" });
   try {
-    await using cluster = await startCluster({ assets: ASSETS ?? "", image: flockImage(work) });
+    const images = [flockImage(work), exampleImages().then((as) => standInImage({ into: work, as }))];
+    await using cluster = await startCluster({ assets: ASSETS ?? "", images });
     const { kubectl, lab } = cluster;
     const tour = {
       /** Tells how long it took. What follows a failed step would only fail too. */
@@ -53,12 +64,13 @@ Deno.test({ name: "flock on a real cluster", ignore: missing.length > 0 }, async
       },
     };
 
+    const desk = await layDesk(cluster, work);
     const before = new Map<string, readonly string[]>();
     await tour.step("comes by one manifest, and touches no node without its label", async () => {
       await expectNoNetwork(cluster);
       for (const node of lab.nodes) before.set(node.name, await tracesOn(node));
       await installPtp(lab.node("node-b"));
-      await installFlock(cluster);
+      await installFlock(cluster, desk);
       await kubectl.apply([
         workload("DaemonSet", "web", { annotations: { "flock.fritzlab.net/anycast": ANYCAST.join() } }),
       ]);
@@ -67,8 +79,9 @@ Deno.test({ name: "flock on a real cluster", ignore: missing.length > 0 }, async
 
     await tour.step("a labelled node turns Ready and runs pods", async () => {
       const began = performance.now();
-      await admitNodes(cluster, "node-a");
+      const shown = await admitShownNode(cluster, desk);
       const ready = performance.now() - began;
+      assertMatch(shown, /^node-a .*2001:db8:f001::.* 65101 /m);
       await readyPods(cluster, 2, "-l", "app=web");
       const running = performance.now() - began;
       const [first, second] = [ready, running].map((ms) => (ms / 1000).toFixed(1));
@@ -108,6 +121,11 @@ Deno.test({ name: "flock on a real cluster", ignore: missing.length > 0 }, async
     await tour.step(
       "workloads of every kind, probes, exec, logs, and Services through kube-proxy",
       () => expectWorkloads(cluster),
+    );
+
+    await tour.step(
+      "the README's example pods, word for word, are as the README says",
+      () => expectExamples(cluster),
     );
 
     await tour.step(

@@ -6,6 +6,8 @@ import type { Place } from "../lab/place.ts";
 export interface Kubectl {
   /** @returns standard output. @throws CommandFailed with what it wrote to standard error */
   run(...args: readonly string[]): Promise<string>;
+  /** Runs a script as it stands somewhere, in which `kubectl` is this one. @returns standard output. @throws CommandFailed */
+  script(text: string, options: { readonly cwd: string }): Promise<string>;
   /** Like run, but expects the server to refuse. @returns standard error. @throws when it succeeds */
   refused(args: readonly string[], stdin?: string): Promise<string>;
   /** Applies a manifest: text, or objects of any kind. @throws CommandFailed with the server's message */
@@ -15,6 +17,8 @@ export interface Kubectl {
 }
 
 const TIMEOUT_MS = 60_000;
+/** A script waits for what it asks for. */
+const SCRIPT_TIMEOUT_MS = 180_000;
 
 /** @param options.path the program; `kubeconfig` and `cacheDir` lie inside the place */
 export function createKubectl(
@@ -26,6 +30,11 @@ export function createKubectl(
     place.output([...words, ...args], { stdin, timeoutMs: TIMEOUT_MS });
   return {
     run: (...args) => run(args),
+    script: (text, { cwd }) => {
+      const quoted = words.map((word) => `'${word}'`).join(" ");
+      const argv = ["/bin/sh", "-euc", `cd "$0"\nkubectl() { ${quoted} "$@"; }\n${text}`, cwd];
+      return place.output(argv, { timeoutMs: SCRIPT_TIMEOUT_MS });
+    },
     refused: async (args, stdin = "") => {
       const { code, stderr } = await place.exec([...words, ...args], { stdin, timeoutMs: TIMEOUT_MS });
       if (code === 0) throw new Error(`Cannot see kubectl ${args.join(" ")} refused: it succeeded`);

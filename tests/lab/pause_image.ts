@@ -4,17 +4,28 @@ import { renderTar, type TarEntry } from "./tar.ts";
 /** The name under which containerd finds it. */
 export const PAUSE_IMAGE = "docker.io/flock/pause:1";
 
+const PAUSE: BusyboxImage = { reference: PAUSE_IMAGE, entrypoint: ["/bin/sleep", "2147483647"] };
 const BUSYBOX = "/bin/busybox";
 const APPLETS = ["cat", "ip", "ls", "nc", "ping", "ping6", "ps", "sh", "sleep", "traceroute", "traceroute6", "wget"];
 const ARCHITECTURES = new Map([["x86_64", "amd64"], ["aarch64", "arm64"]]);
 
+/** An image of busybox. */
+export interface BusyboxImage {
+  readonly reference: string;
+  readonly entrypoint: readonly string[];
+  /** More files, below directories that are there: bin, dev, etc, proc, sys, tmp. */
+  readonly files?: readonly TarEntry[];
+}
+
 /** @returns an OCI image layout (image-spec 1.0, `image-layout.md`) as an archive for `ctr images import` */
-async function renderPauseImage(): Promise<Uint8Array<ArrayBuffer>> {
-  const layer = await blobOf(renderTar(rootFiles(await Deno.readFile(BUSYBOX))));
+export async function renderBusyboxImage(
+  { reference, entrypoint, files = [] }: BusyboxImage,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const layer = await blobOf(renderTar([...rootFiles(await Deno.readFile(BUSYBOX)), ...files]));
   const config = await blobOf(json({
     architecture: ARCHITECTURES.get(Deno.build.arch),
     os: "linux",
-    config: { Entrypoint: ["/bin/sleep", "2147483647"], Env: ["PATH=/bin"] },
+    config: { Entrypoint: entrypoint, Env: ["PATH=/bin"] },
     rootfs: { type: "layers", diff_ids: [layer.digest] },
   }));
   const manifest = await blobOf(json({
@@ -27,7 +38,7 @@ async function renderPauseImage(): Promise<Uint8Array<ArrayBuffer>> {
     schemaVersion: 2,
     manifests: [{
       ...descriptor("application/vnd.oci.image.manifest.v1+json", manifest),
-      annotations: { "io.containerd.image.name": PAUSE_IMAGE },
+      annotations: { "io.containerd.image.name": reference },
     }],
   });
   return renderTar([
@@ -40,7 +51,7 @@ async function renderPauseImage(): Promise<Uint8Array<ArrayBuffer>> {
 /** @returns a function that writes the archive when first called, and its path ever after */
 export function lazyPauseImage(path: string): () => Promise<string> {
   let written: Promise<string> | undefined;
-  return () => written ??= renderPauseImage().then((archive) => Deno.writeFile(path, archive)).then(() => path);
+  return () => written ??= renderBusyboxImage(PAUSE).then((archive) => Deno.writeFile(path, archive)).then(() => path);
 }
 
 interface Blob {
