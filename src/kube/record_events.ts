@@ -90,7 +90,9 @@ export function createEventRecorder(
       await bucket.take(stop.signal);
       await write(path, pending);
     } catch (error) {
-      logger.debug("event not recorded", { path, reason: String(error) });
+      // Of a server that is away the watches tell. That Events are forbidden, nobody else would say.
+      const level = error instanceof KubeError && error.status === 403 ? "warn" : "debug";
+      logger[level]("event not recorded", { path, reason: String(error) });
       if (stop.signal.aborted || !isAway(error)) return;
       putBack(queue, path, pending);
       await clock.sleep(AWAY_MS, stop.signal).catch(() => {});

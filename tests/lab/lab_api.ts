@@ -40,6 +40,8 @@ export interface LabApi {
   delete(path: string): Promise<void>;
   /** Marks a Pod for deletion, as users do: it has so many seconds, and goes with `delete`. */
   terminate(path: string, graceSeconds: number): Promise<void>;
+  /** @returns a token of a ServiceAccount of `default` that is good as long as the Secret of that name is there. Of the real server only */
+  requestToken(account: string, options: { readonly secret: string }): Promise<string>;
   /** @returns all Events about the object of that name, oldest first */
   events(name: string): Promise<readonly KubeObject[]>;
 }
@@ -130,6 +132,12 @@ function labApiOf(send: Send, { kind, kubeconfig, spareKubeconfig, socket }: Api
     },
     patch: (path, patch) => send("PATCH", path, patch),
     delete: async (path) => void await send("DELETE", path, { gracePeriodSeconds: 0 }).catch(ifMissing),
+    requestToken: async (account, { secret }) => {
+      const boundObjectRef = { apiVersion: "v1", kind: "Secret", name: secret };
+      const request = { apiVersion: "authentication.k8s.io/v1", kind: "TokenRequest", spec: { boundObjectRef } };
+      const answer = await send("POST", `/api/v1/namespaces/default/serviceaccounts/${account}/token`, request);
+      return String(record(answer["status"])["token"]);
+    },
     terminate: async (path, gracePeriodSeconds) => void await send("DELETE", path, { gracePeriodSeconds }),
     events: async (name) => {
       const { items } = await send("GET", `/api/v1/events`);
@@ -164,7 +172,10 @@ const RESOURCES: ReadonlyMap<string, { readonly resource: string; readonly names
   ["Namespace", { resource: "namespaces", namespaced: false }],
   ["NodeConfig", { resource: "nodeconfigs", namespaced: false }],
   ["CustomResourceDefinition", { resource: "customresourcedefinitions", namespaced: false }],
+  ["ClusterRole", { resource: "clusterroles", namespaced: false }],
+  ["ClusterRoleBinding", { resource: "clusterrolebindings", namespaced: false }],
   ["Pod", { resource: "pods", namespaced: true }],
+  ["Secret", { resource: "secrets", namespaced: true }],
   ["ServiceAccount", { resource: "serviceaccounts", namespaced: true }],
   ["Service", { resource: "services", namespaced: true }],
   ["EndpointSlice", { resource: "endpointslices", namespaced: true }],

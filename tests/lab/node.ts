@@ -37,6 +37,8 @@ export interface LabNode extends Place {
     readonly env?: Readonly<Record<string, string>>;
     /** Words to put before its command line: a program that becomes the agent. */
     readonly through?: readonly string[];
+    /** How it finds the API server: default the words that name its kubeconfig; none leave it to the service account. */
+    readonly credentials?: readonly string[];
   }): Promise<Daemon>;
   /** Ends the agent, if one was started. Default SIGTERM. */
   stopAgent(signal?: Deno.Signal): Promise<void>;
@@ -96,12 +98,13 @@ export function createLabNode(
       );
       return bird;
     },
-    startAgent: async ({ wait = true, env = {}, through = [] } = {}) => {
+    startAgent: async (options = {}) => {
+      const { wait = true, env = {}, through = [], credentials = ["--kubeconfig", KUBECONFIG] } = options;
       if (!await exists(flock)) {
         throw new Error(`Cannot start the agent: there is no ${quote(flock)}, run deno task build`);
       }
       await place.output(["ln", "-sf", flock, "/opt/cni/bin/flock"]);
-      const argv = [...through, flock, "agent", "--kubeconfig", KUBECONFIG, "--node", spec.name];
+      const argv = [...through, flock, "agent", ...credentials, "--node", spec.name];
       const started = agent = await place.spawn("agent", argv, { env });
       if (wait) {
         await until("the agent listens", () => listens(started, place.outside(AGENT_SOCKET)), { timeoutMs: 20_000 });
