@@ -8,7 +8,7 @@ import { IP, NFT } from "../paths/paths.ts";
 import { mapName } from "../policy/names.ts";
 import { DIRECTIONS } from "../policy/network_policy.ts";
 import { readRoutes } from "../route/read_routes.ts";
-import type { SourceReaders } from "./sources.ts";
+import { Silent, type SourceReaders } from "./sources.ts";
 
 /** @param runner runs what is on the list only */
 export function kernelReaders(
@@ -46,7 +46,10 @@ function nameOf(key: unknown): string {
   return isFields(key) && isFields(key["elem"]) ? String(key["elem"]["val"]) : String(key);
 }
 
+/** @throws Silent when there is no such thing: that is a finding, and says that nft works */
 async function listNft(runner: CommandRunner, ...words: string[]): Promise<string> {
   const argv: Argv = [NFT, "-j", "list", ...words];
-  return expectSuccess(argv, await runner.run(argv)).stdout;
+  const result = await runner.run(argv);
+  if (result.stderr.includes("No such file or directory")) throw new Silent(`nft has no ${words.join(" ")}`);
+  return expectSuccess(argv, result).stdout;
 }

@@ -1,5 +1,6 @@
 import type { AgentSnapshot } from "../../snapshot/agent_snapshot.ts";
 import { type Belief, beliefOf } from "../belief.ts";
+import { bad, good, warn } from "../cells.ts";
 import { agentFindings, ageOf } from "../findings/agent_findings.ts";
 import { driftFindings } from "../findings/drift_findings.ts";
 import { sessionFindings } from "../findings/session_findings.ts";
@@ -113,7 +114,7 @@ function agentRows({ nodeConfig, watches, policy, advertised, pods }: AgentSnaps
 function sessionRow(gathered: Gathered, { nodeConfig }: Belief): Cell[] {
   if (silenceOf(gathered.sessions) !== undefined) return ["bgp", bad("no BIRD"), ""];
   const sessions = seen(gathered.sessions);
-  if (sessions === undefined) return ["bgp", { text: "unknown", tone: "warn" }, ""];
+  if (sessions === undefined) return ["bgp", warn("unknown"), ""];
   const peers = nodeConfig?.peers.map(({ address }) => address) ?? sessions.map(({ peer }) => peer.text);
   const up = sessions.filter(({ established, peer }) => established && peers.includes(peer.text)).length;
   const text = `${up} of ${peers.length}`;
@@ -126,13 +127,13 @@ function podRow({ pods }: Belief): Cell[] {
 }
 
 function kernelRow(gathered: Gathered, { belief, drift }: Pick<Facts, "belief" | "drift">): Cell[] {
-  if (belief.from === "nothing") return ["kernel", { text: "unknown", tone: "warn" }, "nobody says what should be"];
+  if (belief.from === "nothing") return ["kernel", warn("unknown"), "nobody says what should be"];
   const wrong = drift.filter(({ severity }) => severity === "wrong").length;
   if (wrong > 0) return ["kernel", bad("differs"), `${wrong} differences`];
   const isSeen = [gathered.ends, gathered.routes, gathered.anycast, gathered.tables].every((look) =>
     seen<unknown>(look)
   );
-  return ["kernel", isSeen ? good("as it should be") : { text: "not all seen", tone: "warn" }, ""];
+  return ["kernel", isSeen ? good("as it should be") : warn("not all seen"), ""];
 }
 
 function fieldsOf(
@@ -162,12 +163,4 @@ function fieldsOf(
     },
     differences: drift.length,
   };
-}
-
-function good(text: string): Cell {
-  return { text, tone: "good" };
-}
-
-function bad(text: string): Cell {
-  return { text, tone: "bad" };
 }

@@ -97,7 +97,8 @@ function birdConfigFindings({ bird, nodeConfig }: AgentSnapshot): Finding[] {
   }];
 }
 
-function poolFindings({ cidr, usable, used, resting }: PoolSnapshot): Finding[] {
+/** @returns whether a pool is full, or nearly */
+export function poolFindings({ cidr, usable, used, resting }: PoolSnapshot): Finding[] {
   const free = BigInt(usable) - BigInt(used + resting);
   const is = `${used} of ${usable} addresses are in use, ${resting} rest`;
   const should = "have free addresses";

@@ -12,15 +12,24 @@ const POLICIES = "inet flock-policy";
 /** @param gathered with `ends`, `routes`, `anycast` and `tables`; what is missing of them is not judged */
 export function driftFindings(gathered: Gathered, belief: Belief): Finding[] {
   if (belief.from === "nothing") return [];
-  const hint = belief.from === "agent"
+  return [
+    ...withHint(tableFindings(gathered, belief), belief),
+    ...withHint(blackholeFindings(gathered, belief), belief),
+    ...podFindings(gathered, belief),
+    ...withHint(anycastFindings(gathered, belief), belief),
+  ];
+}
+
+/** @param gathered with `ends`. @returns what of pods' links is not as it should be, and links that are nobody's */
+export function podFindings(gathered: Gathered, belief: Belief): Finding[] {
+  return belief.from === "nothing" ? [] : withHint(linkDifferences(gathered, belief), belief);
+}
+
+function withHint(differences: readonly Difference[], { from }: Belief): Finding[] {
+  const hint = from === "agent"
     ? "the agent puts this back within 2 s: look again; if it stays, the agent's log says why"
     : "it is put back when the agent runs again";
-  return [
-    ...tableFindings(gathered, belief),
-    ...blackholeFindings(gathered, belief),
-    ...podFindings(gathered, belief),
-    ...anycastFindings(gathered, belief),
-  ].map((each) => ({ severity: "wrong", hint, ...each }));
+  return differences.map((each) => ({ severity: "wrong", hint, ...each }));
 }
 
 type Difference = Pick<Finding, "subject" | "should" | "is"> & Partial<Finding>;
@@ -50,7 +59,7 @@ function blackholeFindings(gathered: Gathered, { nodeConfig }: Belief): Differen
   }));
 }
 
-function podFindings(gathered: Gathered, { pods, from }: Belief): Difference[] {
+function linkDifferences(gathered: Gathered, { pods, from }: Belief): Difference[] {
   const ends = seen(gathered.ends);
   if (ends === undefined) return [];
   const known = new Set(pods.map(({ hostLink }) => hostLink));

@@ -1,0 +1,205 @@
+/** One pod's way from the API to the routers, step by step: what should be, and what is. Pure. */
+import { contains, hostPrefix, parseAddress, parsePrefix } from "../ip/address.ts";
+import { diffHostEnd } from "../link/diff_attachment.ts";
+import { compileGuard } from "../nft/guard_model.ts";
+import { servedByLink } from "../route/read_routes.ts";
+import type { AnycastSnapshot, PodSnapshot } from "../snapshot/agent_snapshot.ts";
+import { attachmentOf, type Belief } from "./belief.ts";
+import { ageOf } from "./findings/agent_findings.ts";
+import { type Gathered, seen } from "./sources.ts";
+
+export interface Step {
+  readonly step: string;
+  readonly should: string;
+  readonly is: string;
+  /** `unseen`: nobody knows, or it is only told. */
+  readonly verdict: "well" | "wrong" | "notice" | "unseen";
+  readonly hint?: string;
+}
+
+interface Around {
+  readonly gathered: Gathered;
+  readonly belief: Belief;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+}
+
+/** @returns the steps, in the order in which a pod comes to be reached */
+export function followPod(pod: PodSnapshot, around: Around): Step[] {
+  return [
+    apiStep(pod, around),
+    ...annotationSteps(pod),
+    recordStep(pod, around),
+    ...pod.addresses.map((address) => addressStep(address, { pod, around })),
+    ...kernelSteps(pod, around),
+    ...guardSteps(pod, around),
+    ...pod.addresses.map((address) => advertisedStep(address, around)),
+    ...pod.anycast.flatMap((each) => anycastSteps(each, { pod, around })),
+    ...policySteps(pod, around),
+  ];
+}
+
+function told(step: string, is: string): Step {
+  return { step, should: "", is, verdict: "unseen" };
+}
+
+function apiStep({ ready, terminating }: PodSnapshot, { belief }: Around): Step {
+  const step = "API server";
+  if (belief.from !== "agent") return told(step, "only the agent hears it");
+  if (ready === undefined) {
+    const hint = "its Events, and flock inspect, tell whether the API server is heard";
+    return { step, should: "know the pod", is: "the watch does not know it", verdict: "notice", hint };
+  }
+  if (terminating === true) return { step, should: "", is: "it is being deleted", verdict: "notice" };
+  const hint = "kubectl describe pod: a probe fails, or a container has not started";
+  return ready
+    ? { step, should: "Ready", is: "Ready", verdict: "well" }
+    : { step, should: "Ready", is: "not Ready", verdict: "notice", hint };
+}
+
+function annotationSteps({ annotations = {} }: PodSnapshot): Step[] {
+  return Object.entries(annotations).map(([key, value]) => told(`annotation ${key}`, value));
+}
+
+function recordStep({ state, since, lastRequestId }: PodSnapshot, { now }: Around): Step {
+  const id = lastRequestId === undefined ? "" : `, last request ${lastRequestId}`;
+  const is = `${state}, ${ageOf(since, now)} old${id}`;
+  return { step: "record", should: "committed", is, verdict: state === "committed" ? "well" : "notice" };
+}
+
+function addressStep(text: string, { pod, around }: { pod: PodSnapshot; around: Around }): Step {
+  const cidr = cidrOf(text, around.belief);
+  const chosen = (pod.annotations?.["addresses"] ?? "").split(",").some((each) =>
+    parseAddress(each.trim())?.text === text
+  );
+  const origin = chosen
+    ? "chosen by annotation addresses"
+    : cidr !== undefined
+    ? `from the pool ${cidr}`
+    : "in no CIDR that is in force: left from one that was, or chosen by an annotation that is gone";
+  return told(`address ${text}`, origin);
+}
+
+function cidrOf(text: string, { nodeConfig }: Belief): string | undefined {
+  const address = parseAddress(text);
+  if (address === undefined) return undefined;
+  return [...nodeConfig?.cidr6 ?? [], ...nodeConfig?.cidr4 ?? []].find((cidr) => {
+    const prefix = parsePrefix(cidr);
+    return prefix !== undefined && contains(prefix, hostPrefix(address));
+  });
+}
+
+/** What a difference of the host's end is about, by its words. */
+const KERNEL_PARTS: readonly (readonly [step: string, about: RegExp])[] = [
+  ["route", /^host route/],
+  ["neighbour", /neighbour/],
+  ["link", /^/],
+];
+
+function kernelSteps(pod: PodSnapshot, { gathered, belief }: Around): Step[] {
+  const ends = seen(gathered.ends);
+  const steps = KERNEL_PARTS.map(([step]) => step).toReversed();
+  if (ends === undefined) return steps.map((step) => told(step, "could not be looked at"));
+  const end = ends.get(pod.hostLink) ?? { link: undefined, routes: [], neighbors: [] };
+  const differences = diffHostEnd(attachmentOf(pod), end);
+  const partOf = (difference: string): string => KERNEL_PARTS.find(([, about]) => about.test(difference))?.[0] ?? "";
+  const hint = belief.from === "agent"
+    ? "the agent puts it back within 2 s"
+    : "the agent puts it back when it runs again";
+  return steps.map((step): Step => {
+    const own = differences.filter((difference) => partOf(difference) === step);
+    const should = step === "link"
+      ? `${pod.hostLink}, up, MTU ${pod.mtu}`
+      : `${pod.addresses.length}, over ${pod.hostLink}`;
+    return own.length === 0 && (step === "link" || end.link !== undefined)
+      ? { step, should, is: "ok", verdict: "well" }
+      : { step, should, is: own.join("; ") || "the link is missing", verdict: "wrong", hint };
+  });
+}
+
+function guardSteps(pod: PodSnapshot, { gathered }: Around): Step[] {
+  const elements = seen(gathered.guard)?.elements;
+  const step = "source check";
+  if (elements === undefined) return [told(step, "could not be looked at")];
+  const { hostLink: link, addresses, anycast = [] } = attachmentOf(pod);
+  const grants = [...addresses, ...anycast].map((address) => ({ link, address }));
+  const { own4, own6 } = compileGuard({ grants, podPrefixes: [] });
+  const lacks = [
+    ...own4.filter((each) => elements.get("inet own4")?.has(each) !== true),
+    ...own6.filter((each) => elements.get("inet own6")?.has(each) !== true),
+  ];
+  const should = "pass what it sends from its own addresses";
+  return lacks.length === 0
+    ? [{ step, should, is: "ok", verdict: "well" }]
+    : [{ step, should, is: `lacks ${lacks.join(", ")}: that is dropped`, verdict: "wrong" }];
+}
+
+/** Inside a CIDR the aggregate covers it; else it is advertised by itself. */
+function advertisedStep(text: string, { gathered, belief }: Around): Step {
+  const step = `BGP ${text}`;
+  const agent = seen(gathered.agent);
+  if (agent === undefined) return told(step, "only the agent knows what it has told BIRD");
+  const address = parseAddress(text);
+  const prefix = cidrOf(text, belief) ?? (address === undefined ? text : hostPrefix(address).text);
+  const should = `advertised as ${prefix}`;
+  if (!agent.advertised.includes(prefix)) return { step, should, is: "BIRD was not told", verdict: "wrong" };
+  if (!agent.bird.applied) {
+    return { step, should, is: `BIRD does not have it: ${agent.bird.message ?? agent.bird.reason}`, verdict: "wrong" };
+  }
+  return sessionStep({ step, should }, { text, gathered, belief });
+}
+
+/** Routes of a family travel over sessions to peers of that family. */
+function sessionStep(
+  base: Pick<Step, "step" | "should">,
+  { text, gathered, belief }: { text: string; gathered: Gathered; belief: Belief },
+): Step {
+  const isIpv6 = text.includes(":");
+  const peers = (belief.nodeConfig?.peers ?? []).filter(({ address }) => address.includes(":") === isIpv6);
+  const sessions = seen(gathered.sessions);
+  if (sessions === undefined) return { ...base, is: "BIRD does not answer", verdict: "wrong" };
+  if (peers.length === 0) {
+    const is = `the NodeConfig names no IPv${isIpv6 ? 6 : 4} peer`;
+    return { ...base, is, verdict: "notice", hint: "spec.bgp.peers" };
+  }
+  const down = peers.filter(({ address }) =>
+    !sessions.some(({ peer, established }) => established && peer.text === address)
+  );
+  if (down.length === 0) return { ...base, is: `told to ${peers.length} routers`, verdict: "well" };
+  const is = `session to ${down.map(({ address }) => address).join(", ")} is down`;
+  return { ...base, is, verdict: "wrong", hint: "flock inspect bgp" };
+}
+
+function anycastSteps(
+  { address, advertised, reason = "unknown" }: AnycastSnapshot,
+  { pod, around: { gathered, belief } }: { pod: PodSnapshot; around: Around },
+): Step[] {
+  if (belief.from !== "agent") return [told(`anycast ${address}`, "only the agent knows whether it is advertised")];
+  const step = `anycast ${address}`;
+  const should = "advertised while the pod is Ready";
+  if (!advertised) {
+    const hint = reason === "notReady" ? "kubectl describe pod: why is it not Ready?" : "";
+    return [{ step, should, is: `not advertised: ${reason}`, verdict: "notice", hint }];
+  }
+  const found = seen(gathered.anycast);
+  if (found === undefined) return [{ step, should, is: "advertised", verdict: "well" }];
+  const isLed = servedByLink(found).get(pod.hostLink)?.some(({ text }) => text === address) === true;
+  return isLed
+    ? [{ step, should, is: "advertised, and led to this pod", verdict: "well" }]
+    : [{ step, should, is: `advertised, but no route leads there over ${pod.hostLink}`, verdict: "wrong" }];
+}
+
+function policySteps({ hostLink, namespace, name }: PodSnapshot, { gathered }: Around): Step[] {
+  const agent = seen(gathered.agent);
+  const kernel = seen(gathered.isolation);
+  const step = "NetworkPolicy";
+  if (agent === undefined && kernel === undefined) return [told(step, "could not be looked at")];
+  const wanted = agent?.policy.isolatedLinks.find(({ link }) => link === hostLink)?.directions ?? [];
+  const found = (["ingress", "egress"] as const).filter((direction) => kernel?.has(`${direction} ${hostLink}`));
+  const say = (directions: readonly string[]): string =>
+    directions.length === 0 ? "isolated by no policy" : `isolated in ${directions.join(" and ")}`;
+  const more = namespace === undefined ? "" : `flock inspect policy ${namespace}/${name} says by which`;
+  if (agent === undefined || kernel === undefined) return [told(step, say(agent === undefined ? found : wanted))];
+  const isSame = wanted.every((each) => found.includes(each)) && found.every((each) => wanted.includes(each));
+  return [{ step, should: say(wanted), is: say(found), verdict: isSame ? "well" : "wrong", hint: more }];
+}
