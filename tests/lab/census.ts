@@ -13,6 +13,8 @@ const KEPT = "kept";
 const HOLDER_STAGES = /^(.*\/)?(setsid|unshare|bash|flock-lab-.*)$/;
 
 const MARKER = /^flock-lab-(\d+-\d+-\d+-[0-9a-z]+)-[a-z-]+$/;
+/** As `cgroupOf` names it. */
+const CGROUP = /^\/flock-lab-(\d+-\d+-\d+-[0-9a-z]+)$/;
 
 /** @returns the new lab's directory, which is also its id's home; its last part is the id */
 export async function registerLab(): Promise<{ id: string; dir: string }> {
@@ -67,10 +69,16 @@ export async function removeLab(id: string): Promise<void> {
   await Deno.remove(LABS_DIR).catch(() => {}); // Other labs may be there.
 }
 
-/** By their directories, and by processes whose directory somebody removed. */
+/** By their directories, and by processes and cgroups whose directory somebody removed, a private /run that went for instance. */
 async function listLabs(): Promise<string[]> {
   const names = await exists(LABS_DIR) ? (await Array.fromAsync(Deno.readDir(LABS_DIR))).map(({ name }) => name) : [];
-  return [...new Set([...names, ...(await listInits()).map(({ id }) => id)])];
+  return [...new Set([...names, ...(await listInits()).map(({ id }) => id), ...await listCgroups()])];
+}
+
+/** @returns the labs whose cgroups there are in any hierarchy */
+async function listCgroups(): Promise<string[]> {
+  const entries = await Promise.all((await hierarchies()).map((path) => Array.fromAsync(Deno.readDir(path))));
+  return entries.flat().flatMap(({ name }) => CGROUP.exec(`/${name}`)?.[1] ?? []);
 }
 
 /** In doubt it lives: the pids of another namespace, of a container beside us say, mean nothing here. */
@@ -115,13 +123,15 @@ async function endProcess(pid: number): Promise<void> {
   }
 }
 
-/** Removes a cgroup with all below it, whose processes have ended, in every hierarchy: version 2 has one, version 1 one below each directory of the root. */
+/** Removes a cgroup with all below it, whose processes have ended, in every hierarchy. */
 export async function removeCgroups(path: string): Promise<void> {
-  const hierarchies = [CGROUP_ROOT];
-  for await (const entry of Deno.readDir(CGROUP_ROOT)) {
-    if (entry.isDirectory) hierarchies.push(`${CGROUP_ROOT}/${entry.name}`);
-  }
-  for (const hierarchy of hierarchies) await removeCgroup(`${hierarchy}${path}`);
+  for (const hierarchy of await hierarchies()) await removeCgroup(`${hierarchy}${path}`);
+}
+
+/** Version 2 has one, version 1 one below each directory of the root. */
+async function hierarchies(): Promise<string[]> {
+  const entries = await Array.fromAsync(Deno.readDir(CGROUP_ROOT));
+  return [CGROUP_ROOT, ...entries.filter(({ isDirectory }) => isDirectory).map(({ name }) => `${CGROUP_ROOT}/${name}`)];
 }
 
 /** Files of a cgroup go with its directory; a directory is busy until the kernel has let its last process go. */

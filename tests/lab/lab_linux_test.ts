@@ -95,6 +95,15 @@ for (const when of ["early", "late"] as const) {
   });
 }
 
+Deno.test("cgroups that are all that is left of a lab are removed by the next one", async () => {
+  const id = `${Deno.pid}-1-${/\d+/.exec(await Deno.readLink("/proc/self/ns/pid"))}-left`; // started at another time than we
+  const make = 'cd /sys/fs/cgroup && { [ -e cgroup.controllers ] || cd pids; } && mkdir -p "flock-lab-$0/node-a/pod"';
+  assertEquals((await runner.run(["/bin/sh", "-c", make, id])).code, 0);
+  assert((await traces(id)) !== "");
+  await using _lab = await createLab({ api: "none", nodes: 0 });
+  assertEquals(await traces(id), "");
+});
+
 Deno.test("two labs at once have the same addresses and never meet", async () => {
   await using first = await createLab({ api: "none", nodes: 1 });
   {
