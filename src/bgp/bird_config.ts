@@ -1,12 +1,13 @@
 import type { Address, Prefix } from "../ip/address.ts";
+import type { SessionOptions } from "../nodeconfig/node_config.ts";
 
 /** One BGP session as it should be. */
-export interface BirdPeer {
+export interface BirdPeer extends SessionOptions {
   readonly address: Address;
   readonly asn: number;
   /** The node's own AS number. */
   readonly localAsn: number;
-  /** The node's address on the peer's subnet; absent: BIRD chooses. */
+  /** The node's address on the peer's subnet; absent: BIRD chooses, which it cannot for `bfd` over several hops. */
   readonly localAddress?: Address;
 }
 

@@ -47,7 +47,33 @@ function checkPeer(peer: BirdPeer): Problem[] {
     ...checkAsn(peer.asn, `AS number ${of}`),
     ...checkAsn(peer.localAsn, `own AS number ${of}`),
     ...checkLocalAddress(peer, `local address ${of}`),
+    ...checkOptions(peer, of),
   ];
+}
+
+function checkOptions(peer: BirdPeer, of: string): Problem[] {
+  const { holdTime = 3, multihop = 2, importLimit = 1, bfd, address, localAddress, extendedNextHop } = peer;
+  return [
+    ...checkNumber(holdTime, { field: `hold time ${of}`, min: 3, max: 65535 }),
+    ...checkNumber(multihop, { field: `hops ${of}`, min: 2, max: 255 }),
+    ...checkNumber(importLimit, { field: `import limit ${of}`, min: 1, max: 10_000_000 }),
+    ...(bfd === undefined ? [] : [
+      ...checkNumber(bfd.receiveInterval, { field: `BFD receive interval ${of}`, min: 10, max: 60_000 }),
+      ...checkNumber(bfd.transmitInterval, { field: `BFD transmit interval ${of}`, min: 10, max: 60_000 }),
+      ...checkNumber(bfd.multiplier, { field: `BFD multiplier ${of}`, min: 2, max: 255 }),
+    ]),
+    ...(bfd !== undefined && peer.multihop !== undefined && localAddress === undefined
+      ? [{ field: `BFD ${of}`, value: "on", rule: "needs a local address over several hops" }]
+      : []),
+    ...(extendedNextHop === true && address.family === 4
+      ? [{ field: `extended next hop ${of}`, value: "on", rule: "must be off with an IPv4 peer" }]
+      : []),
+  ];
+}
+
+function checkNumber(value: number, { field, min, max }: { field: string; min: number; max: number }): Problem[] {
+  const valid = Number.isInteger(value) && value >= min && value <= max;
+  return valid ? [] : [{ field, value: String(value), rule: `must be an integer from ${min} to ${max}` }];
 }
 
 function checkLocalAddress({ localAddress, address }: BirdPeer, field: string): Problem[] {

@@ -23,3 +23,16 @@ export function chooseLocalAddress(addresses: readonly NodeAddress[], peer: Addr
     .map(({ address }) => address)
     .sort(compareIp)[0];
 }
+
+/**
+ * The node's address for a peer several hops away: the numerically lowest of the family, a permanent one if there is one, for the
+ * router has to name it.
+ *
+ * @returns undefined when the node has none of global scope
+ */
+export function chooseSourceAddress(addresses: readonly NodeAddress[], peer: Address): Address | undefined {
+  const fitting = addresses.filter(({ address, scope }) => scope === "global" && address.family === peer.family);
+  const lowest = (of: readonly NodeAddress[]): Address | undefined =>
+    of.map(({ address }) => address).sort(compareIp)[0];
+  return lowest(fitting.filter(({ permanent }) => permanent)) ?? lowest(fitting);
+}

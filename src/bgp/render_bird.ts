@@ -26,6 +26,7 @@ export function renderBird(config: BirdConfig): string {
     // routes behind.
     ...FAMILIES.map(renderKernel),
     ...families.flatMap((family) => [renderImportFilter(config, family), renderExportFilter(family)]),
+    ...renderBfd(config),
     ...[...config.peers].sort((a, b) => compareIp(a.address, b.address)).map(renderPeer),
     ...families.flatMap((family) => [
       renderStatic(`aggregates${family}`, family, config.aggregates),
@@ -36,7 +37,13 @@ export function renderBird(config: BirdConfig): string {
 }
 
 function isUsed({ peers, aggregates, hostRoutes }: BirdConfig, family: Family): boolean {
-  return [...peers.map((peer) => peer.address), ...aggregates, ...hostRoutes].some((ip) => ip.family === family);
+  return peers.some((peer) => familiesOf(peer).includes(family)) ||
+    [...aggregates, ...hostRoutes].some((prefix) => prefix.family === family);
+}
+
+/** Only where it is used: it opens the ports of BFD. */
+function renderBfd({ peers }: BirdConfig): string[] {
+  return peers.some(({ bfd }) => bfd !== undefined) ? ["protocol bfd {\n}"] : [];
 }
 
 function renderBasics({ routerId }: BirdConfig): string {
@@ -92,24 +99,54 @@ function renderExportFilter(family: Family): string {
 }`;
 }
 
-function renderPeer({ address, asn, localAsn, localAddress }: BirdPeer): string {
-  const { family, value } = address;
+function renderPeer(peer: BirdPeer): string {
+  const { address: { family, value }, asn, localAsn, localAddress, gracefulRestart = true, holdTime = 90 } = peer;
   const local = localAddress === undefined ? "" : `${addressOf(family, localAddress.value).text} `;
   return `protocol bgp peer${family}_${value.toString(16).padStart(bitsOf(family) / 4, "0")} {
   local ${local}as ${localAsn};
   neighbor ${addressOf(family, value).text} as ${asn};
-  graceful restart on;
+${renderOptions(peer)}  graceful restart ${gracefulRestart ? "on" : "off"};
   graceful restart time 120;
-  hold time 90;
+  hold time ${holdTime};
   connect delay time 1;
   connect retry time 3;
   error wait time 1, 5;
-  ipv${family} {
-    import filter import${family};
-    export filter export${family};
-    next hop self;
-  };
-}`;
+${familiesOf(peer).map((carried) => renderChannel(peer, carried)).join("")}}`;
+}
+
+/** @returns whose routes the session carries */
+function familiesOf({ address, extendedNextHop }: BirdPeer): readonly Family[] {
+  return extendedNextHop === true ? FAMILIES : [address.family];
+}
+
+function renderOptions({ multihop, ttlSecurity, bfd }: BirdPeer): string {
+  const lines = [
+    ...(multihop === undefined ? [] : [`multihop ${multihop};`]),
+    ...(ttlSecurity === true ? ["ttl security on;"] : []),
+    ...(bfd === undefined ? [] : [
+      "bfd {",
+      `  min rx interval ${bfd.receiveInterval} ms;`,
+      `  min tx interval ${bfd.transmitInterval} ms;`,
+      `  multiplier ${bfd.multiplier};`,
+      "};",
+    ]),
+  ];
+  return lines.map((line) => `  ${line}\n`).join("");
+}
+
+/**
+ * Of a router several hops away nothing is imported: its next hops are beyond what BIRD knows, which has none of the kernel's own
+ * routes, and would become unreachable routes. A limit that is reached must not end the session, which BIRD's default does.
+ */
+function renderChannel({ address, multihop, importLimit }: BirdPeer, family: Family): string {
+  const lines = [
+    ...(family === address.family ? [] : ["extended next hop on;"]),
+    multihop === undefined ? `import filter import${family};` : "import none;",
+    ...(importLimit === undefined ? [] : [`import limit ${importLimit} action block;`]),
+    `export filter export${family};`,
+    "next hop self;",
+  ];
+  return `  ipv${family} {\n${lines.map((line) => `    ${line}\n`).join("")}  };\n`;
 }
 
 function renderStatic(name: string, family: Family, prefixes: readonly Prefix[]): string {

@@ -47,6 +47,19 @@ Deno.test("renderBird() changes one session alone for one peer", () => {
   assertEquals(changedBlocks(DUAL_STACK, after), ["protocol bgp peer4_c0000201", "protocol bgp peer4_c0000202"]);
 });
 
+Deno.test("renderBird() changes one session alone for one peer's options", () => {
+  assert(PEER4 && PEER6);
+  for (
+    const option of [{ holdTime: 9 }, { ttlSecurity: true }, { gracefulRestart: false }, { importLimit: 7 }] as const
+  ) {
+    const after = { ...DUAL_STACK, peers: [PEER6, { ...PEER4, ...option }] };
+    assertEquals(changedBlocks(DUAL_STACK, after), ["protocol bgp peer4_c0000201"]);
+  }
+  const bfd = { receiveInterval: 300, transmitInterval: 300, multiplier: 3 };
+  const after = { ...DUAL_STACK, peers: [PEER6, { ...PEER4, bfd }] };
+  assertEquals(changedBlocks(DUAL_STACK, after), ["protocol bgp peer4_c0000201", "protocol bfd"]);
+});
+
 Deno.test("renderBird() renders numbers, never a text that comes with them", () => {
   const evil = "1.2.3.4; } protocol pipe {";
   const forged: BirdConfig = {
@@ -75,6 +88,21 @@ Deno.test("renderBird() refuses what BIRD would refuse or misread, and names it"
         { ...DUAL_STACK, peers: [{ address: ip(text), asn: 65000, localAsn: 65101 }] },
         "must be a unicast address of global scope",
       ]),
+    [withPeer({ holdTime: 2 }), 'hold time of peer "192.0.2.1" "2"'],
+    [withPeer({ multihop: 256 }), 'hops of peer "192.0.2.1" "256"'],
+    [withPeer({ importLimit: 0.5 }), 'import limit of peer "192.0.2.1" "0.5"'],
+    [withPeer({ bfd: { receiveInterval: 9, transmitInterval: 10, multiplier: 3 } }), "BFD receive interval of peer"],
+    [withPeer({ extendedNextHop: true }), 'extended next hop of peer "192.0.2.1"'],
+    [
+      {
+        ...DUAL_STACK,
+        peers: [{
+          ...{ address: ip("192.0.2.1"), asn: 1, localAsn: 2, multihop: 2 },
+          bfd: { receiveInterval: 10, transmitInterval: 10, multiplier: 3 },
+        }],
+      },
+      "needs a local address over several hops",
+    ],
     [{ ...DUAL_STACK, peers: [PEER4, { ...PEER4, asn: 1 }] }, 'peer "192.0.2.1": must be listed once'],
     [{ ...DUAL_STACK, hostRoutes: [prefix("198.51.100.0/31")] }, 'host route "198.51.100.0/31"'],
     [{ ...DUAL_STACK, aggregates: [{ ...prefix("10.0.0.0/8"), length: 33 }] }, "aggregate"],

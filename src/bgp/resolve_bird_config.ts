@@ -1,7 +1,7 @@
 import { type Address, contains, hostPrefix, type Prefix, prefixOf } from "../ip/address.ts";
 import type { NodeConfig } from "../nodeconfig/node_config.ts";
 import type { BirdConfig, BirdPeer } from "./bird_config.ts";
-import { chooseLocalAddress, type NodeAddress } from "./choose_local_address.ts";
+import { chooseLocalAddress, chooseSourceAddress, type NodeAddress } from "./choose_local_address.ts";
 import { chooseRouterId } from "./choose_router_id.ts";
 
 /** The state that BIRD's configuration follows from. */
@@ -39,9 +39,15 @@ export function resolveBirdConfig({ config, nodeName, network, liveAddresses, an
 }
 
 function resolvePeers(bgp: NodeConfig["bgp"], addresses: readonly NodeAddress[]): BirdPeer[] {
-  return bgp?.peers.map(({ address, asn }) => {
-    const localAddress = chooseLocalAddress(addresses, address);
-    return { address, asn, localAsn: bgp.asn, ...(localAddress && { localAddress }) };
+  return bgp?.peers.map(({ bfd, ...peer }) => {
+    const isFar = peer.multihop !== undefined;
+    const localAddress = (isFar ? chooseSourceAddress : chooseLocalAddress)(addresses, peer.address);
+    const canBfd = !isFar || localAddress !== undefined;
+    return {
+      ...{ ...peer, localAsn: bgp.asn },
+      ...(localAddress && { localAddress }),
+      ...(bfd && canBfd && { bfd }),
+    };
   }) ?? [];
 }
 

@@ -54,6 +54,23 @@ Deno.test("resolveBirdConfig() advertises by itself only what no current CIDR co
   assertEquals(hostRoutes.map(({ text }) => text), ["203.0.113.64/32", "2001:db8:f002::1/128"]);
 });
 
+Deno.test("resolveBirdConfig() gives a far peer a source address, and BFD only with one", () => {
+  const bfd = { receiveInterval: 300, transmitInterval: 300, multiplier: 3 };
+  const peer = { address: ip("198.51.100.1"), asn: 65000, multihop: 3, bfd };
+  const config = { ...SOURCES.config, bgp: { asn: 65101, peers: [peer] } };
+  const addresses = [own("192.0.2.9", 24, { permanent: false }), own("192.0.2.11", 24), own("192.0.2.10", 24)];
+  const peersOn = (addresses: NodeAddress[]): unknown =>
+    resolveBirdConfig({ ...SOURCES, config, network: { addresses } }).peers;
+  assertEquals(peersOn(addresses), [{ ...peer, localAsn: 65101, localAddress: ip("192.0.2.10") }]);
+  assertEquals(peersOn(addresses.slice(0, 1)), [{ ...peer, localAsn: 65101, localAddress: ip("192.0.2.9") }]);
+  assertEquals(peersOn([own("2001:db8:1::a", 64)]), [{
+    address: peer.address,
+    asn: 65000,
+    multihop: 3,
+    localAsn: 65101,
+  }]);
+});
+
 Deno.test("resolveBirdConfig() without bgp has no session", () => {
   const { cidr4, cidr6 } = SOURCES.config;
   assertEquals(resolveBirdConfig({ ...SOURCES, config: { cidr4, cidr6 } }).peers, []);

@@ -18,10 +18,45 @@ export interface NodeConfig {
   /** Whether the conflist chains the `portmap` plugin. */
   readonly portmap: boolean;
   /** Absent: nothing is advertised. */
-  readonly bgp?: {
-    readonly asn: number;
-    /** An IPv4 address. */
-    readonly routerId?: Address;
-    readonly peers: readonly { readonly address: Address; readonly asn: number }[];
-  };
+  readonly bgp?: Bgp;
+}
+
+/** The node's BGP speaker. */
+export interface Bgp {
+  readonly asn: number;
+  /** An IPv4 address. */
+  readonly routerId?: Address;
+  readonly peers: readonly BgpPeer[];
+}
+
+/** One upstream router. */
+export interface BgpPeer extends SessionOptions {
+  readonly address: Address;
+  readonly asn: number;
+}
+
+/** How a session is held; what is absent is as BIRD has it, or as said. */
+export interface SessionOptions {
+  /** Seconds without a word after which the session is lost. Absent: 90. */
+  readonly holdTime?: number;
+  /** Absent: off. */
+  readonly bfd?: Bfd;
+  /** How many hops the router may be away. Absent: it is on a subnet of the node. */
+  readonly multihop?: number;
+  /** Packets that came over more hops than that are dropped (GTSM, RFC 5082). */
+  readonly ttlSecurity?: true;
+  /** Absent: on (RFC 4724). */
+  readonly gracefulRestart?: false;
+  /** IPv4 routes too, with IPv6 next hops (RFC 8950); with IPv6 peers only. */
+  readonly extendedNextHop?: true;
+  /** Routes that are taken of each family; what comes beyond is ignored. Absent: all. */
+  readonly importLimit?: number;
+}
+
+/** Bidirectional forwarding detection (RFC 5880); intervals in milliseconds. */
+export interface Bfd {
+  readonly receiveInterval: number;
+  readonly transmitInterval: number;
+  /** So many packets may be missing before the session is lost. */
+  readonly multiplier: number;
 }

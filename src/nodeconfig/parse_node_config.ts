@@ -1,21 +1,16 @@
-import { type Address, contains, type Family, overlaps, parseAddress, parseInterfaceAddress } from "../ip/address.ts";
+import { contains, type Family, overlaps, parseInterfaceAddress } from "../ip/address.ts";
 import { type Prefix, prefixOf } from "../ip/address.ts";
+import { LONGEST_TEXT, readBgp } from "./_bgp_reader.ts";
 import { FieldReader, type Fields } from "./_field_reader.ts";
 import { SPECIAL_RANGES } from "./_special_ranges.ts";
-import type { NodeConfig } from "./node_config.ts";
+import type { Bgp, NodeConfig } from "./node_config.ts";
 
 const MAX_CIDRS = 8;
-const MAX_PEERS = 16;
 const MTU = { min: 576, max: 65535 };
 const MIN_IPV6_MTU = 1280; // RFC 8200 section 5
-const ASN = { min: 1, max: 4294967295 };
 const LONGEST_CIDR = { 4: 30, 6: 127 };
-const LONGEST_TEXT = 43;
 const NAME = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
 const IP_ALGO = "flock.fritzlab.net/ip-algo";
-
-type Bgp = NonNullable<NodeConfig["bgp"]>;
-type Peer = Bgp["peers"][number];
 
 /**
  * Reads a NodeConfig as the API server sends it. Repeats every rule of crds/nodeconfig.yaml, CEL rules included: the agent also
@@ -89,46 +84,6 @@ function readCidr(
   if (cidr.length > LONGEST_CIDR[family]) return refuse(`must be /${LONGEST_CIDR[family]} or wider`);
   const special = SPECIAL_RANGES.find((range) => overlaps(range, cidr));
   return special === undefined ? cidr : refuse(`must hold no addresses of ${special.text}`);
-}
-
-function readBgp(reader: FieldReader, value: unknown): Bgp | undefined {
-  if (value === undefined || value === null) return undefined;
-  const bgp = reader.object("spec.bgp", value);
-  const asn = reader.integer("spec.bgp.asn", bgp["asn"], ASN);
-  const routerId = readRouterId(reader, bgp["routerId"]);
-  const peers = readPeers(reader, bgp["peers"]);
-  return asn === undefined ? undefined : { asn, peers, ...(routerId && { routerId }) };
-}
-
-function readRouterId(reader: FieldReader, value: unknown): Address | undefined {
-  if (value === undefined || value === null) return undefined;
-  const address = readAddress(value);
-  if (address?.family !== 4) return reader.refuse("spec.bgp.routerId", value, "must be an IPv4 address");
-  return address.value > 0n ? address : reader.refuse("spec.bgp.routerId", value, "must not be 0.0.0.0");
-}
-
-function readPeers(reader: FieldReader, value: unknown): Peer[] {
-  const peers: Peer[] = [];
-  for (const { field, value: item } of reader.list("spec.bgp.peers", value, MAX_PEERS)) {
-    const peer = reader.object(field, item);
-    const address = readPeerAddress(reader, `${field}.address`, peer["address"]);
-    const asn = reader.integer(`${field}.asn`, peer["asn"], ASN);
-    if (address === undefined || asn === undefined) continue;
-    if (peers.every((other) => other.address.text !== address.text)) peers.push({ address, asn });
-    else reader.refuse(`${field}.address`, address.text, "must be unique among the peers");
-  }
-  return peers;
-}
-
-function readPeerAddress(reader: FieldReader, field: string, value: unknown): Address | undefined {
-  const address = readAddress(value);
-  if (address === undefined) return reader.refuse(field, value, "must be an IP address");
-  const special = SPECIAL_RANGES.find((range) => contains(range, address));
-  return special === undefined ? address : reader.refuse(field, value, `must not be an address of ${special.text}`);
-}
-
-function readAddress(value: unknown): Address | undefined {
-  return typeof value === "string" && value.length <= LONGEST_TEXT ? parseAddress(value) : undefined;
 }
 
 /** What was written counts, not what was good: a list whose only entry is broken is not also reported as missing. */

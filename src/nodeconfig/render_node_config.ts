@@ -1,4 +1,4 @@
-import type { NodeConfig } from "./node_config.ts";
+import type { Bgp, NodeConfig } from "./node_config.ts";
 
 /** @returns the object that `parseNodeConfig` reads as this NodeConfig */
 export function renderNodeConfig(config: NodeConfig): Record<string, unknown> {
@@ -24,10 +24,10 @@ export function renderNodeConfig(config: NodeConfig): Record<string, unknown> {
   };
 }
 
-function renderBgp({ asn, routerId, peers }: NonNullable<NodeConfig["bgp"]>): Record<string, unknown> {
+function renderBgp({ asn, routerId, peers }: Bgp): Record<string, unknown> {
   return {
     asn,
     ...(routerId === undefined ? {} : { routerId: routerId.text }),
-    peers: peers.map(({ address, asn }) => ({ address: address.text, asn })),
+    peers: peers.map(({ address, ...peer }) => ({ address: address.text, ...peer })),
   };
 }

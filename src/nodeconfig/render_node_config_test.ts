@@ -16,7 +16,15 @@ const FULL = {
     defaults: { ipv6: true, ipv4: false },
     mtu: 1400,
     portmap: true,
-    bgp: { asn: 4200000000, routerId: "192.0.2.10", peers: [{ address: "2001:db8::1", asn: 65000 }] },
+    bgp: {
+      asn: 4200000000,
+      routerId: "192.0.2.10",
+      peers: [
+        { address: "2001:db8::1", asn: 65000 },
+        { address: "2001:db8::2", asn: 65000, extendedNextHop: true, importLimit: 9, bfd: { multiplier: 5 } },
+        { address: "192.0.2.1", asn: 65000, holdTime: 9, multihop: 3, ttlSecurity: true, gracefulRestart: false },
+      ],
+    },
   },
 };
 

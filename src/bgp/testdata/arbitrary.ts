@@ -1,7 +1,7 @@
 /** Random input for property tests: models as typed code could hand them over, NodeConfigs as an API server could, a node's network. */
 import fc from "fast-check";
 import { type Address, addressOf, bitsOf, type Family, hostPrefix, type Prefix, prefixOf } from "../../ip/address.ts";
-import type { BirdConfig } from "../bird_config.ts";
+import type { BirdConfig, BirdPeer } from "../bird_config.ts";
 import type { NodeAddress } from "../choose_local_address.ts";
 import { ip } from "./cases.ts";
 
@@ -59,9 +59,37 @@ const asn = rarely(20, {
   odd: fc.constantFrom(0, -1, 1.5, NaN, Infinity, 2 ** 32, 23456),
 });
 
-const peer = fc.record({ address, asn, localAsn: asn, localAddress: address }, {
+/** A number within the bounds, now and then one that is none of a session's. */
+const within = (min: number, max: number): fc.Arbitrary<number> =>
+  rarely(300, { usual: fc.integer({ min, max }), odd: fc.constantFrom(0, -1, 1.5, NaN, Infinity, 2 ** 33) });
+
+const sessionOptions = {
+  holdTime: within(3, 65535),
+  bfd: fc.record({
+    receiveInterval: within(10, 60_000),
+    transmitInterval: within(10, 60_000),
+    multiplier: within(2, 255),
+  }),
+  multihop: within(2, 255),
+  ttlSecurity: fc.constant(true as const),
+  gracefulRestart: fc.constant(false as const),
+  extendedNextHop: fc.constant(true as const),
+  importLimit: within(1, 10_000_000),
+};
+
+const peer = fc.record({ address, asn, localAsn: asn, localAddress: address, ...sessionOptions }, {
   requiredKeys: ["address", "asn", "localAsn"],
-});
+}).map(fittingOptions);
+
+/** Most often: what goes with nothing else of the peer would leave few models to judge. */
+function fittingOptions({ extendedNextHop, bfd, ...peer }: BirdPeer): BirdPeer {
+  const canBfd = peer.multihop === undefined || peer.localAddress !== undefined;
+  return {
+    ...peer,
+    ...(bfd && canBfd && { bfd }),
+    ...(extendedNextHop && peer.address.family === 6 && { extendedNextHop }),
+  };
+}
 
 /** Models of every kind: some as they should be, some with what no type can exclude. */
 export const birdConfigs: fc.Arbitrary<BirdConfig> = fc.record({
@@ -118,7 +146,10 @@ export const nodeConfigs: fc.Arbitrary<unknown> = fc.record({
     bgp: fc.record({
       asn: anyAsn,
       routerId: anyOf(fc.constantFrom("192.0.2.9", "0.0.0.1")),
-      peers: fc.uniqueArray(fc.record({ address: peerAddress, asn: anyAsn }), { maxLength: 3 }),
+      peers: fc.uniqueArray(
+        fc.record({ address: peerAddress, asn: anyAsn, ...sessionOptions }, { requiredKeys: ["address", "asn"] }),
+        { maxLength: 3 },
+      ),
     }, { requiredKeys: ["asn", "peers"] }),
   }, { requiredKeys: ["cidr4"] }),
 });

@@ -17,6 +17,8 @@ export function prefix(text: string): Prefix {
 const PEER4 = { address: ip("192.0.2.1"), asn: 65000, localAsn: 65101, localAddress: ip("192.0.2.10") };
 const PEER6 = { address: ip("2001:db8:1::1"), asn: 65000, localAsn: 65101, localAddress: ip("2001:db8:1::a") };
 
+const BFD = { receiveInterval: 300, transmitInterval: 300, multiplier: 3 };
+
 /** A node with both families and one router. */
 export const DUAL_STACK: BirdConfig = {
   routerId: ip("192.0.2.10"),
@@ -58,6 +60,16 @@ export const CASES: Readonly<Record<string, BirdConfig>> = {
     hostRoutes: ["198.51.100.77/32", "2001:db8:aaaa::1/128", "198.51.100.8/32", "198.51.100.77/32"].map(prefix),
   },
   "single_address_aggregate": { ...DUAL_STACK, aggregates: ["2001:db8:f001::1/128", "203.0.113.0/30"].map(prefix) },
+  "session_options": {
+    ...DUAL_STACK,
+    peers: [
+      { ...PEER4, holdTime: 9, gracefulRestart: false },
+      { ...PEER4, address: ip("192.0.2.2"), bfd: { receiveInterval: 100, transmitInterval: 150, multiplier: 3 } },
+      { ...PEER4, address: ip("198.51.100.1"), multihop: 3, ttlSecurity: true, bfd: BFD },
+      { ...PEER6, extendedNextHop: true, importLimit: 1000, ttlSecurity: true },
+    ],
+  },
+  "ipv4_over_ipv6": { ...ofFamily(6), peers: [{ ...PEER6, extendedNextHop: true }] },
   "no_peers": { ...DUAL_STACK, peers: [] },
   "nothing": { routerId: ip("0.0.0.1"), peers: [], aggregates: [], hostRoutes: [], refusedImports: [] },
 };

@@ -14,6 +14,21 @@ export interface BadNodeConfig {
 const CIDR4 = ["203.0.113.0/24"];
 const CIDR6 = ["2001:db8:f001::/64"];
 
+/** the option, a part of the rule, who can refuse it, the peer's address */
+const PEER_OPTIONS: readonly [Readonly<Record<string, unknown>>, string, BadNodeConfig["refusedBy"], string?][] = [
+  [{ holdTime: 2 }, "from 3 to 65535", "schema"],
+  [{ holdTime: "90" }, "a whole number", "schema"],
+  [{ bfd: { receiveInterval: 9 } }, "from 10 to 60000", "schema"],
+  [{ bfd: { transmitInterval: 60_001 } }, "from 10 to 60000", "schema"],
+  [{ bfd: { multiplier: 1 } }, "from 2 to 255", "schema"],
+  [{ multihop: 1 }, "from 2 to 255", "schema"],
+  [{ ttlSecurity: 1 }, "true or false", "schema"],
+  [{ gracefulRestart: "no" }, "true or false", "schema"],
+  [{ extendedNextHop: true }, "left out with an IPv4 peer", "cel"],
+  [{ importLimit: 0 }, "from 1 to 10000000", "schema"],
+  [{ importLimit: 1, multihop: 2 }, "left out with multihop", "cel"],
+];
+
 export const BAD_NODE_CONFIGS: readonly BadNodeConfig[] = [
   { title: "no CIDR", spec: {}, field: "spec", rule: "at least one CIDR", refusedBy: "cel" },
   { title: "empty lists", spec: { cidr4: [], cidr6: [] }, field: "spec", rule: "at least one CIDR", refusedBy: "cel" },
@@ -283,7 +298,19 @@ export const BAD_NODE_CONFIGS: readonly BadNodeConfig[] = [
     rule: "an object",
     refusedBy: "schema",
   },
+  ...PEER_OPTIONS.map(([option, rule, refusedBy, address]): BadNodeConfig => ({
+    title: `a peer with ${JSON.stringify(option)}`,
+    spec: { cidr4: CIDR4, bgp: { asn: 65101, peers: [{ address: address ?? "192.0.2.1", asn: 65000, ...option }] } },
+    field: `spec.bgp.peers[0].${Object.keys(option)[0]}${innerOf(Object.values(option)[0])}`,
+    rule,
+    refusedBy,
+  })),
 ];
+
+/** @returns the path to an object's only field */
+function innerOf(value: unknown): string {
+  return typeof value === "object" && value !== null ? `.${Object.keys(value)[0]}` : "";
+}
 
 function specWithPeers(...addresses: string[]): unknown {
   return { cidr4: CIDR4, bgp: { asn: 65101, peers: addresses.map((address) => ({ address, asn: 65000 })) } };

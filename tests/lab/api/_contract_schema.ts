@@ -15,6 +15,31 @@ const GOOD_SPECS: readonly Json[] = [
   { cidr6: ["2001:db8:f001::/127", "2001:db8:f001::2/127"], mtu: 1280 },
   { cidr6: ["2001:DB8:F001:0::/64"], cidr4: ["10.0.0.0/8"], mtu: 65535, defaults: { ipv4: false } },
   { cidr4: ["1.0.0.0/8"], bgp: { asn: 1, routerId: "255.255.255.255", peers: PEERS } },
+  {
+    cidr4: ["203.0.113.0/24"],
+    bgp: {
+      asn: 1,
+      peers: [
+        {
+          address: "192.0.2.1",
+          asn: 1,
+          holdTime: 3,
+          bfd: {},
+          multihop: 255,
+          ttlSecurity: true,
+          gracefulRestart: false,
+        },
+        {
+          address: "2001:db8::1",
+          asn: 1,
+          holdTime: 65535,
+          bfd: { receiveInterval: 10, transmitInterval: 60000, multiplier: 255 },
+          extendedNextHop: true,
+          importLimit: 10_000_000,
+        },
+      ],
+    },
+  },
   { cidr4: Array.from({ length: 8 }, (_, i) => `100.64.${i}.0/24`), bgp: { asn: 65000, peers: PEERS.slice(0, 1) } },
 ];
 
