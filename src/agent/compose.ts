@@ -37,7 +37,7 @@ import { parsePod } from "../pod/parse_pod.ts";
 import { parseNamespace } from "../policy/parse_namespace.ts";
 import { parseNetworkPolicy } from "../policy/parse_network_policy.ts";
 import { parsePolicyPod } from "../policy/parse_policy_pod.ts";
-import { POLICY_TABLE } from "../policy/render_policy_table.ts";
+import { POLICY_TABLE } from "../policy/names.ts";
 import { createRouteDriver } from "../route/system_route_driver.ts";
 import { readBootId } from "../store/boot_id.ts";
 import { createDiskFiles } from "../store/disk_files.ts";

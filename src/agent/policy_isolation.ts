@@ -4,11 +4,13 @@ import { CNI_CODE, CniError } from "../cnispec/cni_error.ts";
 import type { Allocation } from "../ipam/allocation.ts";
 import type { TextTable } from "../nft/text_table.ts";
 import type { Pod } from "../pod/pod.ts";
+import { portsChainsOf } from "../policy/lay_out_chain.ts";
 import { podChainName } from "../policy/names.ts";
 import { DIRECTIONS } from "../policy/network_policy.ts";
 import type { IsolatedPod, PolicyTable } from "../policy/policy_table.ts";
 import type { PolicyTarget } from "../policy/policy_world.ts";
 import { renderPolicyTable } from "../policy/render_policy_table.ts";
+import { setsOf } from "../policy/render_rule.ts";
 import { SERVER_LATE_MS } from "./node_reconciler.ts";
 import type { PodIsolation } from "./pod_isolation.ts";
 import type { PolicyNamespaces } from "./policy_namespaces.ts";
@@ -104,17 +106,14 @@ export class PolicyIsolation implements PodIsolation {
 /** What of the table the pod's isolation is made of. */
 function namesOf(link: string, { pod, table }: { pod: IsolatedPod; table: PolicyTable }): ReadonlySet<string> {
   const chains = DIRECTIONS.flatMap((direction) => pod.chains[direction] ?? []);
-  const rules = chains.flatMap((name) => table.chains.get(name)?.rules ?? []);
-  const sets = rules.flatMap(({ peer, port }) => [peer, port]).flatMap((each) =>
-    each?.kind === "set" ? [each.set] : []
-  );
+  const asked = chains.flatMap((name) => table.chains.get(name) ?? []);
   return new Set([
     link,
     "ingress",
     "egress",
     ...DIRECTIONS.map((each) => podChainName(link, each)),
     ...chains,
-    ...sets,
+    ...asked.flatMap((chain) => [...setsOf(chain), ...portsChainsOf(chain).keys()]),
   ]);
 }
 

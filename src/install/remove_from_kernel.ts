@@ -8,7 +8,7 @@ import { NODE_MARK } from "../link/plan_attachment.ts";
 import { parseAlias } from "../link/link_alias.ts";
 import { NEXT_HOP } from "../next_hop/next_hop.ts";
 import { GUARD_TABLES } from "../nft/guard_model.ts";
-import { POLICY_TABLE } from "../policy/render_policy_table.ts";
+import { POLICY_TABLE } from "../policy/names.ts";
 import { ROUTE_PROTOCOL } from "../route_protocol/route_protocol.ts";
 
 export interface KernelTools {

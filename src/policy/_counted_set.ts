@@ -1,4 +1,3 @@
-import { type Direction, DIRECTIONS } from "./network_policy.ts";
 import type { SetSource } from "./set_source.ts";
 
 /**
@@ -9,16 +8,10 @@ export class CountedSet {
   readonly elements = new Set<string>();
   // element -> how many add it besides the first
   readonly #more = new Map<string, number>();
-  // chain that names it -> the chain's direction
-  readonly users = new Map<string, Direction>();
+  /** Chains that name it. */
+  readonly users = new Set<string>();
 
   constructor(readonly source: SetSource) {}
-
-  /** Directions of the chains that name it. */
-  get named(): readonly Direction[] {
-    const directions = new Set(this.users.values());
-    return DIRECTIONS.filter((direction) => directions.has(direction));
-  }
 
   /** @returns whether the element is new */
   add(element: string): boolean {

@@ -1,8 +1,8 @@
 import { CountedSet } from "./_counted_set.ts";
 import { PodIndex } from "./_pod_index.ts";
 import { ScopeIndex } from "./_scope_index.ts";
-import type { Direction } from "./network_policy.ts";
-import type { SetChange } from "./policy_changes.ts";
+import type { NamedSet, SetChange } from "./policy_changes.ts";
+import { areFew, type SetSize } from "./hold_set.ts";
 import type { PolicySet, PolicySetType } from "./policy_table.ts";
 import type { Labels, PolicyPod, PolicyTarget } from "./policy_world.ts";
 import {
@@ -19,7 +19,8 @@ const NO_LABELS: Labels = new Map();
 /** A set as it was when the last changes were taken. */
 interface Memory {
   readonly type: PolicySetType;
-  readonly named: readonly Direction[];
+  /** Chains that named it. */
+  readonly users: number;
   // element that came or went since -> whether it was there
   readonly was: Map<string, boolean>;
 }
@@ -45,9 +46,16 @@ export class SetStore {
     );
   }
 
+<<<<<<< Updated upstream
   /** Name -> where the set's elements come from */
   get sources(): ReadonlyMap<string, SetSource> {
     return new Map(Array.from(this.#sets, ([name, { source }]) => [name, source]));
+=======
+  /** @returns the set and the chains that name it, if there is such a set. Shares both */
+  find(name: string): NamedSet | undefined {
+    const set = this.#sets.get(name);
+    return set && { type: setTypeOf(set.source), elements: set.elements, users: set.users };
+>>>>>>> Stashed changes
   }
 
   /** @returns where the set's elements come from, if there is such a set */
@@ -56,10 +64,10 @@ export class SetStore {
   }
 
   /** Has the chain name the set, which is made and filled if there is none. */
-  use(name: string, { source, chain, direction }: { source: SetSource; chain: string; direction: Direction }): void {
+  use(name: string, { source, chain }: { readonly source: SetSource; readonly chain: string }): void {
     this.#remember(name, source);
     const set = this.#sets.get(name) ?? this.#make(name, source);
-    set.users.set(chain, direction);
+    set.users.add(chain);
   }
 
   /** Has the chain name the set no more, which is unmade if no other does. */
@@ -120,7 +128,7 @@ export class SetStore {
     const { source } = set;
     const memory = this.#memories.get(name);
     // Whoever makes it anew before the changes are taken changes what is there.
-    if (memory !== undefined && memory.named.length > 0) {
+    if (memory !== undefined && memory.users > 0) {
       for (const element of set.elements) if (!memory.was.has(element)) memory.was.set(element, true);
     }
     this.#sets.delete(name);
@@ -161,14 +169,14 @@ export class SetStore {
   #setElement(name: string, { set, element, present }: { set: CountedSet; element: string; present: boolean }): void {
     const changed = present ? set.add(element) : set.remove(element);
     if (!changed) return;
-    const { named, was } = this.#remember(name, set.source);
-    if (named.length > 0 && !was.has(element)) was.set(element, !present);
+    const { users, was } = this.#remember(name, set.source);
+    if (users > 0 && !was.has(element)) was.set(element, !present);
   }
 
   #remember(name: string, source: SetSource): Memory {
     const known = this.#memories.get(name);
     if (known !== undefined) return known;
-    const memory = { type: setTypeOf(source), named: this.#sets.get(name)?.named ?? [], was: new Map() };
+    const memory = { type: setTypeOf(source), users: this.#sets.get(name)?.users.size ?? 0, was: new Map() };
     this.#memories.set(name, memory);
     return memory;
   }
@@ -182,15 +190,23 @@ function isPodSet(source: SetSource): source is PodSetSource {
   return source.kind !== "linkPort";
 }
 
-function compare({ type, named: before, was }: Memory, set: CountedSet | undefined): SetChange | undefined {
-  const after = set?.named ?? [];
+function compare({ type, users, was }: Memory, set: CountedSet | undefined): SetChange | undefined {
   const elements: ReadonlySet<string> = set?.elements ?? new Set();
-  const change = { type, named: { before, after }, elements };
-  if (before.length === 0) return after.length === 0 ? undefined : { ...change, added: [...elements], removed: [] };
-  if (after.length === 0) return { ...change, added: [], removed: [] };
-  const touched = [...was];
-  const added = touched.flatMap(([element, there]) => (!there && elements.has(element) ? [element] : []));
-  const removed = touched.flatMap(([element, there]) => (there && !elements.has(element) ? [element] : []));
-  const same = added.length + removed.length === 0 && before.join() === after.join();
-  return same ? undefined : { ...change, added, removed };
+  const known = [...was];
+  if (users === 0) return set && { type, after: sizeOf(set), added: [...elements], removed: [] };
+  const size = known.reduce(
+    (sum, [element, there]) => sum + Number(there) - Number(elements.has(element)),
+    elements.size,
+  );
+  const before = { users, elements: size };
+  if (set === undefined) return { type, before, added: [], removed: [] };
+  const added = known.flatMap(([element, there]) => (!there && elements.has(element) ? [element] : []));
+  const removed = known.flatMap(([element, there]) => (there && !elements.has(element) ? [element] : []));
+  const after = sizeOf(set);
+  const same = added.length + removed.length === 0 && areFew(users) === areFew(after.users);
+  return same ? undefined : { type, before, after, added, removed };
+}
+
+function sizeOf({ elements, users }: CountedSet): SetSize {
+  return { elements: elements.size, users: users.size };
 }

@@ -3,8 +3,6 @@ import type { Direction, LabelRequirement, LabelSelector } from "./network_polic
 import type { PodScope, SetSource } from "./set_source.ts";
 
 const HASHED_NAME = /\b[a-z][a-z0-9_]*_[0-9a-f]{24}/g;
-/** What the chains are called that look packets up in a set: this, and the set's name. */
-const LOOKUP = /^(?:source|target)_/;
 
 /** @returns `ingress of NetworkPolicy default/web` */
 export function describeChain({ key, direction }: { readonly key: string; readonly direction: Direction }): string {
@@ -20,7 +18,7 @@ export function describeSet(source: SetSource): string {
 
 /** @param describe what people call a chain of a policy, or a set. @returns the text, and after it the names of those that it names by hashes */
 export function explainNames(text: string, describe: (name: string) => string | undefined): string {
-  const known = (text.match(HASHED_NAME) ?? []).flatMap((name) => describe(name.replace(LOOKUP, "")) ?? []);
+  const known = (text.match(HASHED_NAME) ?? []).flatMap((name) => describe(name) ?? []);
   return known.length === 0 ? text : `${text} (${[...new Set(known)].join("; ")})`;
 }
 

@@ -1,72 +1,80 @@
-import { checkName, lookupChainName } from "./names.ts";
-import type { ChainRule, PolicyChain } from "./policy_table.ts";
-import { isAddressPort, renderPeer, renderPort } from "./render_rule.ts";
+import { portsChainName } from "./names.ts";
+import type { ChainRule, PeerMatch, PolicyChain } from "./policy_table.ts";
+import { isAddressPort, renderPort, renderRanges, type SetMatches } from "./render_rule.ts";
 
-/** Chain -> its rules as nft reads them. What a chain jumps to stands before it. */
-export type LaidOutChains = ReadonlyMap<string, readonly string[]>;
-
-/** Ports that the same peers may reach. */
-interface Group {
+/** Ports that one peer may reach, each as a rule begins with it. */
+interface Reach {
+  /** Undefined: everybody. */
+  readonly peer: PeerMatch | undefined;
   readonly ports: Set<string>;
-  /** Rules that accept the peers; undefined: everybody. */
-  readonly peers: readonly string[] | undefined;
 }
 
 const ANY_PORT = "";
+const EVERYBODY = "";
 
 /**
- * Lays a policy's chain out for nft: each combination of a peer and a port would be a rule, so where several peers may
- * reach several ports, the peers are a chain of their own, which the rules of the ports go to. The order of rules does
+ * Lays a policy's chain out for nft: each combination of a peer and a port would be a rule, so where a peer may reach
+ * several ports, a chain of its own accepts these, which all policies share that name the same ones. On each change of
+ * a chain the kernel walks through all chains and rules of the table: so there are few of both. The order of rules does
  * not matter: they accept and nothing else.
  *
- * Sets of pods' addresses are named by one chain of their own each, which accepts what is in the set. So a small one
- * can be made anew with its chain, whoever uses it, which nft does in no time; to delete an element it reads all sets
- * of the machine first (renderPolicyChanges()).
- *
- * @returns the chain, last, and those that it needs
+ * @param sets what the rules begin with that are about a set
+ * @returns the chain's rules as nft reads them
  */
-export function layOutChain(name: string, chain: PolicyChain): LaidOutChains {
-  const chains = new Map<string, readonly string[]>();
-  const rules = groupsOf(chain).flatMap(({ ports, peers }) => {
-    if (peers === undefined) return [...ports].map((port) => join(port, "accept"));
-    const [only, ...more] = peers;
-    if (only !== undefined && more.length === 0) return [...ports].map((port) => join(port, only));
-    if (ports.has(ANY_PORT)) return peers;
-    const shared = `${checkName(name)}_${chains.size}`;
-    chains.set(shared, peers);
-    return [...ports].map((port) => join(port, `jump ${shared}`));
+export function layOutChain(chain: PolicyChain, sets: SetMatches): readonly string[] {
+  const { direction, rules } = chain;
+  const byPeer = reachesOf(chain).flatMap(({ peer, ports }) => {
+    if (peer === undefined) return accept(ports);
+    const matches = peer.kind === "set" ? sets(peer.set, direction) : renderRanges(peer, direction);
+    return matches.map((match) => `${match} ${leadOn(ports)}`);
   });
-  const targets = chain.rules.flatMap(({ port }) =>
-    isAddressPort(port) ? [`jump ${lookupChainName(port.set, chain.direction)}`] : []
+  const targets = rules.flatMap(({ port }) =>
+    isAddressPort(port) ? sets(port.set, direction).map((match) => `${match} accept`) : []
   );
-  chains.set(name, [...new Set([...rules, ...targets])]);
-  return chains;
+  return [...new Set([...byPeer, ...targets])];
 }
 
-function groupsOf({ direction, rules }: PolicyChain): Group[] {
-  const peersByPort = new Map<string, Set<string> | undefined>();
+/** @returns name -> rules: the chains of ports that the chain jumps to */
+export function portsChainsOf(chain: PolicyChain): ReadonlyMap<string, readonly string[]> {
+  const several = reachesOf(chain).filter(({ peer, ports }) => peer !== undefined && ports.size > 1);
+  return new Map(several.map(({ ports }) => [nameOf(ports), accept(ports)]));
+}
+
+/** No peer is there for what everybody may reach; where a port is any, no other is. */
+function reachesOf({ direction, rules }: PolicyChain): Reach[] {
+  const reaches = new Map<string, Reach>();
   for (const rule of rules) {
     if (isAddressPort(rule.port)) continue;
-    const peers = rule.peer && renderPeer(rule.peer, direction);
-    for (const port of portsOf(rule)) {
-      const before = peersByPort.has(port) ? peersByPort.get(port) : new Set<string>();
-      peersByPort.set(port, before && peers && new Set([...before, ...peers]));
-    }
+    const key = rule.peer === undefined ? EVERYBODY : keyOf(rule.peer, direction);
+    const reach = reaches.get(key) ?? { peer: rule.peer, ports: new Set() };
+    reaches.set(key, reach);
+    for (const port of portsOf(rule)) reach.ports.add(port);
   }
-  const groups = new Map<string, Group>();
-  for (const [port, peers] of peersByPort) {
-    const key = peers === undefined ? "" : [...peers].join("; ");
-    const group = groups.get(key) ?? { ports: new Set<string>(), peers: peers && [...peers] };
-    groups.set(key, group);
-    group.ports.add(port);
-  }
-  return [...groups.values()];
+  const open = reaches.get(EVERYBODY)?.ports ?? new Set();
+  return [...reaches.values()].flatMap(({ peer, ports }): Reach[] => {
+    const own = peer === undefined ? ports : open.has(ANY_PORT) ? new Set<string>() : ports.difference(open);
+    if (own.size === 0) return [];
+    return [{ peer, ports: new Set(own.has(ANY_PORT) ? [ANY_PORT] : [...own].sort()) }];
+  });
+}
+
+function keyOf(peer: PeerMatch, direction: PolicyChain["direction"]): string {
+  return peer.kind === "set" ? `@${peer.set}` : renderRanges(peer, direction).join("; ");
 }
 
 function portsOf({ port }: ChainRule): string[] {
   return port === undefined || isAddressPort(port) ? [ANY_PORT] : renderPort(port);
 }
 
-function join(port: string, verdict: string): string {
-  return port === ANY_PORT ? verdict : `${port} ${verdict}`;
+function accept(ports: ReadonlySet<string>): string[] {
+  return [...ports].map((port) => (port === ANY_PORT ? "accept" : `${port} accept`));
+}
+
+function leadOn(ports: ReadonlySet<string>): string {
+  const [only = "accept", ...more] = accept(ports);
+  return more.length === 0 ? only : `jump ${nameOf(ports)}`;
+}
+
+function nameOf(ports: ReadonlySet<string>): string {
+  return portsChainName([...ports].join("; "));
 }

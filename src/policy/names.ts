@@ -6,10 +6,12 @@ import { createHash } from "node:crypto";
 import { HOST_LINK } from "../hash/container_hash.ts";
 import type { Direction } from "./network_policy.ts";
 
+/** The table's family and name, as commands take them. */
+export const POLICY_TABLE = "inet flock-policy";
+
 const HASH_DIGITS = 24;
 const CHAIN_PREFIX: Readonly<Record<Direction, string>> = { ingress: "in_", egress: "out_" };
 const POD_PREFIX: Readonly<Record<Direction, string>> = { ingress: "to_", egress: "from_" };
-const LOOKUP_PREFIX: Readonly<Record<Direction, string>> = { ingress: "source_", egress: "target_" };
 
 /** What nft's grammar has no other meaning for, whatever else it is. */
 const NAME = /^[a-z][a-z0-9_]{0,63}$/;
@@ -32,9 +34,9 @@ export function podChainName(link: string, direction: Direction): string {
   return POD_PREFIX[direction] + checkLink(link);
 }
 
-/** @returns the chain that looks packets of one direction up in the set, and alone names it */
-export function lookupChainName(set: string, direction: Direction): string {
-  return LOOKUP_PREFIX[direction] + checkName(set);
+/** @param ports as rules begin with them. @returns the chain that accepts these ports */
+export function portsChainName(ports: string): string {
+  return `dports_${hashText(ports)}`;
 }
 
 /** @returns the map of one direction from links to the pods' own chains */

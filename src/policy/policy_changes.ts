@@ -1,5 +1,5 @@
-import type { Direction } from "./network_policy.ts";
-import type { IsolatedPod, PolicyChain, PolicySetType } from "./policy_table.ts";
+import type { SetSize } from "./hold_set.ts";
+import type { IsolatedPod, PolicyChain, PolicySet, PolicySetType } from "./policy_table.ts";
 
 /** What became of one thing of the table; one of the two is there at least, and they differ. */
 export interface Change<T> {
@@ -11,16 +11,18 @@ export interface Change<T> {
 
 export interface SetChange {
   readonly type: PolicySetType;
-  /**
-   * Directions of the chains that named it, and of those that name it now. None: there was no such set; there is to be
-   * none.
-   */
-  readonly named: { readonly before: readonly Direction[]; readonly after: readonly Direction[] };
+  /** As it was; absent: there was no such set. */
+  readonly before?: SetSize;
+  /** As it is to be; absent: there is to be none. */
+  readonly after?: SetSize;
   /** Elements that it has now and had not, and the reverse. */
   readonly added: readonly string[];
   readonly removed: readonly string[];
-  /** All that it has now. */
-  readonly elements: ReadonlySet<string>;
+}
+
+/** A set with the chains that name it. */
+export interface NamedSet extends PolicySet {
+  readonly users: ReadonlySet<string>;
 }
 
 /**
@@ -34,6 +36,13 @@ export interface PolicyChanges {
   readonly chains: ReadonlyMap<string, Change<PolicyChain>>;
   /** Host end of the pod's link -> what becomes of its isolation */
   readonly pods: ReadonlyMap<string, Change<IsolatedPod>>;
+  /** Chains of ports that came, with their rules, and that went. */
+  readonly ports: { readonly added: ReadonlyMap<string, readonly string[]>; readonly removed: readonly string[] };
+  /** The table as it is to be. */
+  readonly find: {
+    set(name: string): NamedSet | undefined;
+    chain(name: string): PolicyChain | undefined;
+  };
   /** All pods that are to be isolated, those without a change among them. */
   readonly isolated: ReadonlyMap<string, IsolatedPod>;
 }

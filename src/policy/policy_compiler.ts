@@ -1,3 +1,4 @@
+import { PortsChains } from "./_ports_chains.ts";
 import { SetStore } from "./_set_store.ts";
 import { addTo, removeFrom } from "./_pod_index.ts";
 import { closedChain, compileChain, type CompiledChain } from "./compile_chain.ts";
@@ -46,6 +47,7 @@ export class PolicyCompiler {
   readonly #isolated = new Map<string, IsolatedPod>();
   readonly #chains = new Map<string, AskedChain>();
   readonly #sets = new SetStore();
+  readonly #ports = new PortsChains();
   #quarantined: ReadonlySet<string> = new Set();
   // as they were when the last changes were taken
   readonly #chainMemories = new Map<string, PolicyChain | undefined>();
@@ -110,10 +112,15 @@ export class PolicyCompiler {
 
   /** @returns what changed since the last call; undefined: nothing */
   takeChanges(): PolicyChanges | undefined {
-    const sets = this.#sets.takeChanges();
+    const [sets, ports] = [this.#sets.takeChanges(), this.#ports.takeChanges()];
     const chains = takeChanges(this.#chainMemories, (name) => this.#chains.get(name)?.compiled.chain);
     const pods = takeChanges(this.#podMemories, (link) => this.#isolated.get(link));
-    return sets.size + chains.size + pods.size === 0 ? undefined : { sets, chains, pods, isolated: this.#isolated };
+    if (sets.size + chains.size + pods.size === 0) return undefined;
+    const find = {
+      set: (name: string) => this.#sets.find(name),
+      chain: (name: string) => this.#chains.get(name)?.compiled.chain,
+    };
+    return { sets, chains, pods, ports, find, isolated: this.#isolated };
   }
 
   /**
@@ -200,6 +207,7 @@ export class PolicyCompiler {
     this.#rememberChain(name);
     this.#chains.set(name, { owner, links: new Set([link]), compiled });
     this.#useSets(name, compiled);
+    this.#ports.move(name, { before: undefined, after: compiled.chain });
   }
 
   #leaveOne(name: string, link: string): void {
@@ -208,6 +216,7 @@ export class PolicyCompiler {
     if (chain === undefined || chain.links.size > 0) return;
     this.#rememberChain(name);
     this.#chains.delete(name);
+    this.#ports.move(name, { before: chain.compiled.chain, after: undefined });
     for (const set of chain.compiled.sources.keys()) this.#sets.leave(set, name);
   }
 
@@ -219,6 +228,7 @@ export class PolicyCompiler {
       this.#rememberChain(name);
       chain.compiled = this.#compile(chain.owner);
       this.#useSets(name, chain.compiled);
+      this.#ports.move(name, { before: before.chain, after: chain.compiled.chain });
       for (const set of before.sources.keys()) {
         if (!chain.compiled.sources.has(set)) this.#sets.leave(set, name);
       }
@@ -231,8 +241,8 @@ export class PolicyCompiler {
     return compileChain(entry.policy, direction);
   }
 
-  #useSets(chain: string, { chain: { direction }, sources }: CompiledChain): void {
-    for (const [name, source] of sources) this.#sets.use(name, { source, chain, direction });
+  #useSets(chain: string, { sources }: CompiledChain): void {
+    for (const [name, source] of sources) this.#sets.use(name, { source, chain });
   }
 
   #rememberChain(name: string): void {

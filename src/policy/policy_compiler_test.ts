@@ -164,9 +164,9 @@ Deno.test("PolicyCompiler knows what people call chains and sets", () => {
   assertEquals(compiler.describe("peers4_0"), undefined);
   const [set = ""] = changes.sets.keys();
   assertEquals(
-    explainNames(`chain source_${set} is missing`, (name) => compiler.describe(name)),
+    explainNames(`set ${set} is missing`, (name) => compiler.describe(name)),
     [
-      `chain source_${set} is missing`,
+      `set ${set} is missing`,
       "(IPv4 addresses of pods with app in (web) of namespaces with team in (a))",
     ].join(" "),
   );

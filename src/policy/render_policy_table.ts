@@ -1,12 +1,10 @@
-import { checkName, lookupChainName, mapName, podChainName } from "./names.ts";
+import { isInline } from "./hold_set.ts";
+import { checkName, mapName, podChainName, POLICY_TABLE } from "./names.ts";
 import { type Direction, DIRECTIONS } from "./network_policy.ts";
 import type { IsolatedPod, PolicyTable } from "./policy_table.ts";
-import { layOutChain } from "./lay_out_chain.ts";
-import { lookupsOf, renderLookup, renderPodRules } from "./render_rule.ts";
+import { layOutChain, portsChainsOf } from "./lay_out_chain.ts";
+import { renderPodRules, renderSetMatches, type SetMatches, setsOf } from "./render_rule.ts";
 import { renderMapBody, renderSetBody } from "./render_set.ts";
-
-/** The table's family and name, as commands take them. */
-export const POLICY_TABLE = "inet flock-policy";
 
 /** Egress goes first. */
 const HOOKS: Readonly<Record<Direction, string>> = {
@@ -34,17 +32,26 @@ export function directionsOf({ chains }: IsolatedPod): readonly Direction[] {
  */
 export function renderPolicyTable(table: PolicyTable): string {
   const pods = [...table.pods].sort(byName);
+  const chains = [...table.chains].sort(byName);
+  const users = countUsers(table);
+  const matches: SetMatches = (name, direction) => {
+    const set = table.sets.get(name);
+    if (set === undefined) throw new TypeError(`Cannot render the table: set ${checkName(name)} is missing`);
+    return renderSetMatches(name, { set, direction, users: users.get(name) ?? 0 });
+  };
   const ends = pods.flatMap(([link, pod]) => directionsOf(pod).map((direction) => ({ link, pod, direction })));
   const lines = [
     ...DIRECTIONS.map((direction) => `map ${mapName(direction)} ${renderMapBody(direction, pods)}`),
-    ...[...table.sets].sort(byName).map(([name, { type, elements }]) =>
-      `set ${checkName(name)} ${renderSetBody(type, elements)}`
+    ...[...table.sets].sort(byName).flatMap(([name, { type, elements }]) =>
+      isInline(type, { elements: elements.size, users: users.get(name) ?? 0 })
+        ? []
+        : [`set ${checkName(name)} ${renderSetBody(type, elements)}`]
     ),
     ...ends.map(({ link, direction }) => `counter ${podChainName(link, direction)} { }`),
-    ...lookupChains(table),
-    ...[...table.chains].sort(byName).flatMap(([name, chain]) =>
-      [...layOutChain(name, chain)].flatMap(([each, rules]) => renderChain(each, rules))
+    ...[...new Map(chains.flatMap(([, chain]) => [...portsChainsOf(chain)]))].sort(byName).flatMap(([name, rules]) =>
+      renderChain(name, rules)
     ),
+    ...chains.flatMap(([name, chain]) => renderChain(name, layOutChain(chain, matches))),
     ...ends.flatMap(({ link, pod, direction }) =>
       renderChain(podChainName(link, direction), renderPodRules(pod, { link, direction }))
     ),
@@ -62,16 +69,13 @@ export function renderPolicyTable(table: PolicyTable): string {
   ].join("\n");
 }
 
-function lookupChains({ sets, chains }: PolicyTable): string[] {
-  return DIRECTIONS.flatMap((direction) => {
-    const own = [...chains.values()].filter((chain) => chain.direction === direction);
-    const names = new Set(own.flatMap((chain) => [...lookupsOf(chain)]));
-    return [...names].sort().flatMap((name) => {
-      const set = sets.get(name);
-      if (set === undefined) throw new TypeError(`Cannot render the table: set ${checkName(name)} is missing`);
-      return renderChain(lookupChainName(name, direction), [renderLookup(name, { type: set.type, direction })]);
-    });
-  });
+/** @returns set -> how many chains name it */
+function countUsers({ chains }: PolicyTable): ReadonlyMap<string, number> {
+  const users = new Map<string, number>();
+  for (const chain of chains.values()) {
+    for (const set of setsOf(chain)) users.set(set, (users.get(set) ?? 0) + 1);
+  }
+  return users;
 }
 
 function renderChain(name: string, rules: readonly string[]): string[] {

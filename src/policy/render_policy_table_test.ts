@@ -34,14 +34,18 @@ Deno.test("renderPolicyTable() refuses whatever nft could read as something else
   const address = { kind: "address", family: 4 } as const;
   const hostile = ["x }; flush ruleset", "a b", "1.2.3.4, 5.6.7.8", "1.2.3.4\n", "", '"', "#", "@x"];
   for (const odd of hostile) {
+    const chain = { direction: "ingress", rules: [] } as const;
+    const naming = { ...chain, rules: [{ peer: { kind: "set", family: 4, set: "peers4_00" } }] } as const;
+    const five = Array.from({ length: 5 }, (_, n) => `192.0.2.${n}`);
     const sets = [
-      new Map([[odd, { type: address, elements: new Set<string>() }]]),
+      new Map([[odd, { type: address, elements: new Set(five) }]]),
+      new Map([["peers4_00", { type: address, elements: new Set([...five, odd]) }]]),
       new Map([["peers4_00", { type: address, elements: new Set([odd]) }]]),
     ];
     for (const each of sets) {
-      assertThrows(() => renderPolicyTable({ ...SKELETON, sets: each }), TypeError, "Cannot render");
+      const chains = new Map([["in_0", naming]]);
+      assertThrows(() => renderPolicyTable({ ...SKELETON, sets: each, chains }), TypeError, "Cannot render");
     }
-    const chain = { direction: "ingress", rules: [] } as const;
     assertThrows(() => renderPolicyTable({ ...SKELETON, chains: new Map([[odd, chain]]) }), TypeError);
     const rules = [{ peer: { kind: "set", family: 4, set: odd } }] as const;
     assertThrows(() => renderPolicyTable({ ...SKELETON, chains: new Map([["in_0", { ...chain, rules }]]) }), TypeError);

@@ -1,8 +1,10 @@
 /** Rules of the table as nft reads them, without the chain that they are in. */
 import { addressOf, bitsOf, type Family } from "../ip/address.ts";
-import { checkName, lookupChainName, podChainName } from "./names.ts";
-import type { Direction, PortRange, Protocol } from "./network_policy.ts";
-import type { AddressRange, IsolatedPod, PeerMatch, PolicyChain, PolicySetType, PortMatch } from "./policy_table.ts";
+import { isInline } from "./hold_set.ts";
+import { checkName, podChainName } from "./names.ts";
+import type { Direction, PortRange } from "./network_policy.ts";
+import { sortElements } from "./render_set.ts";
+import type { AddressRange, IsolatedPod, PeerMatch, PolicyChain, PolicySet, PortMatch } from "./policy_table.ts";
 
 const ADDRESS_FIELD: Readonly<Record<Family, string>> = { 4: "ip", 6: "ip6" };
 const PEER_END: Readonly<Record<Direction, string>> = { ingress: "saddr", egress: "daddr" };
@@ -20,12 +22,28 @@ const FEW = 8;
 /** A set that says which destinations have the port. */
 export type AddressPortMatch = Extract<PortMatch, { readonly kind: "set" }> & { readonly family: Family };
 
-/** @returns the only rule of the chain that looks packets of one direction up in the set */
-export function renderLookup(set: string, { type, direction }: { type: PolicySetType; direction: Direction }): string {
-  if (type.kind === "linkPort") throw new TypeError(`Cannot render a chain of set ${checkName(set)}: it needs none`);
-  const field = `${ADDRESS_FIELD[type.family]} ${PEER_END[direction]}`;
-  const port = type.kind === "addressPort" ? ` . ${type.protocol} dport` : "";
-  return `${field}${port} @${checkName(set)} accept`;
+/** @returns what each of the rules begins with that together are about what the set holds */
+export type SetMatches = (set: string, direction: Direction) => readonly string[];
+
+/** @param how.direction of the chain. @param how.users chains that name the set. @throws TypeError for what no address is in */
+export function renderSetMatches(
+  name: string,
+  { set: { type, elements }, direction, users }: {
+    readonly set: PolicySet;
+    readonly direction: Direction;
+    readonly users: number;
+  },
+): string[] {
+  if (type.kind === "linkPort") throw new TypeError(`Cannot look addresses up in ${checkName(name)}: it has none`);
+  const address = `${ADDRESS_FIELD[type.family]} ${PEER_END[direction]}`;
+  const port = type.kind === "addressPort" ? `${type.protocol} dport` : undefined;
+  if (!isInline(type, { elements: elements.size, users })) {
+    return [`${[address, ...(port === undefined ? [] : [port])].join(" . ")} @${checkName(name)}`];
+  }
+  return sortElements(elements).map((element) => {
+    const [own = "", number] = element.split(" . ");
+    return number === undefined ? `${address} ${own}` : `${address} ${own} ${port} ${number}`;
+  });
 }
 
 /**
@@ -54,34 +72,26 @@ export function renderPodRules(
   ];
 }
 
-/** @returns the sets that the chain's rules look up by chains of the sets' own */
-export function lookupsOf({ rules }: PolicyChain): Set<string> {
-  return new Set(rules.flatMap(({ peer, port }) => [
-    ...(peer?.kind === "set" ? [peer.set] : []),
-    ...(isAddressPort(port) ? [port.set] : []),
-  ]));
-}
-
-/** @returns the sets of links and ports that the chain's rules name, with their protocol */
-export function linkPortsOf({ rules }: PolicyChain): Map<string, Protocol> {
-  return new Map(
-    rules.flatMap(({ port }) =>
-      port?.kind === "set" && port.family === undefined ? [[port.set, port.protocol] as const] : []
+/** @returns the sets that the chain's rules name */
+export function setsOf(chain: PolicyChain | undefined): Set<string> {
+  return new Set(
+    (chain?.rules ?? []).flatMap(({ peer, port }) =>
+      [peer, port].flatMap((match) => match?.kind === "set" ? [match.set] : [])
     ),
   );
 }
 
-/** @returns the rules by which a peer is accepted */
-export function renderPeer(peer: PeerMatch, direction: Direction): string[] {
-  const { family } = peer;
-  if (peer.kind === "set") return [`jump ${lookupChainName(peer.set, direction)}`];
+/** @returns what each of the rules begins with that together are about the ranges */
+export function renderRanges(
+  { family, ranges }: Extract<PeerMatch, { readonly kind: "ranges" }>,
+  direction: Direction,
+): string[] {
   // nft takes no interval that is everything.
-  if (peer.ranges.some(isWholeFamily)) return [`meta nfproto ${NFPROTO[family]} accept`];
-  const field = `${ADDRESS_FIELD[family]} ${PEER_END[direction]}`;
-  return renderMatches(field, peer.ranges.map(renderAddresses)).map((match) => `${match} accept`);
+  if (ranges.some(isWholeFamily)) return [`meta nfproto ${NFPROTO[family]}`];
+  return renderMatches(`${ADDRESS_FIELD[family]} ${PEER_END[direction]}`, ranges.map(renderAddresses));
 }
 
-/** @returns what each of the rules begins with that lead on whatever has the port */
+/** @returns what each of the rules begins with that together are about the port */
 export function renderPort(port: Exclude<PortMatch, AddressPortMatch>): string[] {
   const { protocol } = port;
   if (port.kind === "set") return [`oifname . ${protocol} dport @${checkName(port.set)}`];

@@ -18,10 +18,15 @@ export function renderSetBody(type: PolicySetType, elements: Iterable<string>): 
 
 /** @returns the elements in order, without braces. @throws TypeError for one of which nft could read something else */
 export function renderElements(elements: Iterable<string>): string {
+  return sortElements(elements).join(", ");
+}
+
+/** @returns the elements in order. @throws TypeError for one of which nft could read something else */
+export function sortElements(elements: Iterable<string>): string[] {
   const sorted = [...elements].sort();
   const odd = sorted.find((element) => !ELEMENT.test(element));
   if (odd !== undefined) throw new TypeError(`Cannot render element ${JSON.stringify(odd)}: not of a policy's set`);
-  return sorted.join(", ");
+  return sorted;
 }
 
 /** @returns the body of the direction's map: from the links of the pods that are isolated in it to their chains */

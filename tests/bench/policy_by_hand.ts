@@ -65,7 +65,7 @@ export async function loadByHand(
 /** @returns the name of a set of IPv6 addresses that the pod's first policy lets in */
 function findSet(text: string, hostLink: string): string {
   const chain = new RegExp(`chain to_${hostLink} \\{[^}]*?jump (\\w+)`).exec(text)?.[1];
-  const set = new RegExp(`chain ${chain}(?:_\\d+)? \\{[^}]*?jump source_(peers6_\\w+)`).exec(text)?.[1];
+  const set = new RegExp(`chain ${chain} \\{[^}]*?@(peers6_\\w+)`).exec(text)?.[1];
   if (chain === undefined || set === undefined) {
     throw new Error(`Cannot add an element: no set is asked for ${hostLink}`);
   }

@@ -16,17 +16,17 @@ export function applyChanges(table: PolicyTable, changes: PolicyChanges): Policy
 
 function applySets(before: PolicyTable["sets"], changes: PolicyChanges["sets"]): PolicyTable["sets"] {
   const sets = new Map(before);
-  for (const [name, { type, named, added, removed, elements }] of changes) {
+  for (const [name, { type, before: was, after, added, removed }] of changes) {
     const set = sets.get(name);
-    assertEquals(set !== undefined, named.before.length > 0, name);
+    assertEquals(set?.elements.size, was?.elements, name);
     if (set !== undefined) assertEquals(set.type, type);
     const held = new Set(set?.elements);
     for (const element of added) assert(!held.has(element), `${element} was in ${name} already`);
     for (const element of added) held.add(element);
     for (const element of removed) assert(held.delete(element), `${element} was not in ${name}`);
-    if (named.after.length === 0) sets.delete(name);
+    if (after === undefined) sets.delete(name);
     else {
-      assertEquals(held, new Set(elements), name);
+      assertEquals(held.size, after.elements, name);
       sets.set(name, { type, elements: held });
     }
   }

@@ -51,7 +51,11 @@ function put<V>(map: Map<string, V>, key: string, value: V | undefined): void {
 
 const NAMESPACES = ["blue", "green"];
 const LINKS = ["flock00000001", "flock00000002", "flock00000003"];
-const ADDRESSES = ["192.0.2.1", "192.0.2.2", "192.0.2.3", "2001:db8::1", "2001:db8::2"];
+/** Enough of one family that sets become more than a few rules, and fewer again. */
+const ADDRESSES = [
+  ...Array.from({ length: 7 }, (_, n) => `192.0.2.${n + 1}`),
+  ...["2001:db8::1", "2001:db8::2"],
+];
 
 const namespace = fc.constantFrom(...NAMESPACES);
 const policyKey = fc.tuple(namespace, fc.constantFrom("p", "q", "r")).map((parts) => parts.join("/"));

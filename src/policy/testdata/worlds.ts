@@ -19,7 +19,7 @@ const NAMESPACES: WorldFields["namespaces"] = { default: { team: "a" }, far: { t
 
 /** Every kind of peer and port, in both directions. */
 const FULL: WorldFields = {
-  pods: PODS,
+  pods: { ...PODS, idle: { ips: ["192.0.2.4", "2001:db8::4"] } },
   namespaces: NAMESPACES,
   policies: {
     web: {
