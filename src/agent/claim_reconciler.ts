@@ -45,7 +45,7 @@ export interface ClaimReconcilerDependencies {
  * The address of each family that a pod is known by stays: `status.podIPs` has it from the CNI result.
  */
 export class ClaimReconciler {
-  // allocation's key -> reason -> what was last said of its annotations, so that it is said once
+  // allocation's key -> reason -> what was last said of its annotations and still holds, so that it is said once
   readonly #said = new Map<string, Map<PodEventReason, string>>();
   /** allocation -> its pod, where nothing was to be done; neither ever changes, there are only new ones */
   readonly #settled = new WeakMap<Allocation, Pod>();
@@ -89,6 +89,7 @@ export class ClaimReconciler {
     if (pod === undefined || this.#settled.get(allocation) === pod) return false;
     const wanted = this.#wanted(allocation);
     if (wanted !== undefined && !isSame(allocation, wanted)) return true;
+    if (wanted !== undefined) this.#unsay(allocation, "InvalidAnnotation");
     this.#settled.set(allocation, pod);
     return false;
   }
@@ -185,7 +186,7 @@ export class ClaimReconciler {
         claimProblem("addresses", { text: claimed }, `takes effect with the next sandbox: this one keeps ${own}`),
       ];
     });
-    if (problems.length === 0) return;
+    if (problems.length === 0) return this.#unsay(allocation, "PrimaryAddressKept");
     this.#say(allocation, { reason: "PrimaryAddressKept", message: new InvalidInput(problems).message });
   }
 
@@ -195,5 +196,10 @@ export class ClaimReconciler {
     if (said.get(reason) === message) return;
     this.#said.set(key, said.set(reason, message));
     this.deps.events.warn(allocation.pod, { reason, message });
+  }
+
+  /** It holds no more: if it comes again, it is news. */
+  #unsay(allocation: Allocation, reason: PodEventReason): void {
+    this.#said.get(allocationKey(allocation))?.delete(reason);
   }
 }

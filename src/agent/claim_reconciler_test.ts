@@ -175,6 +175,21 @@ Deno.test("ClaimReconciler: an edit that is no good changes nothing, and is told
   assertEquals(granted(fixture), ["192.0.2.54", "192.0.2.99", "203.0.113.2"]);
 });
 
+Deno.test("ClaimReconciler tells again of the same bad edit when the one before was taken back meanwhile", async () => {
+  const { fixture, pass, edit, add } = await open();
+  await using _ = fixture;
+  const good = { addresses: "192.0.2.7", anycast: "192.0.2.53" };
+  await add("a", good);
+  for (const bad of [{ ...good, anycast: "127.0.0.1" }, { ...good, addresses: "192.0.2.8" }]) {
+    for (const annotations of [bad, good, bad]) {
+      edit("a", annotations);
+      for (const _ of [1, 2]) await pass();
+    }
+    const told = fixture.kube.events.splice(0).map(({ reason, message }) => `${reason} ${message}`);
+    assertEquals([told.length, new Set(told).size], [2, 1]);
+  }
+});
+
 Deno.test("ClaimReconciler: an address that could not be bound is nobody else's until it is gone; one that could not be unbound is unbound later", async () => {
   const { fixture, pass, edit, add } = await open();
   await using _ = fixture;
