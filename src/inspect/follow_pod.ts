@@ -146,27 +146,26 @@ function advertisedStep(text: string, { gathered, belief }: Around): Step {
   if (!agent.bird.applied) {
     return { step, should, is: `BIRD does not have it: ${agent.bird.message ?? agent.bird.reason}`, verdict: "wrong" };
   }
-  return sessionStep({ step, should }, { text, gathered, belief });
+  return sessionStep({ step, should }, { prefix, gathered, belief });
 }
 
 /** Routes of a family travel over sessions to peers of that family. */
 function sessionStep(
   base: Pick<Step, "step" | "should">,
-  { text, gathered, belief }: { text: string; gathered: Gathered; belief: Belief },
+  { prefix, gathered, belief }: { prefix: string; gathered: Gathered; belief: Belief },
 ): Step {
-  const isIpv6 = text.includes(":");
+  const isIpv6 = prefix.includes(":");
   const peers = (belief.nodeConfig?.peers ?? []).filter(({ address }) => address.includes(":") === isIpv6);
-  const sessions = seen(gathered.sessions);
-  if (sessions === undefined) return { ...base, is: "BIRD does not answer", verdict: "wrong" };
+  const bgp = seen(gathered.bgp);
+  if (bgp === undefined) return { ...base, is: "BIRD does not answer", verdict: "wrong", hint: "flock inspect bgp" };
+  if (!bgp.originated.includes(prefix)) return { ...base, is: "BIRD does not originate it", verdict: "wrong" };
   if (peers.length === 0) {
     const is = `the NodeConfig names no IPv${isIpv6 ? 6 : 4} peer`;
     return { ...base, is, verdict: "notice", hint: "spec.bgp.peers" };
   }
-  const down = peers.filter(({ address }) =>
-    !sessions.some(({ peer, established }) => established && peer.text === address)
-  );
-  if (down.length === 0) return { ...base, is: `told to ${peers.length} routers`, verdict: "well" };
-  const is = `session to ${down.map(({ address }) => address).join(", ")} is down`;
+  const untold = peers.filter(({ address }) => bgp.exported.get(address)?.includes(prefix) !== true);
+  if (untold.length === 0) return { ...base, is: `told to ${peers.map(({ address }) => address)}`, verdict: "well" };
+  const is = `not told to ${untold.map(({ address }) => address).join(", ")}`;
   return { ...base, is, verdict: "wrong", hint: "flock inspect bgp" };
 }
 

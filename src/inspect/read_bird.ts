@@ -20,8 +20,7 @@ export async function askBird(runner: Pick<CommandRunner, "run">, question: stri
   const { code, stdout, stderr } = await runner.run(argv, { timeoutMs: TIMEOUT_MS }).catch(silentIfStuck);
   const said = (stderr.trim() || stdout.trim()).split("\n").at(-1) ?? "";
   if (code !== 0) throw /Permission denied/.test(said) ? new Error(said) : new Silent(said);
-  const reply = new ReplyReader().push(new TextEncoder().encode(stdout)).at(-1);
-  if (reply === undefined) throw new Silent(`birdc printed no answer: ${said}`);
+  const reply = parseReply(stdout);
   if (reply.code >= 8000) throw new Error(reply.lines.map(({ text }) => text).join("; "));
   return reply;
 }
@@ -35,4 +34,15 @@ export async function readBirdSessions(runner: Pick<CommandRunner, "run">): Prom
 function silentIfStuck(error: unknown): never {
   const state = error instanceof Error ? error.message : String(error);
   throw /still running/.test(state) ? new Silent(`no answer in ${TIMEOUT_MS / 1000} s`) : error;
+}
+
+/** What birdc prints before the answer: BIRD's greeting, and that it may only show. */
+const PREAMBLE = /^(?:0001 |0016 ).*\n/gm;
+/** The end of an answer that is a success, which birdc does not print. */
+const END = "0000 \n";
+
+function parseReply(stdout: string): BirdReply {
+  const [reply] = new ReplyReader().push(new TextEncoder().encode(stdout.replace(PREAMBLE, "") + END));
+  if (reply === undefined) throw new Error("Cannot read what birdc prints: no answer in it");
+  return reply;
 }

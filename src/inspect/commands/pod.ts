@@ -14,7 +14,7 @@ export const pod: Command = {
   parameters: "NS/NAME",
   summary: "one pod, from annotation to address, link, route, BIRD and policy",
   refuse: (words) => words.length === 1 && /^[^/]+\/[^/]+$/.test(words[0] ?? "") ? undefined : "it takes one NS/NAME",
-  needs: () => ["agent", "files", "ends", "routes", "anycast", "guard", "isolation", "sessions"],
+  needs: () => ["agent", "files", "ends", "routes", "anycast", "guard", "isolation", "bgp"],
   inspect: follow,
 };
 

@@ -10,6 +10,8 @@ const SILENT_WATCH_S = 120;
 const LONG_PENDING_MS = 60_000;
 /** What was put back, or failed, is told for so long, in milliseconds. */
 const RECENT_MS = 600_000;
+/** An agent that starts first makes the node what it should be: for so long, in milliseconds, that is nobody's meddling. */
+const SETTLING_MS = 10_000;
 /** Most repairs and failures that are told one by one. */
 const MAX_RECENT = 3;
 /** Part of a pool in use from which on it is worth a word. */
@@ -158,7 +160,9 @@ export function anycastFindings(pods: readonly PodSnapshot[]): Finding[] {
   });
 }
 
-function recentFindings({ repairs, failures }: AgentSnapshot, now: number): Finding[] {
+function recentFindings({ repairs, failures, startedAt }: AgentSnapshot, now: number): Finding[] {
+  const settled = Date.parse(startedAt) + SETTLING_MS;
+
   const told = (what: readonly { at: string; what: string }[], subject: string, hint: string): Finding[] => {
     const recent = what.filter(({ at }) => now - Date.parse(at) < RECENT_MS).toReversed();
     const shown = recent.slice(0, MAX_RECENT).map(({ at, what }) => `${ageOf(at, now)} ago ${what}`);
@@ -168,7 +172,11 @@ function recentFindings({ repairs, failures }: AgentSnapshot, now: number): Find
       : [{ severity: "notice", subject, should: "", is: `${shown.join("; ")}${more}`, hint }];
   };
   return [
-    ...told(repairs, "put back", "somebody else changes what is flock's: who?"),
+    ...told(
+      repairs.filter(({ at }) => Date.parse(at) > settled),
+      "put back",
+      "somebody else changes what is flock's: who?",
+    ),
     ...told(failures, "failed", "the agent's log has the rest"),
   ];
 }
