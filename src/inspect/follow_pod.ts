@@ -48,13 +48,13 @@ function apiStep({ ready, terminating }: PodSnapshot, { belief }: Around): Step 
   if (belief.from !== "agent") return told(step, "only the agent hears it");
   if (ready === undefined) {
     const hint = "its Events, and flock inspect, tell whether the API server is heard";
-    return { step, should: "know the pod", is: "the watch does not know it", verdict: "notice", hint };
+    return { step, should: "know it", is: "the watch does not know it", verdict: "notice", hint };
   }
   if (terminating === true) return { step, should: "", is: "it is being deleted", verdict: "notice" };
   const hint = "kubectl describe pod: a probe fails, or a container has not started";
   return ready
-    ? { step, should: "Ready", is: "Ready", verdict: "well" }
-    : { step, should: "Ready", is: "not Ready", verdict: "notice", hint };
+    ? { step, should: "be Ready", is: "Ready", verdict: "well" }
+    : { step, should: "be Ready", is: "it is not", verdict: "notice", hint };
 }
 
 function annotationSteps({ annotations = {} }: PodSnapshot): Step[] {
@@ -64,7 +64,7 @@ function annotationSteps({ annotations = {} }: PodSnapshot): Step[] {
 function recordStep({ state, since, lastRequestId }: PodSnapshot, { now }: Around): Step {
   const id = lastRequestId === undefined ? "" : `, last request ${lastRequestId}`;
   const is = `${state}, ${ageOf(since, now)} old${id}`;
-  return { step: "record", should: "committed", is, verdict: state === "committed" ? "well" : "notice" };
+  return { step: "record", should: "be committed", is, verdict: state === "committed" ? "well" : "notice" };
 }
 
 function addressStep(text: string, { pod, around }: { pod: PodSnapshot; around: Around }): Step {
@@ -109,8 +109,8 @@ function kernelSteps(pod: PodSnapshot, { gathered, belief }: Around): Step[] {
   return steps.map((step): Step => {
     const own = differences.filter((difference) => partOf(difference) === step);
     const should = step === "link"
-      ? `${pod.hostLink}, up, MTU ${pod.mtu}`
-      : `${pod.addresses.length}, over ${pod.hostLink}`;
+      ? `be ${pod.hostLink}, up, of MTU ${pod.mtu}`
+      : `be there for all of its ${pod.addresses.length} addresses, over ${pod.hostLink}`;
     return own.length === 0 && (step === "link" || end.link !== undefined)
       ? { step, should, is: "ok", verdict: "well" }
       : { step, should, is: own.join("; ") || "the link is missing", verdict: "wrong", hint };
@@ -141,7 +141,7 @@ function advertisedStep(text: string, { gathered, belief }: Around): Step {
   if (agent === undefined) return told(step, "only the agent knows what it has told BIRD");
   const address = parseAddress(text);
   const prefix = cidrOf(text, belief) ?? (address === undefined ? text : hostPrefix(address).text);
-  const should = `advertised as ${prefix}`;
+  const should = `be advertised as ${prefix}`;
   if (!agent.advertised.includes(prefix)) return { step, should, is: "BIRD was not told", verdict: "wrong" };
   if (!agent.bird.applied) {
     return { step, should, is: `BIRD does not have it: ${agent.bird.message ?? agent.bird.reason}`, verdict: "wrong" };
@@ -175,10 +175,10 @@ function anycastSteps(
 ): Step[] {
   if (belief.from !== "agent") return [told(`anycast ${address}`, "only the agent knows whether it is advertised")];
   const step = `anycast ${address}`;
-  const should = "advertised while the pod is Ready";
+  const should = "be advertised while the pod is Ready";
   if (!advertised) {
     const hint = reason === "notReady" ? "kubectl describe pod: why is it not Ready?" : "";
-    return [{ step, should, is: `not advertised: ${reason}`, verdict: "notice", hint }];
+    return [{ step, should, is: `it is not: ${reason}`, verdict: "notice", hint }];
   }
   const found = seen(gathered.anycast);
   if (found === undefined) return [{ step, should, is: "advertised", verdict: "well" }];
@@ -196,9 +196,9 @@ function policySteps({ hostLink, namespace, name }: PodSnapshot, { gathered }: A
   const wanted = agent?.policy.isolatedLinks.find(({ link }) => link === hostLink)?.directions ?? [];
   const found = (["ingress", "egress"] as const).filter((direction) => kernel?.has(`${direction} ${hostLink}`));
   const say = (directions: readonly string[]): string =>
-    directions.length === 0 ? "isolated by no policy" : `isolated in ${directions.join(" and ")}`;
+    directions.length === 0 ? "isolated by none" : `isolated in ${directions.join(" and ")}`;
   const more = namespace === undefined ? "" : `flock inspect policy ${namespace}/${name} says by which`;
   if (agent === undefined || kernel === undefined) return [told(step, say(agent === undefined ? found : wanted))];
   const isSame = wanted.every((each) => found.includes(each)) && found.every((each) => wanted.includes(each));
-  return [{ step, should: say(wanted), is: say(found), verdict: isSame ? "well" : "wrong", hint: more }];
+  return [{ step, should: `be ${say(wanted)}`, is: say(found), verdict: isSame ? "well" : "wrong", hint: more }];
 }

@@ -53,11 +53,12 @@ function toldOf({ gathered, report }: Once, { command, now }: LookOptions): Look
   return { report, document, verdict, headline: headlineOf(document) };
 }
 
-function headlineOf({ verdict, findings, unseen }: Document): Cell {
+function headlineOf({ verdict, findings, unseen, ...fields }: Document & Fields): Cell {
+  const node = typeof fields["node"] === "string" ? `${fields["node"]}: ` : "";
   const blind = Object.entries(unseen).map(([name, why]) => `${name}: ${why}`).join("; ");
   const lacking = blind === "" ? "" : `; could not look at ${blind}`;
   const wrong = findings.filter(({ severity }) => severity === "wrong").length;
-  if (verdict === "wrong") return { text: `${wrong} wrong${lacking}`, tone: "bad" };
-  if (verdict === "unseen") return { text: `nothing wrong was seen${lacking}`, tone: "warn" };
-  return { text: "all is well", tone: "good" };
+  if (verdict === "wrong") return { text: `${node}${wrong} wrong${lacking}`, tone: "bad" };
+  if (verdict === "unseen") return { text: `${node}nothing wrong was seen${lacking}`, tone: "warn" };
+  return { text: `${node}all is well`, tone: "good" };
 }
