@@ -1,7 +1,7 @@
 import { CommandFailed, type CommandRunner } from "../exec/command_runner.ts";
 import { NFT } from "../paths/paths.ts";
 import { parsePolicyNames, type PolicyNames } from "../policy/policy_names.ts";
-import { POLICY_TABLE } from "../policy/render_policy_table.ts";
+import { POLICY_TABLE } from "../policy/names.ts";
 import { parseRuleset } from "../trace/parse_ruleset.ts";
 import type { Ruleset } from "../trace/ruleset.ts";
 
