@@ -1,3 +1,4 @@
+import { address } from "./address.ts";
 import { allowed } from "./allowed.ts";
 import { anycast } from "./anycast.ts";
 import { bgp } from "./bgp.ts";
@@ -19,6 +20,7 @@ export const COMMANDS: readonly [Command, ...Command[]] = [
   routes,
   bgp,
   anycast,
+  address,
   policy,
   allowed,
   drift,
