@@ -46,16 +46,15 @@ export class SetStore {
     );
   }
 
-<<<<<<< Updated upstream
   /** Name -> where the set's elements come from */
   get sources(): ReadonlyMap<string, SetSource> {
     return new Map(Array.from(this.#sets, ([name, { source }]) => [name, source]));
-=======
+  }
+
   /** @returns the set and the chains that name it, if there is such a set. Shares both */
   find(name: string): NamedSet | undefined {
     const set = this.#sets.get(name);
     return set && { type: setTypeOf(set.source), elements: set.elements, users: set.users };
->>>>>>> Stashed changes
   }
 
   /** @returns where the set's elements come from, if there is such a set */
