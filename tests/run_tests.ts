@@ -17,7 +17,7 @@ const ROOT = new URL("..", import.meta.url).pathname;
 async function main(): Promise<number> {
   const complete = Deno.build.os === "linux" && Deno.uid() === 0;
   if (complete) { // before the gate: some of its tests look at processes by procps
-    await ensurePackages([...LAB_PACKAGES, "iptables", "strace"], {
+    await ensurePackages([...LAB_PACKAGES, "iptables", "prometheus", "strace"], {
       runner: createSystemRunner(),
       progress: (what) => console.error(`test: ${what}`),
     });

@@ -156,7 +156,7 @@ export async function openFixture(options: FixtureOptions = {}): Promise<Fixture
   const queue = new ContainerQueue();
   const lateAdds = new LateAdds(ledger, clock);
   const { sources = new MemorySources(), policyTable: table = new MemoryTextTable() } = options;
-  const policies = new PolicyReconciler({ sources, pods, ledger, table, kube, logger });
+  const policies = new PolicyReconciler({ sources, pods, ledger, table, kube, clock, logger });
   const memory = { load: () => options.remembered, save: () => Promise.resolve() };
   const namespaces = new PolicyNamespaces({ sources, memory, logger });
   const isolation = new PolicyIsolation({ reconciler: policies, namespaces, table, clock });

@@ -6,11 +6,11 @@ import type { AllocationLedger } from "./allocation_ledger.ts";
 import type { ClaimReconciler } from "./claim_reconciler.ts";
 import type { DriftListener, DriftTick } from "./drift_watch.ts";
 import type { GarbageCollector } from "./garbage_collector.ts";
-import { type NodeReconciler, SERVER_LATE_MS } from "./node_reconciler.ts";
+import { type NodeReconciler, type NodeView, SERVER_LATE_MS } from "./node_reconciler.ts";
 import { NodeWork } from "./node_work.ts";
 import type { PolicyNameKeeper } from "./policy_name_keeper.ts";
 import type { PolicyReconciler } from "./policy_reconciler.ts";
-import { ReconcileLoop, type Tick } from "./reconcile_loop.ts";
+import { type LoopState, ReconcileLoop, type Tick } from "./reconcile_loop.ts";
 import type { NodeConfigReading } from "./resolve_node_config.ts";
 import type { RpcServer } from "./rpc_server.ts";
 import type { SessionMonitor } from "./session_monitor.ts";
@@ -58,6 +58,10 @@ export interface AgentParts {
   readonly logger: Logger;
   /** Writes the conflist; called when the node can serve and whenever the NodeConfig in force may say something new. */
   placeConflist(): Promise<void>;
+  /** Listens for HTTP where the NodeConfig in force says; called when that may be elsewhere. */
+  placePages(): Promise<void>;
+  /** What the node tells its routers by now; must not throw. */
+  announced(view: NodeView): void;
   /** Tells when the kernel has to be looked at. Resolves after the signal, when its processes have ended; never rejects. */
   watchDrift(listener: DriftListener): Promise<void>;
   /** Ends the persistent processes of the drivers. */
@@ -78,6 +82,8 @@ export class Agent {
   readonly #condition: ReconcileLoop;
   readonly #sessions: ReconcileLoop;
   readonly #collect: ReconcileLoop;
+  readonly #pages: ReconcileLoop;
+  readonly #all: ReconcileLoop[] = [];
   readonly #stopped = Promise.withResolvers<void>();
   readonly #work: NodeWork;
   #sawReady = false;
@@ -95,6 +101,12 @@ export class Agent {
     this.#condition = this.#loop("condition", () => this.#reportCondition());
     this.#sessions = this.#loop("sessions", () => this.#readSessions());
     this.#collect = this.#loop("collect", () => this.#collectGarbage());
+    this.#pages = this.#loop("pages", () => this.parts.placePages());
+  }
+
+  /** How each of the loops is doing. */
+  get loops(): readonly LoopState[] {
+    return this.#all.map(({ state }) => state);
   }
 
   /** A pod came or went. */
@@ -119,6 +131,7 @@ export class Agent {
     this.#collect.ring("start");
     this.parts.policies.onChange(() => this.#policies.ring("changed"));
     this.#policies.ring("start");
+    this.#pages.ring("start");
     const whenLate = (): void => nodeConfigs.synced ? undefined : this.#node.ring("server late");
     void clock.sleep(SERVER_LATE_MS, signal).then(whenLate, () => {});
     const watched = this.parts.watchDrift({ signal, ring: (tick) => this.#look(tick) });
@@ -168,22 +181,10 @@ export class Agent {
     const { server, kube, logger } = this.parts;
     logger.info("stopping");
     for (const stop of unlisten) stop();
-    const loops = [
-      this.#node,
-      this.#routes,
-      this.#claims,
-      this.#policies,
-      this.#policyNames,
-      this.#conflist,
-      this.#status,
-      this.#condition,
-      this.#sessions,
-      this.#collect,
-    ];
     await this.#end("requests", () => server.stop());
     await this.#end("loops", async () => {
       kube.stop(); // first: a pass that waits for the API server ends now
-      await Promise.all(loops.map((loop) => loop.stop()));
+      await Promise.all(this.#all.map((loop) => loop.stop()));
     });
     await this.#end("drivers", async () => void await Promise.all([this.parts.close(), watched]));
     this.#stopped.resolve();
@@ -218,7 +219,10 @@ export class Agent {
       this.#sessions.ring("ready");
       this.#claims.ring("ready");
     }
+    const { view } = this.parts.reconciler;
+    if (view !== undefined) this.parts.announced(view);
     this.#conflist.ring("node");
+    this.#pages.ring("node");
     this.#status.ring("node");
   }
 
@@ -259,6 +263,8 @@ export class Agent {
 
   #loop(name: string, pass: (ticks: readonly Tick[]) => Promise<void>): ReconcileLoop {
     const { clock, logger } = this.parts;
-    return new ReconcileLoop(pass, { name, retryMs: RETRY_MS, clock, logger });
+    const loop = new ReconcileLoop(pass, { name, retryMs: RETRY_MS, clock, logger });
+    this.#all.push(loop);
+    return loop;
   }
 }

@@ -47,6 +47,8 @@ function agentOf(more: (done: string[]) => Partial<AgentParts>): { agent: Agent;
     clock,
     logger,
     placeConflist: note("conflist"),
+    placePages: note("pages"),
+    announced: () => {},
     watchDrift: () => Promise.resolve(),
     close: note("closed"),
     ...more(done),

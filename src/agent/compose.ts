@@ -1,3 +1,5 @@
+import process from "node:process";
+import config from "../../deno.json" with { type: "json" };
 import { createBirdDriver } from "../bird/system_bird_driver.ts";
 import { systemClock } from "../clock/clock.ts";
 import { createSystemRunner } from "../exec/system_runner.ts";
@@ -38,6 +40,7 @@ import { parseNamespace } from "../policy/parse_namespace.ts";
 import { parseNetworkPolicy } from "../policy/parse_network_policy.ts";
 import { parsePolicyPod } from "../policy/parse_policy_pod.ts";
 import { POLICY_TABLE } from "../policy/names.ts";
+import { MetricRegistry } from "../prometheus/metric_registry.ts";
 import { createRouteDriver } from "../route/system_route_driver.ts";
 import { readBootId } from "../store/boot_id.ts";
 import { createDiskFiles } from "../store/disk_files.ts";
@@ -47,13 +50,20 @@ import { HeldSysctls } from "../sysctl/held_sysctls.ts";
 import { createSysctlTree } from "../sysctl/sysctl_tree.ts";
 import { Agent } from "./agent.ts";
 import { assembleNode } from "./assemble_node.ts";
+import { assemblePages } from "./assemble_pages.ts";
 import { createBootMarker } from "./boot_marker.ts";
 import { createConflistPlacer } from "./conflist.ts";
 import { type TableWriter, watchDrift } from "./drift_watch.ts";
+import { DropMeter } from "./drop_meter.ts";
+import { FlipMeter } from "./flip_meter.ts";
 import { PATIENCE } from "./garbage_collector.ts";
+import { addInstruments } from "./instruments.ts";
 import { Journal } from "./journal.ts";
 import { listen, lockOutOthers } from "./listen.ts";
+import type { MetricFacts, ProcessFacts } from "./metric_facts.ts";
 import { openNodeConfigMemory } from "./node_config_memory.ts";
+import { OperationMeter } from "./operation_meter.ts";
+import { pageEndpoints } from "./page_endpoints.ts";
 import { openPolicyMemory } from "./policy_memory.ts";
 import { openPolicyNameMemory } from "./policy_name_memory.ts";
 import { PolicySources } from "./policy_sources.ts";
@@ -62,6 +72,7 @@ import type { AgentOptions } from "./parse_agent_args.ts";
 import { decodeNodeConfig } from "./resolve_node_config.ts";
 import { RpcServer } from "./rpc_server.ts";
 import { SettingWatch } from "./setting_watch.ts";
+import { StateMeter } from "./state_meter.ts";
 import { StatusReporter } from "./status_reporter.ts";
 import { isSnapshotRequest, takeSnapshot } from "./take_snapshot.ts";
 import { WatchBook } from "./watch_book.ts";
@@ -94,6 +105,7 @@ export async function composeAgent(
   const guard = createPacketGuard({ runner, nft: NFT, mark });
   const policyMark = new TransactionMark(nonce, [POLICY_TABLE]);
   const policyTable = createTextTable({ runner, nft: NFT, table: POLICY_TABLE, mark: policyMark });
+  const guardTables = GUARD_TABLES.map((table) => createTextTable({ runner, nft: NFT, table }));
   const host = createHostDriver({ runner, ip: IP, sysctls });
   const bird = createBirdDriver({ runner, clock, logger });
   const routes = createRouteDriver({ runner, ip: IP, logger });
@@ -104,7 +116,10 @@ export async function composeAgent(
 
   const files = createDiskFiles();
   const bootId = await readBootId({ files });
-  const store = await openStateStore({ files, clock, logger, bootId, nodeName });
+  const registry = new MetricRegistry<MetricFacts>();
+  const instruments = addInstruments(registry);
+  const opened = await openStateStore({ files, clock, logger, bootId, nodeName });
+  const store = new StateMeter(opened, { took: instruments.stateWrites, clock });
   const pods = kube.watch({ path: "/api/v1/pods", fieldSelector: `spec.nodeName=${nodeName}`, decode: parsePod });
   const nodeConfigs = kube.watch({
     path: "/apis/flock.fritzlab.net/v1alpha1/nodeconfigs",
@@ -112,6 +127,9 @@ export async function composeAgent(
   });
   const decode = { policy: parseNetworkPolicy, namespace: parseNamespace, pod: parsePolicyPod };
   const sources = new PolicySources({ kube, clock, decode });
+  const flips = new FlipMeter({ pods, took: instruments.flips, clock });
+  const operations = new OperationMeter({ took: instruments.operations, clock });
+  const drops = new DropMeter({ tables: [...guardTables, policyTable], clock, logger });
   const ipam = createIpam({ clock, random: systemRandomBits });
   let agent: Agent | undefined = undefined;
   const node = assembleNode({
@@ -147,6 +165,7 @@ export async function composeAgent(
   });
   await node.recover();
   const { ledger, reconciler } = node;
+  node.policies.onProgrammed((seconds) => instruments.policies.observe({}, seconds));
   const held = new HeldSysctls(SYSCTL_DIR);
   const settings = new SettingWatch({
     ...{ ledger, node: reconciler, clock },
@@ -163,8 +182,9 @@ export async function composeAgent(
   await node.tombstones.replay();
   const reporter = new StatusReporter({ nodeName, kube, clock, logger });
   const known = { ...node, nodeName, startedAt, ipam, pods, sources, reporter, watches, journal, clock };
-  const handle = async (request: unknown, length: number): Promise<unknown> =>
-    isSnapshotRequest(request) ? takeSnapshot(known) : await node.service.handle(request, length);
+  const handle = operations.measure(async (request, length) =>
+    isSnapshotRequest(request) ? takeSnapshot(known) : await node.service.handle(request, length)
+  );
   const server = new RpcServer({ listener, handle, logger });
   const placeConflist = createConflistPlacer({
     read: async () => isLink(CONFLIST) ? undefined : await Deno.readTextFile(CONFLIST),
@@ -173,15 +193,33 @@ export async function composeAgent(
       await writeAtomically(CONFLIST, { text, mode: 0o600 });
     },
   });
+  const pages = assemblePages({
+    ...{ registry, drops, logger },
+    facts: () =>
+      agent && {
+        ...{ ...node, version: config.version, loops: agent.loops, ipam, operations, state: store, drops, watches },
+        ...{ journal, clock, process: readProcess(startedAt) },
+      },
+  });
   agent = new Agent({
     ...{ ...node, nodeName, nodeConfigs, pods, kube, reporter, server, clock, logger },
+    placePages: () => pages.listenAt(pageEndpoints(reconciler.config, reconciler.network)),
+    announced: (view) => flips.told(view),
     placeConflist: () => placeConflist(reconciler.config),
     watchDrift: (listener) => watchDrift({ ...drift, settings, ledger, clock, logger }, listener),
     close: async () => {
       sources.stop();
+      pages.stop();
       await Promise.all([driver.close(), guard.close(), policyTable.close(), routes.close()]);
       bird.close();
     },
   });
   return agent;
+}
+
+/** @param startedAt milliseconds since the epoch */
+function readProcess(startedAt: number): ProcessFacts {
+  const { user, system } = process.cpuUsage(); // microseconds
+  const { rss, heapUsed } = Deno.memoryUsage();
+  return { cpuSeconds: (user + system) / 1e6, residentBytes: rss, heapBytes: heapUsed, startedAt: startedAt / 1000 };
 }

@@ -1,3 +1,4 @@
+import type { Clock } from "../clock/clock.ts";
 import type { Logger } from "../log/logger.ts";
 import type { KubeClient, Watched } from "../kube/kube_client.ts";
 import type { TextTable } from "../nft/text_table.ts";
@@ -26,6 +27,7 @@ export interface PolicyReconcilerDependencies {
   readonly ledger: Pick<AllocationLedger, "all">;
   readonly table: TextTable;
   readonly kube: Pick<KubeClient, "recordEvent">;
+  readonly clock: Pick<Clock, "monotonic">;
   readonly logger: Logger;
 }
 
@@ -43,6 +45,9 @@ export class PolicyReconciler {
   readonly #problems: PolicyProblems;
   readonly #quarantine: PolicyQuarantine;
   #bell = (): void => {};
+  #programmed = (_seconds: number): void => {};
+  /** When the oldest change was heard that the kernel does not have yet, monotonic milliseconds. */
+  #heardAt: number | undefined;
   #changed: ReturnType<typeof noChanges>;
   /** Whether this node's pods have to be gone through. */
   #podsChanged = true;
@@ -101,6 +106,11 @@ export class PolicyReconciler {
     this.#bell = bell;
   }
 
+  /** @param listener is told how long it took from hearing of a change until it was in the kernel, where it made one there; there is one */
+  onProgrammed(listener: (seconds: number) => void): void {
+    this.#programmed = listener;
+  }
+
   /** Somebody may have altered the kernel's table. @param options whether that is known, or has to be looked for */
   doubt({ touched }: { touched: boolean }): void {
     if (touched) this.#doubt = "changed";
@@ -136,6 +146,7 @@ export class PolicyReconciler {
   }
 
   #hear(changes: SourceChanges): void {
+    this.#heardAt ??= this.deps.clock.monotonic();
     for (const kind of ["policies", "namespaces", "pods"] as const) {
       for (const key of changes[kind]) this.#changed[kind].add(key);
     }
@@ -165,7 +176,7 @@ export class PolicyReconciler {
     this.#feed(); // also while pods are still being listed: that is time that nothing else needs
     if (!isKnown) return;
     const touched = [...this.#touched];
-    await this.#apply();
+    await this.#applyInTime();
     for (const key of touched) this.#touched.delete(key);
     if (!this.#inForce) logger.info("policies in force", counts);
     this.#inForce = true;
@@ -193,11 +204,27 @@ export class PolicyReconciler {
     else this.#defective.set(key, policy);
   }
 
-  async #apply(): Promise<void> {
+  /** What is heard while the kernel is being written is the next pass's. */
+  async #applyInTime(): Promise<void> {
+    const heardAt = this.#heardAt;
+    this.#heardAt = undefined;
+    try {
+      const isWritten = await this.#apply();
+      if (isWritten && heardAt !== undefined) this.#programmed((this.deps.clock.monotonic() - heardAt) / 1000);
+    } catch (error) {
+      this.#heardAt = heardAt ?? this.#heardAt;
+      throw error;
+    }
+  }
+
+  /** @returns whether anything was written */
+  async #apply(): Promise<boolean> {
     const changes = this.#compiler.takeChanges();
     if (this.#whole && changes !== undefined) this.#whole = await this.#change(changes);
     if (this.#whole) this.#whole = await this.#looksRight();
-    if (!this.#whole) await this.#replace();
+    const replaces = !this.#whole;
+    if (replaces) await this.#replace();
+    return replaces || changes !== undefined;
   }
 
   /** @returns false when the kernel did not take it, or nobody knows */

@@ -16,6 +16,18 @@ interface Failure {
   readonly waitMs: number;
 }
 
+/** How a loop is doing. */
+export interface LoopState {
+  readonly name: string;
+  /** How long the pass that runs has been running, in milliseconds; 0 when none does. */
+  readonly busyMs: number;
+  /** Whether something failed and has not been made good. */
+  readonly failing: boolean;
+  /** Passes since the start that ended, and those of them that failed. */
+  readonly passes: number;
+  readonly failures: number;
+}
+
 /**
  * One coalescing loop: ticks that arrive while a pass runs make one more pass together, and none is lost. A pass computes from
  * current state only. One that fails is tried again, at ever longer intervals while it fails in the same way, and logged when it
@@ -29,6 +41,9 @@ export class ReconcileLoop {
   /** Ends the wait for the next retry; there is never more than one. */
   #wait: AbortController | undefined;
   #stopped = false;
+  #passSince: number | undefined;
+  #passes = 0;
+  #failures = 0;
 
   /**
    * @param pass one level-triggered pass; gets the ticks that led to it
@@ -39,6 +54,12 @@ export class ReconcileLoop {
     private readonly pass: (ticks: readonly Tick[]) => Promise<void>,
     private readonly options: { name: string; retryMs: number; clock: Clock; logger: Logger },
   ) {}
+
+  get state(): LoopState {
+    const { name, clock } = this.options;
+    const busyMs = this.#passSince === undefined ? 0 : clock.monotonic() - this.#passSince;
+    return { name, busyMs, failing: this.#failure !== undefined, passes: this.#passes, failures: this.#failures };
+  }
 
   /** Asks for a pass soon. Never blocks, never throws. */
   ring(tick: Tick): void {
@@ -78,11 +99,16 @@ export class ReconcileLoop {
   async #passOnce(): Promise<void> {
     const ticks = [...this.#pending];
     this.#pending.clear();
+    this.#passSince = this.options.clock.monotonic();
     try {
       await this.pass(ticks);
       if (ticks.includes(RETRY)) this.#recovered();
     } catch (error) {
+      this.#failures++;
       this.#failed(error, ticks);
+    } finally {
+      this.#passes++;
+      this.#passSince = undefined;
     }
   }
 

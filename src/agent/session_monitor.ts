@@ -24,11 +24,17 @@ export interface SessionMonitorDependencies {
 /** Reads session state back from BIRD, and logs each change of it. */
 export class SessionMonitor {
   #sessions: readonly SessionState[] | undefined;
+  readonly #losses = new Map<string, number>();
 
   constructor(private readonly deps: SessionMonitorDependencies) {}
 
   get view(): SessionView {
     return { sessions: this.#sessions, everEstablished: this.deps.marker.isSet() };
+  }
+
+  /** peer -> how many sessions with it were seen to end since the start */
+  get losses(): ReadonlyMap<string, number> {
+    return this.#losses;
   }
 
   /** Asks BIRD. @returns whether anything is different from the last time */
@@ -48,6 +54,7 @@ export class SessionMonitor {
       const was = states.get(peer.text);
       if (was === state) continue;
       const lost = was === "Established" && !established;
+      if (lost) this.#losses.set(peer.text, (this.#losses.get(peer.text) ?? 0) + 1);
       logger[lost ? "warn" : "info"]("BGP session", { peer: peer.text, state, was, lastError });
     }
   }

@@ -65,15 +65,14 @@ class SystemTextTable implements SignedTextTable {
     });
   }
 
-  counters(): Promise<ReadonlyMap<string, Counted>> {
-    return this.session.inTurn(async () => {
-      const list = await this.#list("counters", "table") ?? '{"nftables":[]}';
-      const counters = listObjects(list).flatMap(([kind, body]) => kind === "counter" ? [body] : []);
-      return new Map(counters.map(({ name, packets, bytes }) => [
-        String(name),
-        { packets: Number(packets), bytes: Number(bytes) },
-      ]));
-    });
+  /** Not in turn: a change of the table must not wait for what takes as long as the table is large. */
+  async counters(): Promise<ReadonlyMap<string, Counted>> {
+    const list = await this.#list("counters", "table") ?? '{"nftables":[]}';
+    const counters = listObjects(list).flatMap(([kind, body]) => kind === "counter" ? [body] : []);
+    return new Map(counters.map(({ name, packets, bytes }) => [
+      String(name),
+      { packets: Number(packets), bytes: Number(bytes) },
+    ]));
   }
 
   sign(): Promise<void> {

@@ -6,7 +6,7 @@ export interface Counted {
 
 /**
  * Keeps one nft table of flock's own that is written as text; what the text is about is its author's business. Never
- * touches another. Calls are done one after the other, in the order in which they were made.
+ * touches another. Calls are done one after the other, in the order in which they were made, save counters().
  */
 export interface TextTable {
   /**

@@ -17,6 +17,8 @@ export interface NodeConfig {
   readonly mtu?: number;
   /** Whether the conflist chains the `portmap` plugin. */
   readonly portmap: boolean;
+  /** Absent: as if it were empty. */
+  readonly metrics?: MetricsConfig;
   /** Absent: nothing is advertised. */
   readonly bgp?: Bgp;
 }
@@ -60,3 +62,15 @@ export interface Bfd {
   /** So many packets may be missing before the session is lost. */
   readonly multiplier: number;
 }
+
+/** How a node's metrics are served. */
+export interface MetricsConfig {
+  /** `Node`: at every address of the node; `Loopback`: only to the node itself. */
+  readonly bind: "Loopback" | "Node";
+  readonly port: number;
+  /** Whether there are series for each pod and each anycast address. */
+  readonly perPod: boolean;
+}
+
+/** What is said of metrics where nothing is said. */
+export const DEFAULT_METRICS: MetricsConfig = { bind: "Loopback", port: 9469, perPod: false };

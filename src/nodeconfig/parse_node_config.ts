@@ -2,6 +2,7 @@ import { contains, type Family, overlaps, parseInterfaceAddress } from "../ip/ad
 import { type Prefix, prefixOf } from "../ip/address.ts";
 import { LONGEST_TEXT, readBgp } from "./_bgp_reader.ts";
 import { FieldReader, type Fields } from "./_field_reader.ts";
+import { readMetrics } from "./_metrics_reader.ts";
 import { SPECIAL_RANGES } from "./_special_ranges.ts";
 import type { Bgp, NodeConfig } from "./node_config.ts";
 
@@ -32,6 +33,7 @@ export function parseNodeConfig(raw: unknown): NodeConfig {
   };
   const mtu = reader.optionalInteger("spec.mtu", spec["mtu"], MTU);
   const portmap = reader.boolean("spec.portmap", spec["portmap"], false);
+  const metrics = readMetrics(reader, spec["metrics"]);
   const bgp = readBgp(reader, spec["bgp"]);
   refuseNoFamily(reader, spec, { cidr6, cidr4, defaults });
   if (mtu !== undefined && mtu < MIN_IPV6_MTU && cidr6.length > 0) {
@@ -39,7 +41,8 @@ export function parseNodeConfig(raw: unknown): NodeConfig {
   }
   refusePeersInside(reader, { cidr6, cidr4, peers: bgp?.peers ?? [] });
   reader.finish();
-  return { ...identity, cidr6, cidr4, defaults, portmap, ...(mtu === undefined ? {} : { mtu }), ...(bgp && { bgp }) };
+  const optional = { ...(mtu === undefined ? {} : { mtu }), ...(metrics && { metrics }), ...(bgp && { bgp }) };
+  return { ...identity, cidr6, cidr4, defaults, portmap, ...optional };
 }
 
 type Identity = Pick<NodeConfig, "name" | "uid" | "generation" | "createdAt" | "ipAlgo">;

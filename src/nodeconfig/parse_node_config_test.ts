@@ -21,6 +21,7 @@ Deno.test("parseNodeConfig() reads every field of a full NodeConfig", () => {
       defaults: { ipv4: false },
       mtu: 9000,
       portmap: true,
+      metrics: { bind: "Node", perPod: true },
       bgp: { asn: 4294967295, routerId: "192.0.2.10", peers: [{ address: "2001:DB8::0:1", asn: 1 }] },
     },
   });
@@ -34,6 +35,7 @@ Deno.test("parseNodeConfig() reads every field of a full NodeConfig", () => {
     defaults: { ipv6: true, ipv4: false },
     mtu: 9000,
     portmap: true,
+    metrics: { bind: "Node", port: 9469, perPod: true },
   });
   assertEquals([...cidr6, ...cidr4].map(({ text }) => text), ["2001:db8:f001::/64", "203.0.113.0/24"]);
   assertEquals(bgp?.peers.map(({ address, asn }) => [address.text, asn]), [["2001:db8::1", 1]]);

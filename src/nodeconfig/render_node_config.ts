@@ -2,7 +2,7 @@ import type { Bgp, NodeConfig } from "./node_config.ts";
 
 /** @returns the object that `parseNodeConfig` reads as this NodeConfig */
 export function renderNodeConfig(config: NodeConfig): Record<string, unknown> {
-  const { name, uid, generation, createdAt, ipAlgo, defaults, mtu, portmap, bgp } = config;
+  const { name, uid, generation, createdAt, ipAlgo, defaults, mtu, portmap, metrics, bgp } = config;
   return {
     apiVersion: "flock.fritzlab.net/v1alpha1",
     kind: "NodeConfig",
@@ -19,6 +19,7 @@ export function renderNodeConfig(config: NodeConfig): Record<string, unknown> {
       defaults,
       portmap,
       ...(mtu === undefined ? {} : { mtu }),
+      ...(metrics === undefined ? {} : { metrics }),
       ...(bgp === undefined ? {} : { bgp: renderBgp(bgp) }),
     },
   };

@@ -16,6 +16,7 @@ const FULL = {
     defaults: { ipv6: true, ipv4: false },
     mtu: 1400,
     portmap: true,
+    metrics: { bind: "Node", port: 9500, perPod: true },
     bgp: {
       asn: 4200000000,
       routerId: "192.0.2.10",

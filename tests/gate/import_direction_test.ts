@@ -6,7 +6,11 @@ import { type Import, importsOf, productionSources, ROOT } from "./_module_graph
 const LAYERS: readonly { readonly name: string; readonly folders: readonly string[]; readonly apart: boolean }[] = [
   { name: "entry", folders: ["main.ts"], apart: true },
   { name: "mode", folders: ["cni", "agent", "install", "inspect"], apart: true },
-  { name: "driver", folders: ["link", "route", "host", "nft", "bird", "store", "kube", "sysctl"], apart: true },
+  {
+    name: "driver",
+    folders: ["link", "route", "host", "nft", "bird", "store", "kube", "sysctl", "prometheus", "http"],
+    apart: true,
+  },
   {
     name: "capability",
     folders: ["ip", "ipam", "anycast", "policy", "trace", "bgp", "nodeconfig", "pod", "cnispec"],
@@ -110,6 +114,13 @@ Deno.test("only src/kube imports the Kubernetes client, and only the agent impor
     folderOf(to) === "kube" && to.startsWith("src/") && !typeOnly
   );
   assertEquals(users.filter(({ from }) => !["kube", "agent"].includes(folderOf(from))).map(show), []);
+});
+
+Deno.test("only src/prometheus imports prom-client, and only the agent imports src/prometheus", async () => {
+  const clients = (await graph).filter(({ to }) => to.startsWith("npm:prom-client"));
+  assertEquals([...new Set(clients.map(({ from }) => folderOf(from)))], ["prometheus"]);
+  const users = (await graph).filter(({ to, typeOnly }) => to.startsWith("src/prometheus/") && !typeOnly);
+  assertEquals(users.filter(({ from }) => !["prometheus", "agent"].includes(folderOf(from))).map(show), []);
 });
 
 Deno.test("what a call of the plugin loads is small, and free of packages", async () => {

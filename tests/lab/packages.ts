@@ -24,6 +24,7 @@ const REQUIREMENTS = {
   "nftables": { files: ["/usr/sbin/nft"] },
   "openssl": { files: ["/usr/bin/openssl"] },
   "procps": { files: ["/usr/sbin/sysctl", "/sbin/sysctl"] },
+  "prometheus": { files: ["/usr/bin/promtool"], unit: "prometheus.service" },
   "runc": { files: ["/usr/sbin/runc"] },
   "strace": { files: ["/usr/bin/strace"] },
   "tcpdump": { files: ["/usr/bin/tcpdump", "/usr/sbin/tcpdump"] },

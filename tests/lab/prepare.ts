@@ -9,7 +9,10 @@ import { ensurePackages, LAB_PACKAGES } from "./packages.ts";
 async function main(): Promise<void> {
   const say = (message: string): void => void Deno.stdout.writeSync(new TextEncoder().encode(`${message}\n`));
   for (const id of await cleanStaleLabs()) say(`removed lab ${id}, whose owner died`);
-  await ensurePackages([...LAB_PACKAGES, "iptables", "strace"], { runner: createSystemRunner(), progress: say });
+  await ensurePackages([...LAB_PACKAGES, "iptables", "prometheus", "strace"], {
+    runner: createSystemRunner(),
+    progress: say,
+  });
 }
 
 if (import.meta.main) main();

@@ -90,6 +90,8 @@ export async function startNode(access: (clock: Clock) => ApiAccess = () => NO_P
     reporter: { reportNodeConfig: () => Promise.resolve(), reportNode: () => Promise.resolve() },
     server: { serve: () => stopped.promise, stop: () => Promise.resolve(stopped.resolve()) },
     placeConflist: () => Promise.resolve(),
+    placePages: () => Promise.resolve(),
+    announced: () => {},
     watchDrift: () => Promise.resolve(),
     close: () => Promise.resolve(),
   });

@@ -194,6 +194,20 @@ export const BAD_NODE_CONFIGS: readonly BadNodeConfig[] = [
     refusedBy: "cel",
   },
   {
+    title: "metrics bound to somewhere",
+    spec: { cidr4: CIDR4, metrics: { bind: "Everywhere" } },
+    field: "spec.metrics.bind",
+    rule: "Loopback or Node",
+    refusedBy: "schema",
+  },
+  {
+    title: "metrics on a privileged port",
+    spec: { cidr4: CIDR4, metrics: { port: 179 } },
+    field: "spec.metrics.port",
+    rule: "from 1024 to 65535",
+    refusedBy: "schema",
+  },
+  {
     title: "ASN 0",
     spec: { cidr4: CIDR4, bgp: { asn: 0 } },
     field: "spec.bgp.asn",

@@ -102,7 +102,7 @@ export const SCHEMA_CASES: readonly Case[] = [
       assertEquals(status, refused ? 422 : 201, message);
       if (refused) {
         assertStringIncludes(message, bad.field.replace(/\[\d+\].*/, ""));
-        assertMatch(message, /must|should|may not|needs|leave|Required/);
+        assertMatch(message, /must|should|may not|needs|leave|Required|supported values/);
       }
       const metadata = { name: "s-bad", uid: "u", generation: 1, creationTimestamp: "2026-01-01T00:00:00Z" };
       const parsed = await assertRejects(async () => await parseNodeConfig({ ...object, metadata }), InvalidInput);

@@ -1,0 +1,56 @@
+import type { Clock } from "../clock/clock.ts";
+import { CNI_CODE, isCniError } from "../cnispec/cni_error.ts";
+import type { Observer } from "../prometheus/metric_registry.ts";
+
+type Handle = (request: unknown, length: number) => Promise<unknown>;
+
+/** What the agent answers; whatever else comes over the socket is no operation. */
+const VERBS: readonly unknown[] = ["ADD", "DEL", "CHECK", "GC", "STATUS"];
+
+/** So many operations of one verb ended with one CNI error code. */
+export interface OperationErrors {
+  readonly verb: string;
+  readonly code: number;
+  readonly count: number;
+}
+
+/** Measures what the agent does for the plugin: a decorator of whoever answers the requests. */
+export class OperationMeter {
+  readonly #errors = new Map<string, OperationErrors>();
+
+  /** @param deps `took` has the labels `verb` and `result`, which is `success` or `error` */
+  constructor(private readonly deps: { readonly took: Observer; readonly clock: Pick<Clock, "monotonic"> }) {}
+
+  get errors(): readonly OperationErrors[] {
+    return [...this.#errors.values()];
+  }
+
+  measure(handle: Handle): Handle {
+    return async (request, length) => {
+      const verb = verbOf(request);
+      if (verb === undefined) return await handle(request, length);
+      const startedAt = this.deps.clock.monotonic();
+      const took = (result: "success" | "error"): void =>
+        this.deps.took.observe({ verb, result }, (this.deps.clock.monotonic() - startedAt) / 1000);
+      try {
+        const answer = await handle(request, length);
+        took("success");
+        return answer;
+      } catch (error) {
+        took("error");
+        this.#count(verb, isCniError(error) ? error.code : CNI_CODE.internal);
+        throw error;
+      }
+    };
+  }
+
+  #count(verb: string, code: number): void {
+    const key = `${verb} ${code}`;
+    this.#errors.set(key, { verb, code, count: (this.#errors.get(key)?.count ?? 0) + 1 });
+  }
+}
+
+function verbOf(request: unknown): string | undefined {
+  const verb = typeof request === "object" && request !== null && "verb" in request ? request.verb : undefined;
+  return VERBS.includes(verb) ? String(verb) : undefined;
+}
