@@ -95,7 +95,9 @@ export class Announcer {
     this.#told = told;
     this.#remember(states);
     if (unread !== undefined) throw unread;
-    const advertised = [...birdConfig.aggregates, ...birdConfig.hostRoutes].map(({ text }) => text).sort();
+    const advertised = [...birdConfig.aggregates, ...birdConfig.hostRoutes, ...birdConfig.anycastRoutes].map((
+      { text },
+    ) => text).sort();
     const anycast = decisions.map((decision) => withoutRoute(decision, failure));
     return { advertised, bird, anycast, ...(failure === undefined ? {} : { failure }) };
   }

@@ -1,5 +1,5 @@
 import type { Address, Prefix } from "../ip/address.ts";
-import type { SessionOptions } from "../nodeconfig/node_config.ts";
+import type { Bgp, SessionOptions } from "../nodeconfig/node_config.ts";
 
 /** One BGP session as it should be. */
 export interface BirdPeer extends SessionOptions {
@@ -21,6 +21,10 @@ export interface BirdConfig {
   readonly aggregates: readonly Prefix[];
   /** /32 and /128 outside the aggregates that are advertised by themselves. */
   readonly hostRoutes: readonly Prefix[];
+  /** /32 and /128 that pods of this node serve, perhaps along with other nodes. */
+  readonly anycastRoutes: readonly Prefix[];
+  /** What routers are told along with the aggregates, and with anycast routes; absent: nothing. */
+  readonly attributes?: Pick<Bgp, "aggregates" | "anycast">;
   /** Prefixes connected to this node and its own addresses: never accepted from a peer. */
   readonly refusedImports: readonly Prefix[];
 }

@@ -27,10 +27,32 @@ export function checkBirdConfig(config: BirdConfig): void {
     ...config.peers.flatMap(checkPeer),
     ...checkUniquePeers(config.peers),
     ...config.aggregates.flatMap((prefix) => checkPrefix(prefix, "aggregate")),
-    ...config.hostRoutes.flatMap(checkHostRoute),
+    ...[...config.hostRoutes, ...config.anycastRoutes].flatMap(checkHostRoute),
+    ...checkAttributes(config.attributes),
     ...config.refusedImports.flatMap((prefix) => checkPrefix(prefix, "refused import")),
   ];
   if (problems.length > 0) throw new InvalidInput(problems);
+}
+
+function checkAttributes({ aggregates, anycast }: BirdConfig["attributes"] = {}): Problem[] {
+  const all = [aggregates, anycast].flatMap((attributes) => attributes ?? []);
+  const [own, large] = [all.flatMap((each) => each.communities), all.flatMap((each) => each.largeCommunities)];
+  return [
+    ...checkCommunities(own, { field: "community", parts: 2, max: 65535 }),
+    ...checkCommunities(large, { field: "large community", parts: 3, max: MAX_ASN }),
+    ...checkNumber(anycast?.med ?? 0, { field: "MED", min: 0, max: MAX_ASN }),
+    ...checkNumber(anycast?.prepend ?? 0, { field: "prepend", min: 0, max: 10 }),
+  ];
+}
+
+function checkCommunities(
+  values: readonly (readonly number[])[],
+  { field, parts, max }: { field: string; parts: number; max: number },
+): Problem[] {
+  return values.flatMap((value) => [
+    ...checkNumber(value.length, { field: `parts of a ${field}`, min: parts, max: parts }),
+    ...value.flatMap((part) => checkNumber(part, { field: `part of a ${field}`, min: 0, max })),
+  ]);
 }
 
 function checkRouterId(id: Address): Problem[] {

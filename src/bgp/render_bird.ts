@@ -1,4 +1,5 @@
 import { addressOf, bitsOf, compareIp, type Family, type Prefix } from "../ip/address.ts";
+import type { AnycastAttributes, RouteAttributes } from "../nodeconfig/node_config.ts";
 import type { BirdConfig, BirdPeer } from "./bird_config.ts";
 import { checkBirdConfig } from "./check_bird_config.ts";
 
@@ -25,20 +26,21 @@ export function renderBird(config: BirdConfig): string {
     // Both kernel protocols, always: with `persist`, one that goes together with its last peer leaves that peer's
     // routes behind.
     ...FAMILIES.map(renderKernel),
-    ...families.flatMap((family) => [renderImportFilter(config, family), renderExportFilter(family)]),
+    ...families.flatMap((family) => [renderImportFilter(config, family), renderExportFilter(config, family)]),
     ...renderBfd(config),
     ...[...config.peers].sort((a, b) => compareIp(a.address, b.address)).map(renderPeer),
     ...families.flatMap((family) => [
       renderStatic(`aggregates${family}`, family, config.aggregates),
       renderStatic(`hosts${family}`, family, config.hostRoutes),
+      renderStatic(`anycast${family}`, family, config.anycastRoutes),
     ]),
   ];
   return `${blocks.join("\n\n")}\n`;
 }
 
-function isUsed({ peers, aggregates, hostRoutes }: BirdConfig, family: Family): boolean {
+function isUsed({ peers, aggregates, hostRoutes, anycastRoutes }: BirdConfig, family: Family): boolean {
   return peers.some((peer) => familiesOf(peer).includes(family)) ||
-    [...aggregates, ...hostRoutes].some((prefix) => prefix.family === family);
+    [...aggregates, ...hostRoutes, ...anycastRoutes].some((prefix) => prefix.family === family);
 }
 
 /** Only where it is used: it opens the ports of BFD. */
@@ -91,12 +93,37 @@ function renderRefusal(patterns: readonly string[]): string[] {
   return ["  if net ~ [\n", patterns.map((pattern) => `    ${pattern}`).join(",\n"), "\n  ] then reject;\n"];
 }
 
-function renderExportFilter(family: Family): string {
+function renderExportFilter({ attributes, peers }: BirdConfig, family: Family): string {
+  const { aggregates, anycast } = attributes ?? {};
   return `filter export${family} {
-  if proto = "aggregates${family}" then accept;
+  if proto = "aggregates${family}" then ${renderAcceptance(renderAttributes(aggregates))}
   if proto = "hosts${family}" then accept;
+  if proto = "anycast${family}" then ${
+    renderAcceptance([...renderAttributes(anycast), ...renderPreference(anycast, peers)])
+  }
   reject;
 }`;
+}
+
+function renderAcceptance(settings: readonly string[]): string {
+  if (settings.length === 0) return "accept;";
+  return `{\n${[...settings, "accept;"].map((line) => `    ${line}\n`).join("")}  }`;
+}
+
+function renderAttributes(attributes: RouteAttributes | undefined): string[] {
+  const { communities = [], largeCommunities = [] } = attributes ?? {};
+  const add = (list: string, values: readonly (readonly number[])[]): string[] =>
+    values.map((value) => `${list}.add((${value.join(", ")}));`);
+  return [...add("bgp_community", communities), ...add("bgp_large_community", largeCommunities)];
+}
+
+/** The node's own AS number is that of every peer's session. */
+function renderPreference(anycast: AnycastAttributes | undefined, [peer]: BirdConfig["peers"]): string[] {
+  const { med, prepend = 0 } = anycast ?? {};
+  return [
+    ...(med === undefined ? [] : [`bgp_med = ${med};`]),
+    ...(peer === undefined ? [] : Array.from({ length: prepend }, () => `bgp_path.prepend(${peer.localAsn});`)),
+  ];
 }
 
 function renderPeer(peer: BirdPeer): string {

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { InvalidInput } from "../fault/invalid_input.ts";
+import type { AnycastAttributes } from "../nodeconfig/node_config.ts";
 import type { BirdConfig } from "./bird_config.ts";
 import { renderBird } from "./render_bird.ts";
 import { CASES, DUAL_STACK, goldenOf, ip, prefix } from "./testdata/cases.ts";
@@ -26,9 +27,11 @@ for (const [name, config] of Object.entries(CASES)) {
   });
 }
 
-function reversed({ routerId, peers, aggregates, hostRoutes, refusedImports }: BirdConfig): BirdConfig {
+function reversed(config: BirdConfig): BirdConfig {
+  const { peers, aggregates, hostRoutes, anycastRoutes, refusedImports } = config;
   return {
-    routerId,
+    ...config,
+    anycastRoutes: [...anycastRoutes, ...anycastRoutes].reverse(),
     peers: [...peers].reverse(),
     aggregates: [...aggregates].reverse(),
     hostRoutes: [...hostRoutes, ...hostRoutes].reverse(),
@@ -39,6 +42,13 @@ function reversed({ routerId, peers, aggregates, hostRoutes, refusedImports }: B
 Deno.test("renderBird() changes the list of host routes alone for a host route", () => {
   const after = { ...DUAL_STACK, hostRoutes: [prefix("198.51.100.7/32")] };
   assertEquals(changedBlocks(DUAL_STACK, after), ["protocol static hosts4"]);
+});
+
+Deno.test("renderBird() changes the list of anycast routes alone for one of them, and one filter for its attributes", () => {
+  const after = { ...DUAL_STACK, anycastRoutes: [prefix("198.51.100.7/32")] };
+  assertEquals(changedBlocks(DUAL_STACK, after), ["protocol static anycast4"]);
+  const attributes = { anycast: { communities: [], largeCommunities: [], prepend: 1 } };
+  assertEquals(changedBlocks(DUAL_STACK, { ...DUAL_STACK, attributes }), ["filter export4", "filter export6"]);
 });
 
 Deno.test("renderBird() changes one session alone for one peer", () => {
@@ -67,6 +77,7 @@ Deno.test("renderBird() renders numbers, never a text that comes with them", () 
     peers: DUAL_STACK.peers.map((peer) => ({ ...peer, address: { ...peer.address, text: evil } })),
     aggregates: DUAL_STACK.aggregates.map((aggregate) => ({ ...aggregate, text: evil })),
     hostRoutes: [],
+    anycastRoutes: [],
     refusedImports: DUAL_STACK.refusedImports.map((refused) => ({ ...refused, text: evil })),
   };
   assertEquals(renderBird(forged), goldenOf("dual_stack"));
@@ -75,6 +86,10 @@ Deno.test("renderBird() renders numbers, never a text that comes with them", () 
 Deno.test("renderBird() refuses what BIRD would refuse or misread, and names it", () => {
   assert(PEER4);
   const withPeer = (change: Partial<typeof PEER4>): BirdConfig => ({ ...DUAL_STACK, peers: [{ ...PEER4, ...change }] });
+  const withAnycast = (change: Partial<AnycastAttributes>): BirdConfig => ({
+    ...DUAL_STACK,
+    attributes: { anycast: { communities: [], largeCommunities: [], ...change } },
+  });
   const refusals: [BirdConfig, string][] = [
     [{ ...DUAL_STACK, routerId: ip("0.0.0.0") }, 'router id "0.0.0.0"'],
     [{ ...DUAL_STACK, routerId: ip("2001:db8::1") }, 'router id "2001:db8::1"'],
@@ -105,6 +120,11 @@ Deno.test("renderBird() refuses what BIRD would refuse or misread, and names it"
     ],
     [{ ...DUAL_STACK, peers: [PEER4, { ...PEER4, asn: 1 }] }, 'peer "192.0.2.1": must be listed once'],
     [{ ...DUAL_STACK, hostRoutes: [prefix("198.51.100.0/31")] }, 'host route "198.51.100.0/31"'],
+    [{ ...DUAL_STACK, anycastRoutes: [prefix("198.51.100.0/31")] }, 'host route "198.51.100.0/31"'],
+    [withAnycast({ communities: [[1, 65536]] }), 'part of a community "65536"'],
+    [withAnycast({ largeCommunities: [[1, 2]] }), 'parts of a large community "2"'],
+    [withAnycast({ med: -1 }), 'MED "-1"'],
+    [withAnycast({ prepend: 11 }), 'prepend "11"'],
     [{ ...DUAL_STACK, aggregates: [{ ...prefix("10.0.0.0/8"), length: 33 }] }, "aggregate"],
     [{ ...DUAL_STACK, refusedImports: [{ ...prefix("10.0.0.0/8"), base: 1n }] }, "refused import"],
   ];

@@ -1,5 +1,5 @@
 import { type Address, contains, hostPrefix, type Prefix, prefixOf } from "../ip/address.ts";
-import type { NodeConfig } from "../nodeconfig/node_config.ts";
+import type { Bgp, NodeConfig } from "../nodeconfig/node_config.ts";
 import type { BirdConfig, BirdPeer } from "./bird_config.ts";
 import { chooseLocalAddress, chooseSourceAddress, type NodeAddress } from "./choose_local_address.ts";
 import { chooseRouterId } from "./choose_router_id.ts";
@@ -31,11 +31,17 @@ export function resolveBirdConfig({ config, nodeName, network, liveAddresses, an
     hostRoutes: [
       // An address of a CIDR that the node no longer has stays advertised until its pod goes.
       ...liveAddresses.filter((ip) => !aggregates.some((prefix) => contains(prefix, ip))),
-      // Within an aggregate too: other nodes may serve it as well.
-      ...anycast,
     ].map(hostPrefix),
+    // Within an aggregate too: other nodes may serve it as well.
+    anycastRoutes: anycast.map(hostPrefix),
+    ...attributesOf(config.bgp),
     refusedImports: network.addresses.flatMap(connectedPrefixes),
   };
+}
+
+function attributesOf({ aggregates, anycast }: Partial<Bgp> = {}): Pick<BirdConfig, "attributes"> {
+  if (aggregates === undefined && anycast === undefined) return {};
+  return { attributes: { ...(aggregates && { aggregates }), ...(anycast && { anycast }) } };
 }
 
 function resolvePeers(bgp: NodeConfig["bgp"], addresses: readonly NodeAddress[]): BirdPeer[] {

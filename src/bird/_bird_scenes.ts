@@ -58,6 +58,7 @@ const NODE: BirdConfig = {
   peers: [PEER_BIRD, PEER_FRR],
   aggregates: [prefix("203.0.113.0/26")],
   hostRoutes: [],
+  anycastRoutes: [],
   refusedImports: ["192.0.2.0/24", "192.0.2.10/32", "198.51.100.0/24", "198.51.100.10/32"].map(prefix),
 };
 

@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
 import type { BirdPeer } from "../bgp/bird_config.ts";
 import { renderBird } from "../bgp/render_bird.ts";
-import { ip } from "../bgp/testdata/cases.ts";
+import { ip, prefix } from "../bgp/testdata/cases.ts";
 import type { SessionOptions } from "../nodeconfig/node_config.ts";
 import { record, records } from "../../tests/lab/json.ts";
 import { CLIENT_GATEWAY } from "../../tests/lab/topology.ts";
@@ -104,6 +104,37 @@ Deno.test("options of one session, each with an FRR that is told the same", asyn
     await lab.router.waitForRoute(node.spec.cidr4);
     assertEquals(await learned(scene, 4), []);
     await configureRouter(scene, `no neighbor ${NODE4} ebgp-multihop`, `no neighbor ${NODE4} update-source`);
+    await applyOptions(scene, {});
+  });
+
+  await t.step("communities, MED and prepended AS numbers reach FRR with the routes that they are for", async () => {
+    const attributes = {
+      aggregates: { communities: [[65000, 1]], largeCommunities: [[4200000000, 1, 2]] },
+      anycast: { communities: [[65000, 2], [65000, 3]], largeCommunities: [], med: 50, prepend: 2 },
+    };
+    const [anycastRoutes, hostRoutes] = [[prefix("198.18.0.53/32")], [prefix("198.18.0.9/32")]];
+    const ports = [await routerView(scene, 4), await routerView(scene, 6)].map((view) => view?.port);
+    await driver.apply(renderBird({ ...config, attributes, anycastRoutes, hostRoutes }));
+    const told = async (route: string): Promise<unknown[]> => {
+      const { paths } = record(JSON.parse(await lab.router.vtysh(`show bgp ipv4 unicast ${route} json`)));
+      return records(paths).map(({ community, largeCommunity, metric, aspath }) =>
+        [community, largeCommunity].map((value) => record(value)["string"]).concat([metric, record(aspath)["string"]])
+      );
+    };
+    const wanted = {
+      [node.spec.cidr4]: [["65000:1", "4200000000:1:2", undefined, "65101"]],
+      "198.18.0.53/32": [["65000:2 65000:3", undefined, 50, "65101 65101 65101"]],
+      "198.18.0.9/32": [[undefined, undefined, undefined, "65101"]],
+    };
+    for (const [route, attributes] of Object.entries(wanted)) {
+      let found: unknown[] = [];
+      await until(
+        `FRR has ${route} as told`,
+        async () => JSON.stringify(found = await told(route)) === JSON.stringify(attributes),
+      )
+        .catch(() => assertEquals(found, attributes));
+    }
+    assertEquals([await routerView(scene, 4), await routerView(scene, 6)].map((view) => view?.port), ports);
     await applyOptions(scene, {});
   });
 

@@ -1,6 +1,7 @@
 import { type Address, contains, parseAddress } from "../ip/address.ts";
 import type { FieldReader, Fields } from "./_field_reader.ts";
 import { SPECIAL_RANGES } from "./_special_ranges.ts";
+import { readAnycastAttributes, readAttributes } from "./_route_attributes.ts";
 import type { Bfd, Bgp, BgpPeer, SessionOptions } from "./node_config.ts";
 
 /** Of an address or a prefix. */
@@ -21,7 +22,10 @@ export function readBgp(reader: FieldReader, value: unknown): Bgp | undefined {
   const asn = reader.integer("spec.bgp.asn", bgp["asn"], ASN);
   const routerId = readRouterId(reader, bgp["routerId"]);
   const peers = readPeers(reader, bgp["peers"]);
-  return asn === undefined ? undefined : { asn, peers, ...(routerId && { routerId }) };
+  const aggregates = readAttributes(reader, "spec.bgp.aggregates", bgp["aggregates"]);
+  const anycast = readAnycastAttributes(reader, "spec.bgp.anycast", bgp["anycast"]);
+  if (asn === undefined) return undefined;
+  return { asn, peers, ...(routerId && { routerId }), ...(aggregates && { aggregates }), ...(anycast && { anycast }) };
 }
 
 function readRouterId(reader: FieldReader, value: unknown): Address | undefined {

@@ -29,6 +29,26 @@ export interface Bgp {
   /** An IPv4 address. */
   readonly routerId?: Address;
   readonly peers: readonly BgpPeer[];
+  /** Of the node's CIDRs. */
+  readonly aggregates?: RouteAttributes;
+  /** Of the anycast addresses that its pods serve. */
+  readonly anycast?: AnycastAttributes;
+}
+
+/** What routers are told along with a route. */
+export interface RouteAttributes {
+  /** RFC 1997: two numbers of 16 bits each. Sorted, each once. */
+  readonly communities: readonly (readonly number[])[];
+  /** RFC 8092: three numbers of 32 bits each. Sorted, each once. */
+  readonly largeCommunities: readonly (readonly number[])[];
+}
+
+/** These make this node a backup of others that serve the same address. */
+export interface AnycastAttributes extends RouteAttributes {
+  /** Routers of one AS prefer the lower. Absent: not told. */
+  readonly med?: number;
+  /** How many times more than once the node's AS number stands in the path; routers prefer the shorter. */
+  readonly prepend?: number;
 }
 
 /** One upstream router. */

@@ -1,4 +1,4 @@
-import type { Bgp, NodeConfig } from "./node_config.ts";
+import type { Bgp, NodeConfig, RouteAttributes } from "./node_config.ts";
 
 /** @returns the object that `parseNodeConfig` reads as this NodeConfig */
 export function renderNodeConfig(config: NodeConfig): Record<string, unknown> {
@@ -25,10 +25,17 @@ export function renderNodeConfig(config: NodeConfig): Record<string, unknown> {
   };
 }
 
-function renderBgp({ asn, routerId, peers }: Bgp): Record<string, unknown> {
+function renderBgp({ asn, routerId, peers, aggregates, anycast }: Bgp): Record<string, unknown> {
   return {
     asn,
     ...(routerId === undefined ? {} : { routerId: routerId.text }),
     peers: peers.map(({ address, ...peer }) => ({ address: address.text, ...peer })),
+    ...(aggregates === undefined ? {} : { aggregates: renderAttributes(aggregates) }),
+    ...(anycast === undefined ? {} : { anycast: renderAttributes(anycast) }),
   };
+}
+
+function renderAttributes({ communities, largeCommunities, ...rest }: RouteAttributes): Record<string, unknown> {
+  const texts = (list: readonly (readonly number[])[]): string[] => list.map((parts) => parts.join(":"));
+  return { ...rest, communities: texts(communities), largeCommunities: texts(largeCommunities) };
 }

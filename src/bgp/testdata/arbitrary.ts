@@ -91,6 +91,19 @@ function fittingOptions({ extendedNextHop, bfd, ...peer }: BirdPeer): BirdPeer {
   };
 }
 
+const listOf = (parts: number, max: number): fc.Arbitrary<number[][]> =>
+  fc.array(fc.array(within(0, max), { minLength: parts, maxLength: parts }), { maxLength: 3 });
+const routeAttributes = fc.record({ communities: listOf(2, 65535), largeCommunities: listOf(3, 4294967295) });
+const anycastAttributes = fc.record(
+  {
+    communities: listOf(2, 65535),
+    largeCommunities: listOf(3, 4294967295),
+    med: within(0, 4294967295),
+    prepend: within(0, 10),
+  },
+  { requiredKeys: ["communities", "largeCommunities"] },
+);
+
 /** Models of every kind: some as they should be, some with what no type can exclude. */
 export const birdConfigs: fc.Arbitrary<BirdConfig> = fc.record({
   routerId: rarely(10, {
@@ -100,8 +113,10 @@ export const birdConfigs: fc.Arbitrary<BirdConfig> = fc.record({
   peers: fc.array(peer, { maxLength: 3 }),
   aggregates: fc.array(prefix, { maxLength: 3 }),
   hostRoutes: fc.array(address.map(hostPrefixOf), { maxLength: 3 }),
+  anycastRoutes: fc.array(address.map(hostPrefixOf), { maxLength: 3 }),
+  attributes: fc.record({ aggregates: routeAttributes, anycast: anycastAttributes }, { requiredKeys: [] }),
   refusedImports: fc.array(prefix, { maxLength: 3 }),
-});
+}, { requiredKeys: ["routerId", "peers", "aggregates", "hostRoutes", "anycastRoutes", "refusedImports"] });
 
 function hostPrefixOf(address: Address): Prefix {
   const fits = address.value >= 0n && address.value >> BigInt(bitsOf(address.family)) === 0n;
@@ -146,6 +161,12 @@ export const nodeConfigs: fc.Arbitrary<unknown> = fc.record({
     bgp: fc.record({
       asn: anyAsn,
       routerId: anyOf(fc.constantFrom("192.0.2.9", "0.0.0.1")),
+      aggregates: fc.record({ communities: fc.array(anyOf(fc.constantFrom("65000:1", "0:0")), { maxLength: 2 }) }),
+      anycast: fc.record({
+        largeCommunities: fc.array(anyOf(fc.constantFrom("4294967295:1:0", "0:0:0")), { maxLength: 2 }),
+        med: within(0, 4294967295),
+        prepend: within(0, 10),
+      }, { requiredKeys: [] }),
       peers: fc.uniqueArray(
         fc.record({ address: peerAddress, asn: anyAsn, ...sessionOptions }, { requiredKeys: ["address", "asn"] }),
         { maxLength: 3 },

@@ -25,6 +25,7 @@ export const DUAL_STACK: BirdConfig = {
   peers: [PEER6, PEER4],
   aggregates: [prefix("2001:db8:f001::/64"), prefix("203.0.113.0/26")],
   hostRoutes: [],
+  anycastRoutes: [],
   refusedImports: ["2001:db8:1::/64", "2001:db8:1::a/128", "192.0.2.0/24", "192.0.2.10/32"].map(prefix),
 };
 
@@ -33,6 +34,7 @@ const ofFamily = (family: 4 | 6): BirdConfig => ({
   peers: DUAL_STACK.peers.filter((peer) => peer.address.family === family),
   aggregates: DUAL_STACK.aggregates.filter((ip) => ip.family === family),
   hostRoutes: [],
+  anycastRoutes: [],
   refusedImports: DUAL_STACK.refusedImports.filter((ip) => ip.family === family),
 });
 
@@ -69,9 +71,24 @@ export const CASES: Readonly<Record<string, BirdConfig>> = {
       { ...PEER6, extendedNextHop: true, importLimit: 1000, ttlSecurity: true },
     ],
   },
+  "route_attributes": {
+    ...DUAL_STACK,
+    anycastRoutes: ["203.0.113.53/32", "2001:db8:aaaa::53/128"].map(prefix),
+    attributes: {
+      aggregates: { communities: [[65000, 1], [65535, 65281]], largeCommunities: [[4200000000, 0, 4294967295]] },
+      anycast: { communities: [[65000, 2]], largeCommunities: [], med: 0, prepend: 2 },
+    },
+  },
   "ipv4_over_ipv6": { ...ofFamily(6), peers: [{ ...PEER6, extendedNextHop: true }] },
   "no_peers": { ...DUAL_STACK, peers: [] },
-  "nothing": { routerId: ip("0.0.0.1"), peers: [], aggregates: [], hostRoutes: [], refusedImports: [] },
+  "nothing": {
+    routerId: ip("0.0.0.1"),
+    peers: [],
+    aggregates: [],
+    hostRoutes: [],
+    anycastRoutes: [],
+    refusedImports: [],
+  },
 };
 
 /** The text of a case's golden file. */

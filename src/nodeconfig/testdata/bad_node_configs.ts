@@ -29,6 +29,17 @@ const PEER_OPTIONS: readonly [Readonly<Record<string, unknown>>, string, BadNode
   [{ importLimit: 1, multihop: 2 }, "left out with multihop", "cel"],
 ];
 
+/** the attributes, the field, a part of the rule, who can refuse it */
+const ATTRIBUTES: readonly [unknown, string, string, BadNodeConfig["refusedBy"]][] = [
+  [{ communities: ["65536:0"] }, "communities[0]", "two numbers up to 65535", "cel"],
+  [{ communities: ["no-export"] }, "communities[0]", "two numbers", "schema"],
+  [{ communities: ["1:2:3"] }, "communities[0]", "two numbers", "schema"],
+  [{ largeCommunities: ["1:2:4294967296"] }, "largeCommunities[0]", "three numbers up to 4294967295", "cel"],
+  [{ largeCommunities: ["1:2"] }, "largeCommunities[0]", "three numbers", "schema"],
+  [{ med: -1 }, "med", "from 0 to 4294967295", "schema"],
+  [{ prepend: 11 }, "prepend", "from 0 to 10", "schema"],
+];
+
 export const BAD_NODE_CONFIGS: readonly BadNodeConfig[] = [
   { title: "no CIDR", spec: {}, field: "spec", rule: "at least one CIDR", refusedBy: "cel" },
   { title: "empty lists", spec: { cidr4: [], cidr6: [] }, field: "spec", rule: "at least one CIDR", refusedBy: "cel" },
@@ -312,6 +323,13 @@ export const BAD_NODE_CONFIGS: readonly BadNodeConfig[] = [
     rule: "an object",
     refusedBy: "schema",
   },
+  ...ATTRIBUTES.map(([attributes, field, rule, refusedBy]): BadNodeConfig => ({
+    title: `anycast routes with ${JSON.stringify(attributes)}`,
+    spec: { cidr4: CIDR4, bgp: { asn: 65101, anycast: attributes } },
+    field: `spec.bgp.anycast.${field}`,
+    rule,
+    refusedBy,
+  })),
   ...PEER_OPTIONS.map(([option, rule, refusedBy, address]): BadNodeConfig => ({
     title: `a peer with ${JSON.stringify(option)}`,
     spec: { cidr4: CIDR4, bgp: { asn: 65101, peers: [{ address: address ?? "192.0.2.1", asn: 65000, ...option }] } },
