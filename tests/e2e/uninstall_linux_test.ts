@@ -2,6 +2,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { CNI_CONFIG_DIR, CONFIG_DIR, CONFLIST, RUN_DIR, STATE_DIR, SYSCTL_DIR } from "../../src/paths/paths.ts";
 import type { CommandResult } from "../../src/exec/command_runner.ts";
+import { callsIn, TRACE_FILES, underTmp } from "../lab/file_trace.ts";
 import { createLab } from "../lab/lab.ts";
 import type { LabNode } from "../lab/node.ts";
 import { exists, until } from "../lab/until.ts";
@@ -10,6 +11,8 @@ import { addSandbox } from "./_sandbox.ts";
 import { alone, runServicePod } from "./_service_pod.ts";
 
 const FLOCK = new URL("../../dist/flock", import.meta.url).pathname;
+/** The executable's own files lie where the checkout does. */
+const DIST = new URL("../../dist/", import.meta.url).pathname;
 const DIRECTORIES = [RUN_DIR, CONFIG_DIR, STATE_DIR];
 const ANYCAST = ["198.18.0.1", "2001:db8:a::1"];
 
@@ -88,17 +91,24 @@ Deno.test("uninstall refuses while flock is in use, and then leaves a node as it
       await node.output(["umount", SYSCTL_DIR]);
     },
   );
-  await t.step("by force it leaves nothing of flock's, and BIRD's routes to whom it is told to", async () => {
-    const routes = await learned();
-    assert(routes !== "", "BIRD left no route: the test proves nothing");
-    const { code, stderr } = await uninstall(node, "--force", "--keep-bgp-routes");
-    assertEquals([code, stderr], [0, ""]);
-    assertEquals(await learned(), routes);
-    assertEquals((await uninstall(node)).code, 0);
-    assertEquals(await look(node), before);
-    const left = await node.output(["find", ...DIRECTORIES, "-mindepth", "1"]);
-    assertEquals(left, "");
-  });
+  await t.step(
+    "by force it leaves nothing of flock's, under /tmp neither, and BIRD's routes to whom it is told to",
+    async () => {
+      const routes = await learned();
+      assert(routes !== "", "BIRD left no route: the test proves nothing");
+      const words = [FLOCK, "uninstall", "--force", "--keep-bgp-routes"];
+      const { code, stderr } = await node.exec([...TRACE_FILES, "/run/trace", ...words], { timeoutMs: 60_000 });
+      assertEquals([code, stderr], [0, ""]);
+      const calls = callsIn(await node.read("/run/trace"));
+      assert(calls.some((call) => call.includes(CONFLIST)), "the trace is not of an uninstall");
+      assertEquals(underTmp(calls, DIST), []);
+      assertEquals(await learned(), routes);
+      assertEquals((await uninstall(node)).code, 0);
+      assertEquals(await look(node), before);
+      const left = await node.output(["find", ...DIRECTORIES, "-mindepth", "1"]);
+      assertEquals(left, "");
+    },
+  );
   await t.step("where its directories are no mounts, they go too", async () => {
     await node.output(["umount", ...DIRECTORIES]);
     await node.output(["mkdir", "-p", ...DIRECTORIES.map((directory) => `${directory}/inner`)]);

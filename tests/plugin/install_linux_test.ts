@@ -2,6 +2,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import type { CommandResult } from "../../src/exec/command_runner.ts";
 import { IMAGE_EXECUTABLE, NEW_PLUGIN, PLUGIN } from "../../src/paths/paths.ts";
+import { callsIn, TRACE_FILES, underTmp } from "../lab/file_trace.ts";
 import { Cage, documentOf, FLOCK } from "./_cage.ts";
 
 const BIN = "/opt/cni/bin";
@@ -80,6 +81,14 @@ Deno.test("install places an executable of root's whatever the umask, and leaves
     `${FLOCK_ALONE.split("\n")[0]}\n`,
     "precious\n",
   ]);
+});
+
+Deno.test("install opens, makes and removes nothing under /tmp, and what it runs neither", async () => {
+  await using cage = await openNode();
+  assertEquals((await cage.run([...TRACE_FILES, "/run/trace", FLOCK, "install"])).code, 0);
+  const calls = callsIn(await sh(cage, "cat /run/trace"));
+  assert(calls.some((call) => call.includes(`"${PLUGIN}"`)), "the trace is not of an install");
+  assertEquals(underTmp(calls, FLOCK.slice(0, FLOCK.lastIndexOf("/"))), []);
 });
 
 Deno.test("install says what is wrong, and changes nothing", async (t) => {
