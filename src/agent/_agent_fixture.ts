@@ -52,6 +52,7 @@ export const CONFIG: NodeConfig = {
   cidr4: [prefix("203.0.113.0/29")],
   defaults: { ipv6: true, ipv4: true },
   portmap: false,
+  logLevel: "info",
 };
 
 /** A clock that a test moves; sleeping is left to the test. */

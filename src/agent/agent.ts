@@ -1,7 +1,8 @@
 import type { Clock } from "../clock/clock.ts";
 import type { KubeClient, Watched } from "../kube/kube_client.ts";
-import type { Logger } from "../log/logger.ts";
+import type { Logger, LogLevel } from "../log/logger.ts";
 import type { Pod } from "../pod/pod.ts";
+import type { ApiOutage } from "./api_outage.ts";
 import type { AllocationLedger } from "./allocation_ledger.ts";
 import type { ClaimReconciler } from "./claim_reconciler.ts";
 import type { DriftListener, DriftTick } from "./drift_watch.ts";
@@ -14,7 +15,7 @@ import { type LoopState, ReconcileLoop, type Tick } from "./reconcile_loop.ts";
 import type { NodeConfigReading } from "./resolve_node_config.ts";
 import type { RpcServer } from "./rpc_server.ts";
 import type { SessionMonitor } from "./session_monitor.ts";
-import { isReportable, type StatusReporter, viewWithoutConfig } from "./status_reporter.ts";
+import { COUNTS_MS, type StatusReporter, viewWithoutConfig } from "./status_reporter.ts";
 import type { TombstoneReplay } from "./tombstone_replay.ts";
 
 /** Milliseconds between sweeps of the garbage collector, and looks at BIRD. */
@@ -41,10 +42,10 @@ export interface AgentParts {
   /** The pods of this node. */
   readonly pods: Pick<Watched<Pod>, "onChange">;
   readonly kube: Pick<KubeClient, "stop">;
-  readonly ledger: Pick<AllocationLedger, "flush">;
+  readonly ledger: Pick<AllocationLedger, "flush" | "all" | "pools">;
   readonly reconciler: Pick<
     NodeReconciler,
-    "ready" | "view" | "judged" | "announce" | "pass" | "repairLinks" | "repairGuard" | "repairRoutes"
+    "ready" | "config" | "view" | "judged" | "announce" | "pass" | "repairLinks" | "repairGuard" | "repairRoutes"
   >;
   readonly sessions: Pick<SessionMonitor, "view" | "read">;
   readonly tombstones: Pick<TombstoneReplay, "catchUp">;
@@ -53,9 +54,12 @@ export interface AgentParts {
   readonly policyNames: Pick<PolicyNameKeeper, "keep">;
   readonly policies: Pick<PolicyReconciler, "onChange" | "settle" | "doubt" | "inForce" | "problems" | "failure">;
   readonly reporter: Pick<StatusReporter, "reportNodeConfig" | "reportNode">;
+  readonly outage: Pick<ApiOutage, "look">;
   readonly server: Pick<RpcServer, "serve" | "stop">;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** What the log holds from now on; called with the NodeConfig's word whenever that may be another. */
+  setLogLevel(level: LogLevel): void;
   /** Writes the conflist; called when the node can serve and whenever the NodeConfig in force may say something new. */
   placeConflist(): Promise<void>;
   /** Listens for HTTP where the NodeConfig in force says; called when that may be elsewhere. */
@@ -112,6 +116,7 @@ export class Agent {
   /** A pod came or went. */
   addressesChanged(): void {
     this.#routes.ring(ADDRESSES);
+    this.#status.ring(ADDRESSES);
     this.#claims.ring(ADDRESSES); // who had what another one claims may be gone
   }
 
@@ -138,6 +143,7 @@ export class Agent {
     void this.#routes.ringEvery(ADVERTISE_MS, { tick: ADDRESSES, signal });
     void this.#sessions.ringEvery(SESSIONS_MS, { tick: "timer", signal });
     void this.#collect.ringEvery(COLLECT_MS, { tick: "timer", signal });
+    void this.#status.ringEvery(COUNTS_MS, { tick: "timer", signal });
     void this.#condition.ringEvery(NODE_CONDITION_MS, { tick: "heartbeat", signal });
     signal.addEventListener("abort", () => void this.#stop({ unlisten, watched }), { once: true });
     logger.info("serving", { node: this.parts.nodeName });
@@ -219,8 +225,9 @@ export class Agent {
       this.#sessions.ring("ready");
       this.#claims.ring("ready");
     }
-    const { view } = this.parts.reconciler;
+    const { view, config } = this.parts.reconciler;
     if (view !== undefined) this.parts.announced(view);
+    if (config !== undefined) this.parts.setLogLevel(config.logLevel);
     this.#conflist.ring("node");
     this.#pages.ring("node");
     this.#status.ring("node");
@@ -230,9 +237,10 @@ export class Agent {
     if (this.parts.reconciler.ready) await this.parts.placeConflist();
   }
 
-  /** A BIRD that was away and answers again needs its configuration; while it is away a pass would change nothing. */
+  /** Also looks after the API server: both say by silence that they are gone. A BIRD that was away and answers again needs its configuration; while it is away a pass would change nothing. */
   async #readSessions(): Promise<void> {
-    const { sessions, reconciler } = this.parts;
+    const { sessions, reconciler, outage } = this.parts;
+    outage.look();
     if (await sessions.read()) this.#status.ring("sessions");
     const outcome = reconciler.view?.bird;
     const unreachable = outcome?.applied === false && outcome.reason === "unreachable";
@@ -248,12 +256,15 @@ export class Agent {
   }
 
   async #reportStatus(): Promise<void> {
-    const { reconciler, sessions, policies, reporter, clock } = this.parts;
-    const { reading, resolution } = reconciler.judged ?? {};
-    if (reading === undefined || resolution === undefined || !isReportable(resolution.verdict)) return;
+    const { reconciler, sessions, policies, ledger, reporter, clock } = this.parts;
+    const { judged } = reconciler;
+    if (judged === undefined) return;
+    const { resolution, failure } = judged;
     const known = reconciler.view;
     const view = known === undefined ? viewWithoutConfig(resolution) : { ...known, resolution };
-    await reporter.reportNodeConfig(reading, { view, sessions: sessions.view, policies });
+    const pools = ledger.pools(resolution.inForce);
+    const pods = ledger.all().filter(({ state }) => state === "committed").length;
+    await reporter.reportNodeConfig(judged, { view, failure, sessions: sessions.view, policies, pools, pods });
     await clock.sleep(STATUS_MS);
   }
 

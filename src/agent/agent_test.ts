@@ -37,12 +37,17 @@ function agentOf(more: (done: string[]) => Partial<AgentParts>): { agent: Agent;
     },
     policyNames: { keep: note("policy names") },
     kube: { stop: () => void done.push("kube stopped") },
-    ledger: { flush: note("flush") },
+    ledger: { flush: note("flush"), all: () => [], pools: () => [] },
     reconciler: reconcilerOf(note("pass")),
-    sessions: { view: { sessions: undefined, everEstablished: false }, read: () => Promise.resolve(false) },
+    sessions: {
+      view: { asked: true, sessions: undefined, everEstablished: false },
+      read: () => Promise.resolve(false),
+    },
     tombstones: { catchUp: note("catch up") },
     collector: { sweep: note("sweep") },
     reporter: { reportNodeConfig: note("status"), reportNode: note("condition") },
+    outage: { look: () => {} },
+    setLogLevel: () => {},
     server: { serve: () => stopped.promise, stop: () => Promise.resolve(stopped.resolve()) },
     clock,
     logger,
@@ -63,6 +68,7 @@ function reconcilerOf(pass: () => Promise<void>, bird: BirdOutcome = { applied: 
   const reading = { name: "node-a", uid: "u1", generation: 1, outcome: CONFIG, advertised: [] };
   return {
     ready: true,
+    config: CONFIG,
     judged: { reading, resolution },
     view,
     announce: pass,
@@ -109,13 +115,15 @@ Deno.test("a stop ends in time though a request and a driver never do, and API r
 });
 
 Deno.test("the collector sweeps though the state cannot be written", async () => {
-  const run = agentOf(() => ({ ledger: { flush: () => Promise.reject(new Error("No space left")) } }));
+  const run = agentOf(() => ({
+    ledger: { flush: () => Promise.reject(new Error("No space left")), all: () => [], pools: () => [] },
+  }));
   await runFor(run, 12_000);
   assert(run.done.includes("sweep"));
 });
 
 Deno.test("no pass runs for a BIRD that is away, and one does when it answers again", async () => {
-  let view: SessionView = { sessions: undefined, everEstablished: false };
+  let view: SessionView = { asked: true, sessions: undefined, everEstablished: false };
   const sessions = {
     get view(): SessionView {
       return view;
@@ -134,7 +142,7 @@ Deno.test("no pass runs for a BIRD that is away, and one does when it answers ag
   const ran = agent.run(stop.signal);
   await clock.pass(3_000);
   assertEquals(passes(), 1);
-  view = { sessions: [], everEstablished: false };
+  view = { asked: true, sessions: [], everEstablished: false };
   await clock.pass(2_000);
   assertEquals(passes(), 2);
   stop.abort();

@@ -6,6 +6,8 @@ import { type Claims, NO_CLAIMS } from "../pod/claims.ts";
 import type { RestingAddress, State, StateStore, Tombstone } from "../store/state.ts";
 import { AddressBook } from "./address_book.ts";
 import { type AddressFields, fieldsOf, type MoreAddresses, pooledOf, withClaims } from "./allocation_addresses.ts";
+import type { NodeConfig } from "../nodeconfig/node_config.ts";
+import type { PoolUse } from "./node_conditions.ts";
 import { AllocationAges } from "./allocation_ages.ts";
 import { DeletionMemory, TOMBSTONE_MS } from "./deletion_memory.ts";
 
@@ -58,6 +60,12 @@ export class AllocationLedger {
 
   all(): Allocation[] {
     return [...this.store.current().allocations.values()];
+  }
+
+  /** @returns how much of each of its CIDRs is in use; none when there is no NodeConfig */
+  pools(config: Pick<NodeConfig, "cidr6" | "cidr4"> | undefined): PoolUse[] {
+    const cidrs = config === undefined ? [] : [...config.cidr6, ...config.cidr4];
+    return cidrs.map((cidr) => ({ cidr, ...this.ipam.usage(cidr) }));
   }
 
   /** @returns milliseconds since the allocation was recorded; 0 for one that is not */

@@ -49,6 +49,7 @@ import { openTombstoneDir } from "../store/tombstone_dir.ts";
 import { HeldSysctls } from "../sysctl/held_sysctls.ts";
 import { createSysctlTree } from "../sysctl/sysctl_tree.ts";
 import { Agent } from "./agent.ts";
+import { ApiOutage } from "./api_outage.ts";
 import { assembleNode } from "./assemble_node.ts";
 import { assemblePages } from "./assemble_pages.ts";
 import { createBootMarker } from "./boot_marker.ts";
@@ -123,7 +124,7 @@ export async function composeAgent(
   const pods = kube.watch({ path: "/api/v1/pods", fieldSelector: `spec.nodeName=${nodeName}`, decode: parsePod });
   const nodeConfigs = kube.watch({
     path: "/apis/flock.fritzlab.net/v1alpha1/nodeconfigs",
-    decode: decodeNodeConfig,
+    decode: (raw) => decodeNodeConfig(raw, nodeName),
   });
   const decode = { policy: parseNetworkPolicy, namespace: parseNamespace, pod: parsePolicyPod };
   const sources = new PolicySources({ kube, clock, decode });
@@ -181,6 +182,7 @@ export async function composeAgent(
   // The notes of those who came before the socket: whatever is added from now on is younger, whichever way the wall clock was set.
   await node.tombstones.replay();
   const reporter = new StatusReporter({ nodeName, kube, clock, logger });
+  const outage = new ApiOutage({ watched: nodeConfigs, clock, tell: (message) => reporter.tellOutage(message) });
   const known = { ...node, nodeName, startedAt, ipam, pods, sources, reporter, watches, journal, clock };
   const handle = operations.measure(async (request, length) =>
     isSnapshotRequest(request) ? takeSnapshot(known) : await node.service.handle(request, length)
@@ -202,9 +204,10 @@ export async function composeAgent(
       },
   });
   agent = new Agent({
-    ...{ ...node, nodeName, nodeConfigs, pods, kube, reporter, server, clock, logger },
+    ...{ ...node, nodeName, nodeConfigs, pods, kube, reporter, outage, server, clock, logger },
     placePages: () => pages.listenAt(pageEndpoints(reconciler.config, reconciler.network)),
     announced: (view) => flips.told(view),
+    setLogLevel: log.setLevel,
     placeConflist: () => placeConflist(reconciler.config),
     watchDrift: (listener) => watchDrift({ ...drift, settings, ledger, clock, logger }, listener),
     close: async () => {

@@ -65,6 +65,8 @@ export interface NodeView extends Omit<Announcement, "failure"> {
 export interface JudgedNodeConfig {
   readonly reading: NodeConfigReading | undefined;
   readonly resolution: NodeConfigResolution;
+  /** What of it could not be put into the node; absent: nothing. */
+  readonly failure?: string;
 }
 
 /** What BIRD's configuration was last made from, beside the live pods. */
@@ -194,8 +196,10 @@ export class NodeReconciler {
     this.#note(resolution);
     try {
       await this.#putIntoTheNode(resolution, { network, synced });
-    } finally {
       this.#judged = { reading, resolution };
+    } catch (error) {
+      this.#judged = { reading, resolution, failure: error instanceof Error ? error.message : String(error) };
+      throw error;
     }
   }
 

@@ -13,6 +13,16 @@ export interface NodeConfigReading {
   readonly outcome: NodeConfig | InvalidInput;
   /** What its node's agent reports as advertised. */
   readonly advertised: readonly Prefix[];
+  /** Of the conditions in its status; of this node's own NodeConfig only: who reads all of them has no use for others'. */
+  readonly transitions?: readonly ConditionTransition[];
+}
+
+/** A condition's status, and since when it is that. */
+export interface ConditionTransition {
+  readonly type: string;
+  readonly status: string;
+  /** RFC 3339. */
+  readonly since: string;
 }
 
 /** What became of this node's NodeConfig; the reason is a status condition's. */
@@ -43,15 +53,20 @@ export interface NodeConfigResolution {
   readonly warnings: readonly string[];
 }
 
-/** For the watch. @returns undefined for an object without a name */
-export function decodeNodeConfig(raw: Readonly<Record<string, unknown>>): NodeConfigReading | undefined {
+/** For the watch. @param ownName the NodeConfig of this node. @returns undefined for an object without a name */
+export function decodeNodeConfig(
+  raw: Readonly<Record<string, unknown>>,
+  ownName?: string,
+): NodeConfigReading | undefined {
   const { name, uid, generation } = asRecord(raw["metadata"]);
   if (typeof name !== "string") return undefined;
+  const status = asRecord(raw["status"]);
   const identity = {
     name,
     uid: String(uid ?? ""),
     generation: typeof generation === "number" ? generation : 0,
-    advertised: parsePrefixes(asRecord(raw["status"])["advertised"]),
+    advertised: parsePrefixes(status["advertised"]),
+    ...(name === ownName ? { transitions: transitionsOf(status["conditions"]) } : {}),
   };
   try {
     return { ...identity, outcome: parseNodeConfig(raw) };
@@ -92,6 +107,13 @@ function rejected(inForce: NodeConfig | undefined, message: string): NodeConfigR
 function absence(nodeName: string, inForce: NodeConfig | undefined): Verdict {
   if (inForce === undefined) return { reason: "Missing", message: `there is no NodeConfig "${nodeName}"` };
   return { reason: "Deleted", message: `NodeConfig "${nodeName}" was deleted; its last content stays in force` };
+}
+
+function transitionsOf(conditions: unknown): ConditionTransition[] {
+  return (Array.isArray(conditions) ? conditions : []).map(asRecord).map((each) => ({
+    ...{ type: String(each["type"]), status: String(each["status"]) },
+    since: String(each["lastTransitionTime"]),
+  }));
 }
 
 function parsePrefixes(list: unknown): Prefix[] {

@@ -9,6 +9,8 @@ export interface BootMarker {
 
 /** What BIRD said last of its sessions. */
 export interface SessionView {
+  /** Whether BIRD has been asked. */
+  readonly asked: boolean;
   /** Undefined while BIRD does not answer. */
   readonly sessions: readonly SessionState[] | undefined;
   /** Whether a session has come up since the machine booted, over restarts of the agent. */
@@ -25,11 +27,12 @@ export interface SessionMonitorDependencies {
 export class SessionMonitor {
   #sessions: readonly SessionState[] | undefined;
   readonly #losses = new Map<string, number>();
+  #asked = false;
 
   constructor(private readonly deps: SessionMonitorDependencies) {}
 
   get view(): SessionView {
-    return { sessions: this.#sessions, everEstablished: this.deps.marker.isSet() };
+    return { asked: this.#asked, sessions: this.#sessions, everEstablished: this.deps.marker.isSet() };
   }
 
   /** peer -> how many sessions with it were seen to end since the start */
@@ -40,10 +43,12 @@ export class SessionMonitor {
   /** Asks BIRD. @returns whether anything is different from the last time */
   async read(): Promise<boolean> {
     const before = this.#sessions;
+    const isFirst = !this.#asked;
     this.#sessions = await this.deps.bird.sessions().catch(() => undefined);
+    this.#asked = true;
     if (this.#sessions?.some(({ established }) => established) && !this.deps.marker.isSet()) this.deps.marker.set();
     this.#logChanges(before);
-    return JSON.stringify(before?.map(comparable)) !== JSON.stringify(this.#sessions?.map(comparable));
+    return isFirst || JSON.stringify(before?.map(comparable)) !== JSON.stringify(this.#sessions?.map(comparable));
   }
 
   #logChanges(before: readonly SessionState[] | undefined): void {

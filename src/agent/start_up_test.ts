@@ -56,7 +56,7 @@ Deno.test("STATUS fails with 50 while nothing can be served, with 51 until a ses
       return error instanceof CniError ? error.code : -1;
     }
   };
-  const sessions = { sessions: undefined, everEstablished: false };
+  const sessions = { asked: true, sessions: undefined, everEstablished: false };
   assertEquals(code({ ready: false, why: "no NodeConfig", peers: 2, sessions }), 50);
   assertEquals(code({ ready: true, why: "", peers: 2, sessions }), 51);
   assertEquals(code({ ready: true, why: "", peers: 0, sessions }), 0);

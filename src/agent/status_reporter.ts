@@ -4,17 +4,18 @@ import type { Clock } from "../clock/clock.ts";
 import type { KubeClient, KubeObject } from "../kube/kube_client.ts";
 import type { Logger } from "../log/logger.ts";
 import type { ConditionSnapshot } from "../snapshot/agent_snapshot.ts";
-import type { NodeConfigReading, Verdict } from "./resolve_node_config.ts";
-import type { NodeView } from "./node_reconciler.ts";
-import type { PolicyReconciler } from "./policy_reconciler.ts";
-import type { SessionView } from "./session_monitor.ts";
+import { judgeNode, type NodeCondition, type NodeFacts } from "./node_conditions.ts";
+import { NodeConfigEvents } from "./node_config_events.ts";
+import type { JudgedNodeConfig, NodeView } from "./node_reconciler.ts";
+import type { ConditionTransition, NodeConfigReading, Verdict } from "./resolve_node_config.ts";
+
+/** Numbers alone are written at most once in this time, in milliseconds: all agents of the cluster hear of each write. */
+export const COUNTS_MS = 10_000;
+/** So long after its start an agent that still lacks an answer says so, in milliseconds. */
+const START_MS = 9_000;
 
 /** A status condition as the API has it (meta/v1 Condition). */
-interface Condition {
-  readonly type: string;
-  readonly status: "True" | "False" | "Unknown";
-  readonly reason: string;
-  readonly message: string;
+interface Condition extends NodeCondition {
   readonly lastTransitionTime: string;
   readonly observedGeneration: number;
 }
@@ -26,23 +27,22 @@ export interface StatusReporterDependencies {
   readonly logger: Logger;
 }
 
-/** What the status is made of. */
-export interface NodeFacts {
-  readonly view: NodeView;
-  readonly sessions: SessionView;
-  readonly policies: Pick<PolicyReconciler, "inForce" | "problems" | "failure">;
-}
-
 /** Tells the cluster how the node is: NodeConfig status and Events, and the Node's NetworkUnavailable condition. */
 export class StatusReporter {
   /** The object (a NodeConfig made anew has an empty status) and the status last written to it; times change only with a transition. */
-  #written = "";
+  #written = { text: "", numbers: "", at: -Infinity };
   /** condition type -> status and since when */
-  readonly #transitions = new Map<string, { status: string; since: string }>();
-  #eventVerdict = "";
+  readonly #transitions = new Map<string, Pick<ConditionTransition, "status" | "since">>();
+  readonly #events: NodeConfigEvents;
+  readonly #startedAt: number;
+  /** The NodeConfig that was spoken of last. */
+  #subject: Pick<NodeConfigReading, "name" | "uid"> | undefined;
   #conditionsNow: readonly Condition[] = [];
 
-  constructor(private readonly deps: StatusReporterDependencies) {}
+  constructor(private readonly deps: StatusReporterDependencies) {
+    this.#events = new NodeConfigEvents(deps.kube);
+    this.#startedAt = deps.clock.monotonic();
+  }
 
   /** As decided last, written or not. */
   get conditions(): readonly ConditionSnapshot[] {
@@ -52,19 +52,43 @@ export class StatusReporter {
     }));
   }
 
-  /** Writes the NodeConfig's status if it says something new. @throws KubeError */
-  async reportNodeConfig(reading: NodeConfigReading, facts: NodeFacts): Promise<void> {
-    this.#recordEvents(reading, facts.view);
-    const conditions = this.#conditionsNow = this.#conditions(reading, facts);
-    const advertised = listedPrefixes(facts.view);
-    const anycast = anycastStatus(facts.view);
-    const peers = facts.sessions.sessions?.map(peerStatus) ?? [];
-    const status = { observedGeneration: reading.generation, conditions, peers, advertised, anycast };
-    const text = JSON.stringify([reading.uid, status]);
-    if (text === this.#written) return;
-    const path = `/apis/flock.fritzlab.net/v1alpha1/nodeconfigs/${this.deps.nodeName}`;
-    await this.deps.kube.patchStatus(path, { status }, "merge");
-    this.#written = text;
+  /**
+   * Tells what has changed: by Events, and by the NodeConfig's status if it has one (it is there, and this process has heard of it).
+   * Numbers that change with every pod are written with whatever else is new, and alone every ten seconds.
+   *
+   * @throws KubeError
+   */
+  async reportNodeConfig({ reading, resolution }: JudgedNodeConfig, facts: NodeFacts): Promise<void> {
+    const conditions = judgeNode(facts);
+    this.#subject = reading ?? resolution.inForce ?? this.#subject;
+    if (this.#subject !== undefined) this.#events.tell(this.#subject, { conditions, facts });
+    if (reading === undefined || !isReportable(resolution.verdict)) return;
+    this.#conditionsNow = conditions.map((each) => this.#condition(each, reading));
+    if (this.#isNew() && conditions.some(({ status }) => status === "Unknown")) return;
+    const steady = { observedGeneration: reading.generation, conditions: this.#conditionsNow, ...steadyStatus(facts) };
+    await this.#write(reading.uid, { steady, counts: countsOf(facts) });
+  }
+
+  /** What an agent that has just started does not know yet is no transition: the one before it knew. */
+  #isNew(): boolean {
+    return this.deps.clock.monotonic() - this.#startedAt < START_MS;
+  }
+
+  async #write(uid: string, { steady, counts }: { steady: KubeObject; counts: KubeObject }): Promise<void> {
+    const { kube, clock, nodeName } = this.deps;
+    const [text, numbers] = [JSON.stringify([uid, steady]), JSON.stringify(counts)];
+    const isSteady = text === this.#written.text;
+    if (isSteady && numbers === this.#written.numbers) return;
+    if (isSteady && clock.monotonic() - this.#written.at < COUNTS_MS) return;
+    const path = `/apis/flock.fritzlab.net/v1alpha1/nodeconfigs/${nodeName}`;
+    await kube.patchStatus(path, { status: { ...steady, ...counts } }, "merge");
+    this.#written = { text, numbers, at: clock.monotonic() };
+  }
+
+  /** Tells of an outage of the API server that is over. */
+  tellOutage(message: string): void {
+    if (this.#subject === undefined) return;
+    this.#events.tellOnce(this.#subject, { reason: "APIServerUnreachable", message, series: "" });
   }
 
   /** Says that the node's network is up, so that the scheduler may use it. Written anew each time: the time is a heartbeat. @throws KubeError */
@@ -81,45 +105,19 @@ export class StatusReporter {
     await this.deps.kube.patchStatus(`/api/v1/nodes/${this.deps.nodeName}`, nodeStatus(condition), "strategic");
   }
 
-  #conditions(
-    { generation }: NodeConfigReading,
-    { view, sessions, policies }: NodeFacts,
-  ): Condition[] {
-    const { verdict, warnings } = view.resolution;
-    const condition = (type: string, holds: boolean, reason: string, message: string): Condition => {
-      const status = holds ? "True" : "False";
-      return {
-        type,
-        status,
-        reason,
-        message,
-        lastTransitionTime: this.#since(type, status),
-        observedGeneration: generation,
-      };
-    };
-    const warning = warnings.length > 0 ? `; warning: ${warnings.join("; ")}` : "";
-    const [bgp, enforced] = [bgpVerdict(view, sessions), policyVerdict(policies)];
-    return [
-      condition("Ready", verdict.reason === "Accepted", verdict.reason, `${verdict.message}${warning}`),
-      condition("BGPEstablished", bgp.holds, bgp.reason, bgp.message),
-      condition("PoliciesInForce", enforced.holds, enforced.reason, enforced.message),
-    ];
+  #condition(condition: NodeCondition, { generation, transitions }: NodeConfigReading): Condition {
+    const { type, status } = condition;
+    const before = transitions?.find((each) => each.type === type);
+    return { ...condition, lastTransitionTime: this.#since(type, status, before), observedGeneration: generation };
   }
 
-  #recordEvents({ name, uid }: NodeConfigReading, { resolution: { verdict, warnings } }: NodeView): void {
-    const seen = JSON.stringify([uid, verdict, warnings]);
-    if (seen === this.#eventVerdict) return;
-    this.#eventVerdict = seen;
-    const involved = { apiVersion: "flock.fritzlab.net/v1alpha1", kind: "NodeConfig", name, uid };
-    const warn = (reason: string, message: string): void =>
-      this.deps.kube.recordEvent({ involved, type: "Warning", reason, message });
-    if (verdict.reason === "Invalid") warn("InvalidNodeConfig", verdict.message);
-    for (const warning of warnings) warn("NodeConfigWarning", warning);
-  }
-
-  #since(type: string, status: string): string {
-    const known = this.#transitions.get(type);
-    if (known?.status === status) return known.since;
+  /** @param before what the API server had when this process began */
+  #since(type: string, status: string, before?: ConditionTransition): string {
+    const known = this.#transitions.get(type) ?? before;
+    if (known?.status === status) {
+      this.#transitions.set(type, known);
+      return known.since;
+    }
     const since = this.#now();
     this.#transitions.set(type, { status, since });
     return since;
@@ -140,49 +138,33 @@ export function viewWithoutConfig(resolution: NodeView["resolution"]): NodeView 
   };
 }
 
-interface Holds {
-  readonly holds: boolean;
-  readonly reason: string;
-  readonly message: string;
+function peerStatus({ peer, state, since, lastError }: SessionState): KubeObject {
+  return { address: peer.text, state, ...(since && { since }), ...(lastError && { lastError }) };
 }
 
-/** Most policies that are named. */
-const MAX_POLICIES = 10;
-
-function policyVerdict({ inForce, problems, failure }: NodeFacts["policies"]): Holds {
-  if (failure !== undefined) {
-    return { holds: false, reason: "NotWritten", message: `as they were before what changed last: ${failure}` };
-  }
-  if (!inForce) return { holds: false, reason: "NotHeard", message: "the policies have not been listed yet" };
-  const count = problems.length;
-  if (count === 0) {
-    return { holds: true, reason: "InForce", message: "every NetworkPolicy is in force as it is written" };
-  }
-  const named = problems.slice(0, MAX_POLICIES).map(({ policy: { namespace, name }, reason }) =>
-    `${namespace}/${name} (${reason})`
-  );
-  const more = count > named.length ? `; and ${count - named.length} more` : "";
+/** What changes seldom. */
+function steadyStatus({ view, sessions: { sessions = [] } }: NodeFacts): KubeObject {
+  const peers = view.resolution.inForce?.bgp?.peers ?? [];
+  const up = sessions.filter(({ established }) => established).length;
   return {
-    holds: false,
-    reason: "SomeFailClosed",
-    message: `these isolate, and allow nothing: ${named.join(", ")}${more}`,
+    sessions: `${up}/${peers.length}`,
+    peers: sessions.map(peerStatus),
+    advertised: listedPrefixes(view),
+    anycast: anycastStatus(view),
   };
 }
 
-function bgpVerdict(view: NodeView, { sessions }: SessionView): Holds {
-  const configured = view.resolution.inForce?.bgp?.peers.length ?? 0;
-  if (configured === 0) return { holds: false, reason: "NoPeers", message: "the NodeConfig names no peer" };
-  if (!view.bird.applied && view.bird.reason === "refused") {
-    return { holds: false, reason: "ConfigurationRefused", message: view.bird.message };
-  }
-  if (sessions === undefined) return { holds: false, reason: "BirdUnreachable", message: "BIRD does not answer" };
-  const up = sessions.filter(({ established }) => established).length;
-  const message = `${up} of ${configured} sessions are established`;
-  return { holds: up === configured, reason: up === configured ? "Established" : "SessionsDown", message };
-}
+const MOST = BigInt(Number.MAX_SAFE_INTEGER);
 
-function peerStatus({ peer, state, since, lastError }: SessionState): KubeObject {
-  return { address: peer.text, state, ...(since && { since }), ...(lastError && { lastError }) };
+/** What every pod changes that comes or goes. An IPv6 pool may have more addresses than a number of JSON holds. */
+function countsOf({ pods, pools }: NodeFacts): KubeObject {
+  return {
+    pods,
+    pools: pools.map(({ cidr, used, usable }) => ({
+      ...{ cidr: cidr.text, used },
+      usable: Number(usable < MOST ? usable : MOST),
+    })),
+  };
 }
 
 /** Most prefixes that are listed; the schema allows no more. */
@@ -222,6 +204,6 @@ function nodeStatus(condition: KubeObject): KubeObject {
 }
 
 /** The verdicts that a NodeConfig's status can show; a missing or deleted one has no status to write to. */
-export function isReportable(verdict: Verdict): boolean {
+function isReportable(verdict: Verdict): boolean {
   return verdict.reason === "Accepted" || verdict.reason === "Invalid";
 }

@@ -1,10 +1,20 @@
 import { assert, assertEquals, assertObjectMatch } from "@std/assert";
 import { parseAddress } from "../ip/address.ts";
 import { CONFIG, logger, TestClock, TestKube } from "./_agent_fixture.ts";
+import type { NodeConfigReading } from "./resolve_node_config.ts";
 import { StatusReporter, viewWithoutConfig } from "./status_reporter.ts";
 
-const POLICIES = { inForce: true, problems: [], failure: undefined };
-const sessions = { sessions: undefined, everEstablished: false };
+const FACTS = {
+  sessions: { asked: true, sessions: undefined, everEstablished: false },
+  policies: { inForce: true, problems: [], failure: undefined },
+  pools: CONFIG.cidr4.map((cidr) => ({ cidr, used: 1, usable: 5n })),
+  pods: 1,
+};
+const RESOLUTION = { inForce: CONFIG, verdict: { reason: "Accepted", message: "in force" }, warnings: [] } as const;
+
+function readingOf(uid: string, more: Partial<NodeConfigReading> = {}): NodeConfigReading {
+  return { name: "node-a", uid, generation: 1, outcome: CONFIG, advertised: [], ...more };
+}
 
 class CountingKube extends TestKube {
   patches = 0;
@@ -23,9 +33,7 @@ Deno.test("reportNodeConfig() writes nothing twice, but again to an identical No
     warnings: ["AS shared"],
   });
   const report = (uid: string): Promise<void> =>
-    reporter.reportNodeConfig({ name: "node-a", uid, generation: 1, outcome: CONFIG, advertised: [] }, {
-      ...{ view, sessions, policies: POLICIES },
-    });
+    reporter.reportNodeConfig({ reading: readingOf(uid), resolution: view.resolution }, { ...FACTS, view });
   await report("u1");
   await report("u1");
   assertEquals([kube.patches, kube.events.length], [1, 1]);
@@ -39,11 +47,10 @@ Deno.test("reportNodeConfig() lists anycast addresses with who serves them, and 
   kube.patchStatus = (...[, patch]: Parameters<TestKube["patchStatus"]>): Promise<void> =>
     Promise.resolve(void patches.push(patch));
   const reporter = new StatusReporter({ nodeName: "node-a", kube, clock: new TestClock(), logger });
-  const resolution = { inForce: CONFIG, verdict: { reason: "Accepted", message: "in force" }, warnings: [] } as const;
   const [one, two] = ["192.0.2.53", "2001:db8:53::1"].flatMap((text) => parseAddress(text) ?? []);
   assert(one !== undefined && two !== undefined);
   const view = {
-    ...viewWithoutConfig(resolution),
+    ...viewWithoutConfig(RESOLUTION),
     advertised: ["192.0.2.53/32"],
     anycast: [
       { address: one, owner: "ns/a", serves: true },
@@ -51,8 +58,7 @@ Deno.test("reportNodeConfig() lists anycast addresses with who serves them, and 
       { address: two, owner: "ns/b", serves: false, reason: "terminating" },
     ],
   } as const;
-  const reading = { name: "node-a", uid: "u1", generation: 1, outcome: CONFIG, advertised: [] };
-  await reporter.reportNodeConfig(reading, { view, sessions, policies: POLICIES });
+  await reporter.reportNodeConfig({ reading: readingOf("u1"), resolution: RESOLUTION }, { ...FACTS, view });
   assertObjectMatch(Object(patches[0]), {
     status: {
       anycast: [
@@ -69,12 +75,10 @@ Deno.test("reportNodeConfig() lists no more prefixes than the schema allows, the
   kube.patchStatus = (...[, patch]: Parameters<TestKube["patchStatus"]>): Promise<void> =>
     Promise.resolve(void patches.push(patch));
   const reporter = new StatusReporter({ nodeName: "node-a", kube, clock: new TestClock(), logger });
-  const resolution = { inForce: CONFIG, verdict: { reason: "Accepted", message: "in force" }, warnings: [] } as const;
   const own = [...CONFIG.cidr6, ...CONFIG.cidr4].map(({ text }) => text);
   const hosts = Array.from({ length: 5000 }, (_, index) => `100.64.${index >> 8}.${index & 255}/32`);
-  const view = { ...viewWithoutConfig(resolution), advertised: [...hosts, ...own].sort() };
-  const reading = { name: "node-a", uid: "u1", generation: 1, outcome: CONFIG, advertised: [] };
-  await reporter.reportNodeConfig(reading, { view, sessions, policies: POLICIES });
+  const view = { ...viewWithoutConfig(RESOLUTION), advertised: [...hosts, ...own].sort() };
+  await reporter.reportNodeConfig({ reading: readingOf("u1"), resolution: RESOLUTION }, { ...FACTS, view });
   const { advertised } = Object(patches[0]).status;
   assertEquals([advertised.length, own.every((text) => advertised.includes(text))], [4096, true]);
 });
@@ -84,23 +88,21 @@ Deno.test("reportNodeConfig() says whether policies are in force, and names some
   const kube = new TestKube();
   kube.patchStatus = (...[, patch]: Parameters<TestKube["patchStatus"]>): Promise<void> =>
     Promise.resolve(void patches.push(patch));
-  const reporter = new StatusReporter({ nodeName: "node-a", kube, clock: new TestClock(), logger });
-  const view = viewWithoutConfig({
-    inForce: CONFIG,
-    verdict: { reason: "Accepted", message: "in force" },
-    warnings: [],
-  });
-  const reading = { name: "node-a", uid: "u1", generation: 1, outcome: CONFIG, advertised: [] };
+  const clock = new TestClock();
+  const reporter = new StatusReporter({ nodeName: "node-a", kube, clock, logger });
+  const view = viewWithoutConfig(RESOLUTION);
+  clock.now += 10_000;
   const report = async (inForce: boolean, bad: number, failure?: string): Promise<string[]> => {
     const problems = Array.from({ length: bad }, (_, index) => ({
       policy: { namespace: "ns", name: `bad-${index}` },
       ...{ reason: "PolicyInvalid" as const, state: "no" },
     }));
-    await reporter.reportNodeConfig(reading, { view, sessions, policies: { inForce, problems, failure } });
+    const policies = { inForce, problems, failure };
+    await reporter.reportNodeConfig({ reading: readingOf("u1"), resolution: RESOLUTION }, { ...FACTS, view, policies });
     const { status, reason, message } = Object(patches.at(-1)).status.conditions.at(-1);
     return [status, reason, message];
   };
-  assertEquals(await report(false, 0), ["False", "NotHeard", "the policies have not been listed yet"]);
+  assertEquals(await report(false, 0), ["Unknown", "NotHeard", "the policies have not been listed yet"]);
   assertEquals(await report(true, 0), ["True", "InForce", "every NetworkPolicy is in force as it is written"]);
   assertEquals(await report(true, 0, "Error: no"), [
     "False",
@@ -114,4 +116,43 @@ Deno.test("reportNodeConfig() says whether policies are in force, and names some
   ]);
   const [, , message = ""] = await report(true, 5000);
   assertEquals([message.length < 1000, message.endsWith("ns/bad-9 (PolicyInvalid); and 4990 more")], [true, true]);
+});
+
+Deno.test("reportNodeConfig() writes counts that alone have changed every ten seconds, and at once with anything else", async () => {
+  const [kube, clock] = [new CountingKube(), new TestClock()];
+  const reporter = new StatusReporter({ nodeName: "node-a", kube, clock, logger });
+  const view = viewWithoutConfig(RESOLUTION);
+  const report = async (afterMs: number, more: Partial<typeof FACTS>): Promise<number> => {
+    clock.now += afterMs;
+    await reporter.reportNodeConfig({ reading: readingOf("u1"), resolution: RESOLUTION }, { ...FACTS, view, ...more });
+    return kube.patches;
+  };
+  assertEquals(await report(0, { pods: 1 }), 1);
+  assertEquals(await report(1_000, { pods: 2 }), 1);
+  assertEquals(await report(8_000, { pods: 3 }), 1);
+  assertEquals(await report(1_000, { pods: 3 }), 2);
+  assertEquals(await report(1_000, { pods: 4, pools: FACTS.pools.map((pool) => ({ ...pool, used: 5 })) }), 3);
+});
+
+Deno.test("an agent that starts leaves conditions as they were while it does not know, and keeps since when they hold", async () => {
+  const patches: unknown[] = [];
+  const [kube, clock] = [new TestKube(), new TestClock()];
+  kube.patchStatus = (...[, patch]: Parameters<TestKube["patchStatus"]>): Promise<void> =>
+    Promise.resolve(void patches.push(patch));
+  const reporter = new StatusReporter({ nodeName: "node-a", kube, clock, logger });
+  const view = viewWithoutConfig(RESOLUTION);
+  const transitions = [
+    { type: "Ready", status: "True", since: "2026-01-01T00:00:00Z" },
+    { type: "PolicyInSync", status: "False", since: "2026-01-02T00:00:00Z" },
+  ];
+  const judged = { reading: readingOf("u1", { transitions }), resolution: RESOLUTION };
+  await reporter.reportNodeConfig(judged, { ...FACTS, view, policies: { ...FACTS.policies, inForce: false } });
+  assertEquals(patches, []);
+  clock.now += 1_000;
+  await reporter.reportNodeConfig(judged, { ...FACTS, view });
+  const { conditions } = Object(patches[0]).status;
+  const since = Object.fromEntries(
+    conditions.map((each: Record<string, string>) => [each["type"], each["lastTransitionTime"]]),
+  );
+  assertEquals([since["Ready"], since["PolicyInSync"]], ["2026-01-01T00:00:00Z", "1970-01-01T00:16:41Z"]);
 });

@@ -3,7 +3,9 @@ import { printableJson } from "../fault/invalid_input.ts";
 /** Values that a log line may carry. */
 export type LogFields = Readonly<Record<string, string | number | boolean | undefined | readonly string[]>>;
 
-export type LogLevel = "debug" | "info" | "warn" | "error";
+/** From the wordiest to the tersest. */
+export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** Writes one line per decision that changed something. Never throws. */
 export interface Logger {
@@ -13,7 +15,11 @@ export interface Logger {
   error(message: string, fields?: LogFields): void;
 }
 
-const ORDER: readonly LogLevel[] = ["debug", "info", "warn", "error"];
+/** A logger whose level can be changed while others use it. */
+export interface LevelledLogger extends Logger {
+  /** From now on lines of this level and worse are written. A change is a line itself, whatever the level. */
+  setLevel(level: LogLevel): void;
+}
 
 /**
  * A logger that writes JSON lines in printable ASCII, whatever text a pod chose: no line breaks, no terminal obeys it.
@@ -24,10 +30,17 @@ const ORDER: readonly LogLevel[] = ["debug", "info", "warn", "error"];
 export function createLogger(
   write: (line: string) => void,
   options: { level: LogLevel; now: () => number },
-): Logger {
-  const at = (level: LogLevel) => (message: string, fields: LogFields = {}): void => {
-    if (ORDER.indexOf(level) < ORDER.indexOf(options.level)) return;
+): LevelledLogger {
+  let lowest = options.level;
+  const put = (level: LogLevel, message: string, fields: LogFields): void =>
     write(`${printableJson({ time: new Date(options.now()).toISOString(), level, message, ...fields })}\n`);
+  const at = (level: LogLevel) => (message: string, fields: LogFields = {}): void => {
+    if (LOG_LEVELS.indexOf(level) >= LOG_LEVELS.indexOf(lowest)) put(level, message, fields);
   };
-  return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
+  const setLevel = (to: LogLevel): void => {
+    if (to === lowest) return;
+    put("info", "log level changed", { from: lowest, to });
+    lowest = to;
+  };
+  return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error"), setLevel };
 }

@@ -41,6 +41,12 @@ export class FieldReader {
     return [];
   }
 
+  /** @returns undefined when absent or refused */
+  word<Word extends string>(field: string, value: unknown, words: readonly Word[]): Word | undefined {
+    if (value === undefined || value === null) return undefined;
+    return words.find((word) => word === value) ?? this.refuse(field, value, `must be one of ${words.join(", ")}`);
+  }
+
   boolean(field: string, value: unknown, otherwise: boolean): boolean {
     if (value === undefined || value === null) return otherwise;
     if (typeof value !== "boolean") this.refuse(field, value, "must be true or false");

@@ -1,4 +1,5 @@
 import type { Address, Prefix } from "../ip/address.ts";
+import type { LogLevel } from "../log/logger.ts";
 
 /** A NodeConfig (spec section 2), parsed and valid in itself. */
 export interface NodeConfig {
@@ -15,6 +16,8 @@ export interface NodeConfig {
   readonly ipAlgo?: string;
   /** Bytes; absent: the uplink's. */
   readonly mtu?: number;
+  /** What the agent logs: this, and what is worse. */
+  readonly logLevel: LogLevel;
   /** Whether the conflist chains the `portmap` plugin. */
   readonly portmap: boolean;
   /** Absent: as if it were empty. */

@@ -1,5 +1,6 @@
 import { contains, type Family, overlaps, parseInterfaceAddress } from "../ip/address.ts";
 import { type Prefix, prefixOf } from "../ip/address.ts";
+import { LOG_LEVELS } from "../log/logger.ts";
 import { LONGEST_TEXT, readBgp } from "./_bgp_reader.ts";
 import { FieldReader, type Fields } from "./_field_reader.ts";
 import { readMetrics } from "./_metrics_reader.ts";
@@ -34,6 +35,7 @@ export function parseNodeConfig(raw: unknown): NodeConfig {
   const mtu = reader.optionalInteger("spec.mtu", spec["mtu"], MTU);
   const portmap = reader.boolean("spec.portmap", spec["portmap"], false);
   const metrics = readMetrics(reader, spec["metrics"]);
+  const logLevel = reader.word("spec.logLevel", spec["logLevel"], LOG_LEVELS) ?? "info";
   const bgp = readBgp(reader, spec["bgp"]);
   refuseNoFamily(reader, spec, { cidr6, cidr4, defaults });
   if (mtu !== undefined && mtu < MIN_IPV6_MTU && cidr6.length > 0) {
@@ -42,7 +44,7 @@ export function parseNodeConfig(raw: unknown): NodeConfig {
   refusePeersInside(reader, { cidr6, cidr4, peers: bgp?.peers ?? [] });
   reader.finish();
   const optional = { ...(mtu === undefined ? {} : { mtu }), ...(metrics && { metrics }), ...(bgp && { bgp }) };
-  return { ...identity, cidr6, cidr4, defaults, portmap, ...optional };
+  return { ...identity, cidr6, cidr4, defaults, portmap, logLevel, ...optional };
 }
 
 type Identity = Pick<NodeConfig, "name" | "uid" | "generation" | "createdAt" | "ipAlgo">;

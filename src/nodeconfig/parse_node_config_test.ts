@@ -22,6 +22,7 @@ Deno.test("parseNodeConfig() reads every field of a full NodeConfig", () => {
       mtu: 9000,
       portmap: true,
       metrics: { bind: "Node", perPod: true },
+      logLevel: "debug",
       bgp: { asn: 4294967295, routerId: "192.0.2.10", peers: [{ address: "2001:DB8::0:1", asn: 1 }] },
     },
   });
@@ -36,6 +37,7 @@ Deno.test("parseNodeConfig() reads every field of a full NodeConfig", () => {
     mtu: 9000,
     portmap: true,
     metrics: { bind: "Node", port: 9469, perPod: true },
+    logLevel: "debug",
   });
   assertEquals([...cidr6, ...cidr4].map(({ text }) => text), ["2001:db8:f001::/64", "203.0.113.0/24"]);
   assertEquals(bgp?.peers.map(({ address, asn }) => [address.text, asn]), [["2001:db8::1", 1]]);
@@ -44,7 +46,7 @@ Deno.test("parseNodeConfig() reads every field of a full NodeConfig", () => {
 
 Deno.test("parseNodeConfig() fills in what may be left out", () => {
   const config = parseNodeConfig(withSpec({ cidr4: ["10.0.0.0/30"] }));
-  assertEquals(config.defaults, { ipv6: true, ipv4: true });
+  assertEquals([config.defaults, config.logLevel], [{ ipv6: true, ipv4: true }, "info"]);
   assertEquals([config.portmap, config.mtu, config.bgp, config.ipAlgo], [false, undefined, undefined, undefined]);
 });
 

@@ -2,7 +2,7 @@ import type { Bgp, NodeConfig, RouteAttributes } from "./node_config.ts";
 
 /** @returns the object that `parseNodeConfig` reads as this NodeConfig */
 export function renderNodeConfig(config: NodeConfig): Record<string, unknown> {
-  const { name, uid, generation, createdAt, ipAlgo, defaults, mtu, portmap, metrics, bgp } = config;
+  const { name, uid, generation, createdAt, ipAlgo, defaults, mtu, portmap, logLevel, metrics, bgp } = config;
   return {
     apiVersion: "flock.fritzlab.net/v1alpha1",
     kind: "NodeConfig",
@@ -18,6 +18,7 @@ export function renderNodeConfig(config: NodeConfig): Record<string, unknown> {
       cidr4: config.cidr4.map(({ text }) => text),
       defaults,
       portmap,
+      logLevel,
       ...(mtu === undefined ? {} : { mtu }),
       ...(metrics === undefined ? {} : { metrics }),
       ...(bgp === undefined ? {} : { bgp: renderBgp(bgp) }),

@@ -17,6 +17,7 @@ const FULL = {
     mtu: 1400,
     portmap: true,
     metrics: { bind: "Node", port: 9500, perPod: true },
+    logLevel: "warn",
     bgp: {
       asn: 4200000000,
       routerId: "192.0.2.10",

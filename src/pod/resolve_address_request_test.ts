@@ -20,6 +20,7 @@ const NODE: NodeConfig = {
   cidr4: [prefix("203.0.113.0/24"), prefix("198.51.100.0/24")],
   defaults: { ipv6: true, ipv4: true },
   portmap: false,
+  logLevel: "info",
 };
 const POD = { namespace: "default", name: "web-0", image: "nginx:1" };
 

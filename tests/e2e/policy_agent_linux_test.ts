@@ -313,12 +313,12 @@ async function failClosed(scene: Scene): Promise<void> {
     ingress: [{ from: [{ podSelector: { matchExpressions: [{ key: "a", operator: "Near" }] } }] }],
   });
   await untilEvent(lab, "bad", { reason: "PolicyInvalid", includes: "Near" });
-  assertStringIncludes(await untilCondition(lab, node, { type: "PoliciesInForce", reason: "SomeFailClosed" }), "y/bad");
+  assertStringIncludes(await untilCondition(lab, node, { type: "PolicyInSync", reason: "SomeFailClosed" }), "y/bad");
   await expectReach(scene, [client]);
   const [answer] = await scene.mesh.probe([flow(server, stranger, 6)]);
   assertEquals(answer, undefined);
   await setPolicy(lab, "y/bad", null);
-  await untilCondition(lab, node, { type: "PoliciesInForce", reason: "InForce" });
+  await untilCondition(lab, node, { type: "PolicyInSync", reason: "InForce" });
   await until(
     "the pod is open again",
     async () => (await scene.mesh.probe([flow(server, stranger, 6)]))[0] !== undefined,

@@ -88,6 +88,8 @@ export async function startNode(access: (clock: Clock) => ApiAccess = () => NO_P
   agent = new Agent({
     ...{ ...parts, nodeName: NODE, nodeConfigs, pods, kube, clock, logger: SILENT },
     reporter: { reportNodeConfig: () => Promise.resolve(), reportNode: () => Promise.resolve() },
+    outage: { look: () => {} },
+    setLogLevel: () => {},
     server: { serve: () => stopped.promise, stop: () => Promise.resolve(stopped.resolve()) },
     placeConflist: () => Promise.resolve(),
     placePages: () => Promise.resolve(),

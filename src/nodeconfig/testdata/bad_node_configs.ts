@@ -44,6 +44,13 @@ export const BAD_NODE_CONFIGS: readonly BadNodeConfig[] = [
   { title: "no CIDR", spec: {}, field: "spec", rule: "at least one CIDR", refusedBy: "cel" },
   { title: "empty lists", spec: { cidr4: [], cidr6: [] }, field: "spec", rule: "at least one CIDR", refusedBy: "cel" },
   {
+    title: "a log level that is none",
+    spec: { cidr4: CIDR4, logLevel: "Debug" },
+    field: "spec.logLevel",
+    rule: "must be one of debug, info, warn, error",
+    refusedBy: "schema",
+  },
+  {
     title: "host bits, IPv4",
     spec: { cidr4: ["203.0.113.1/24"] },
     field: "spec.cidr4[0]",

@@ -94,7 +94,7 @@ Deno.test("judgeStatus() wants what is advertised, all conditions and both sessi
   const well = {
     advertised: [...EXPECTED.prefixes, "198.18.255.1/32", "2001:db8:a::1/128"],
     anycast: ANYCAST.map((address) => `${address} by default/pod-3`),
-    conditions: ["BGPEstablished=True", "PoliciesInForce=True", "Ready=True"],
+    conditions: ["BGPEstablished=True", "PolicyInSync=True", "Ready=True"],
     peers: ["192.0.2.1 Established", "2001:db8:1::1 Established"],
   };
   assertEquals(judgeStatus(well, EXPECTED), []);
@@ -102,7 +102,7 @@ Deno.test("judgeStatus() wants what is advertised, all conditions and both sessi
   assertEquals(judgeStatus({ ...well, anycast: well.anycast.slice(1) }, EXPECTED), [
     "anycast addresses in status: 198.18.255.1 by default/pod-3 is missing",
   ]);
-  assertEquals(judgeStatus({ ...well, conditions: ["PoliciesInForce=True", "Ready=True"] }, EXPECTED), [
+  assertEquals(judgeStatus({ ...well, conditions: ["PolicyInSync=True", "Ready=True"] }, EXPECTED), [
     "conditions: BGPEstablished=True is missing",
   ]);
   assertEquals(judgeStatus({ ...well, peers: well.peers.slice(1) }, EXPECTED), [
