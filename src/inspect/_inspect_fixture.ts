@@ -19,7 +19,7 @@ const SINCE = "2026-03-01T11:00:00.000Z";
 const MTU = 1500;
 const CIDRS = { cidr6: ["2001:db8:f001::/64"], cidr4: ["203.0.113.0/26"] };
 const PEERS = [{ address: "192.0.2.1", asn: 65000 }, { address: "2001:db8:1::1", asn: 65000 }];
-const FOREVER = 4294967295;
+const LASTING = { "valid_life_time": 4294967295, "preferred_life_time": 4294967295 };
 
 /** @param last of its addresses, and of its MAC */
 export function podOf(name: string, last: number, more: Partial<PodSnapshot> = {}): PodSnapshot {
@@ -152,12 +152,12 @@ function ipList(words: readonly string[], made: AgentSnapshot): Raw[] {
 }
 
 function uplink(): Raw {
-  const local = { local: "192.0.2.10", prefixlen: 24, valid_life_time: FOREVER, preferred_life_time: FOREVER };
+  const local = { local: "192.0.2.10", prefixlen: 24, ...LASTING };
   return { ifname: "up0", mtu: MTU, address: "02:00:00:00:00:aa", flags: ["UP"], addr_info: [local] };
 }
 
 function linkOf({ hostLink: ifname, mtu, containerId, ifname: inside, netns }: PodSnapshot): Raw {
-  const nextHop = { local: "fe80::1", prefixlen: 64, valid_life_time: FOREVER, preferred_life_time: FOREVER };
+  const nextHop = { local: "fe80::1", prefixlen: 64, ...LASTING };
   const ifalias = `${containerId} ${inside} ${netns}`;
   return { ifname, mtu, address: HOST_MAC, flags: ["UP"], ifalias, addr_info: [nextHop] };
 }
@@ -177,10 +177,9 @@ function podRoutes(family: 4 | 6, { pods, nodeConfig }: AgentSnapshot): Raw[] {
 function nexthopsOf({ anycast, addresses, hostLink: dev }: PodSnapshot, index: number): Raw[] {
   const gateway = addresses.find((text) => !text.includes(":"));
   const id = 100 + 2 * index;
-  const timers = { buckets: 512, idle_timer: 1, unbalanced_timer: 0 };
   return anycast.length === 0 ? [] : [
     { id, gateway, dev, scope: "link", protocol: "70", flags: ["onlink"] },
-    { id: id + 1, group: [{ id }], type: "mpath", resilient_args: timers, protocol: "70", flags: [] },
+    { id: id + 1, group: [{ id }], type: "mpath", protocol: "70", flags: [] },
   ];
 }
 
@@ -210,7 +209,7 @@ function nftList(words: string, { pods, policy }: AgentSnapshot): Raw[] {
     case "table arp flock":
       return [set("arp", "own4", grants(false))];
     case "table inet flock-policy":
-      return [];
+      return policyTable(policy.isolatedLinks.map(({ link }) => link));
     default: {
       const direction = /(ingress|egress)_pods$/.exec(words)?.[1] ?? "";
       const links = policy.isolatedLinks.filter(({ directions }) => directions.some((each) => each === direction));
@@ -219,10 +218,34 @@ function nftList(words: string, { pods, policy }: AgentSnapshot): Raw[] {
   }
 }
 
+/** Whoever is isolated is allowed everything. */
+function policyTable(links: readonly string[]): Raw[] {
+  const named = { family: "inet", table: "flock-policy" };
+  const hook = { type: "filter", hook: "postrouting", policy: "accept" };
+  const rule = (chain: string, expr: unknown[]): Raw => ({ rule: { ...named, chain, expr } });
+  const lookUp = (key: string, direction: string): unknown => ({
+    vmap: { key: { meta: { key } }, data: `@${direction}_pods` },
+  });
+  const mapping = links.map((link) => [link, { goto: { target: `to_${link}` } }]);
+  return [
+    { map: { ...named, name: "ingress_pods", elem: mapping } },
+    { map: { ...named, name: "egress_pods" } },
+    { chain: { ...named, ...hook, name: "egress", prio: 98 } },
+    { chain: { ...named, ...hook, name: "ingress", prio: 99 } },
+    ...links.map((link) => ({ chain: { ...named, name: `to_${link}` } })),
+    ...links.map((link) => ({ counter: { ...named, name: `to_${link}`, packets: 0, bytes: 0 } })),
+    rule("egress", [lookUp("iifname", "egress")]),
+    rule("ingress", [lookUp("oifname", "ingress")]),
+    ...links.map((link) => rule(`to_${link}`, [{ accept: null }])),
+  ];
+}
+
 /** As `birdc -r -v` prints it: the last line of a success is left out. */
 function birdcText(question: string, { sessions = [], advertised }: AgentSnapshot): string {
   const preamble = ["0001 BIRD 2.0.12 ready.", "0016 Access restricted"];
-  const routes = advertised.map((prefix) => ` ${prefix} unicast [hosts4 11:00:00.000] * (200)`);
+  const routesOf = (prefixes: readonly string[]): string[] =>
+    prefixes.map((prefix) => ` ${prefix} blackhole [hosts4 11:00:00.000] * (200)`);
+  const routes = routesOf(advertised);
   const answer = question === "show protocols all"
     ? sessions.flatMap(({ peer, state }) => [
       `1002-${protocolOf(peer)} BGP --- up 2026-03-01T11:00:00+0000 ${state}`,
@@ -230,7 +253,10 @@ function birdcText(question: string, { sessions = [], advertised }: AgentSnapsho
       `     Neighbor address: ${peer}`,
     ])
     : question.startsWith("show route export")
-    ? ["1007-Table master:", ...routes.filter((route) => route.includes(":") === question.includes("peer6"))]
+    ? [
+      "1007-Table master:",
+      ...routesOf(advertised.filter((prefix) => prefix.includes(":") === question.includes("peer6"))),
+    ]
     : question.startsWith("show route for")
     ? ["1007-Table master4:", routes[0] ?? ""]
     : ["1007-Table master4:", ...routes];

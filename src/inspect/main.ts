@@ -35,6 +35,14 @@ const CLEAR = "\x1b[H\x1b[2J\x1b[3J";
 export async function inspect({ args, env }: InspectStart): Promise<number> {
   const options = readOptions(args);
   if (typeof options === "number") return options;
+  try {
+    return await run(options, env);
+  } catch (error) {
+    return complain(`Cannot inspect: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+async function run(options: InspectOptions, env: InspectStart["env"]): Promise<number> {
   const isTerminal = Deno.stdout.isTerminal();
   const colour = isTerminal && (env("NO_COLOR") ?? "") === "";
   for (;;) {
@@ -59,9 +67,14 @@ function readOptions(args: readonly string[]): InspectOptions | number {
     return 0;
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    Deno.stderr.writeSync(new TextEncoder().encode(`${message}\n\n${inspectUsage()}`));
-    return 2;
+    return complain(`${message}\n\n${inspectUsage()}`);
   }
+}
+
+/** @returns the exit code of whoever could not look */
+function complain(text: string): number {
+  Deno.stderr.writeSync(new TextEncoder().encode(`${text.trimEnd()}\n`));
+  return EXIT_CODES.unseen;
 }
 
 /** @param words what is asked about: some sources say no more than that */
