@@ -6,6 +6,7 @@ import type { Lab } from "../lab/lab.ts";
 import type { LabNode } from "../lab/node.ts";
 import type { RouteEvent } from "../lab/route_watch.ts";
 import { ROUTER } from "../lab/topology.ts";
+import { pause } from "../lab/until.ts";
 import { type AnycastLab, reloadByHand, renderByHand } from "./anycast_lab.ts";
 import { letOut } from "./let_out.ts";
 import type { SampleBook } from "./statistics.ts";
@@ -161,8 +162,4 @@ function momentOf(found: { readonly at: number } | undefined, { prefix, appears 
 
 function hex(n: number): string {
   return (n + 1).toString(16);
-}
-
-async function pause(ms: number): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve, ms));
 }

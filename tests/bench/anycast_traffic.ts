@@ -3,6 +3,7 @@ import { alone, now, runServicePod, type ServicePod } from "../e2e/_service_pod.
 import type { LabNode } from "../lab/node.ts";
 import type { Daemon } from "../lab/process.ts";
 import { askFlows, startLoad } from "../lab/traffic.ts";
+import { pause } from "../lab/until.ts";
 import type { AnycastLab } from "./anycast_lab.ts";
 import type { SampleBook } from "./statistics.ts";
 
@@ -120,8 +121,4 @@ async function lostDuring({ lab }: AnycastLab, address: string, task: () => Prom
 
 async function untilPaths({ lab }: AnycastLab, count: number): Promise<void> {
   for (const prefix of PREFIXES) await lab.router.waitForPaths(prefix, count);
-}
-
-async function pause(ms: number): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve, ms));
 }

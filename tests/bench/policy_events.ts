@@ -1,5 +1,5 @@
 /** From an event at the API server to the first datagram with the new verdict, beside one element added by hand. */
-import { until } from "../lab/until.ts";
+import { pause, until } from "../lab/until.ts";
 import { letOut } from "./let_out.ts";
 import type { HandTable } from "./policy_by_hand.ts";
 import type { PolicyLab } from "./policy_lab.ts";
@@ -117,8 +117,4 @@ export async function untilFate(
     );
     return passes === through > 0;
   }, { timeoutMs: 30_000 });
-}
-
-async function pause(ms: number): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -1,4 +1,5 @@
 /** What gets through, or is lost, that should not be, while the agent is restarted again and again. */
+import { pause } from "../lab/until.ts";
 import { untilInForce } from "./policy_agent.ts";
 import type { PolicyLab } from "./policy_lab.ts";
 import type { ProbeTarget } from "./policy_probe.ts";
@@ -32,8 +33,4 @@ async function restart({ node }: PolicyLab, book: SampleBook): Promise<void> {
     book.add("policy-cold", await untilInForce(node, () => node.startAgent()));
     await pause(AFTER_MS);
   }
-}
-
-async function pause(ms: number): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve, ms));
 }

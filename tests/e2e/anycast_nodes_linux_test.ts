@@ -7,7 +7,7 @@ import { capture } from "../lab/probes.ts";
 import { type RouteWatch, watchRoutes } from "../lab/route_watch.ts";
 import { CLIENT, CONTROL_PLANE } from "../lab/topology.ts";
 import { askFlows, SERVICE_PORT, startLoad } from "../lab/traffic.ts";
-import { until } from "../lab/until.ts";
+import { pause, until } from "../lab/until.ts";
 import { startCluster, untilLogged } from "./_cluster.ts";
 import { alone, now, runServicePod, type ServicePod } from "./_service_pod.ts";
 
@@ -203,8 +203,4 @@ async function expectSilence(scene: Scene, task: () => Promise<void>): Promise<v
 
 async function updatesSince({ wire }: Scene, since: number): Promise<Heard[]> {
   return (await wire.heard()).filter(({ at }) => at > since);
-}
-
-async function pause(ms: number): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -6,7 +6,7 @@ import { records } from "../lab/json.ts";
 import type { Lab } from "../lab/lab.ts";
 import type { LabNode } from "../lab/node.ts";
 import { askFlows, startLoad } from "../lab/traffic.ts";
-import { until } from "../lab/until.ts";
+import { pause, until } from "../lab/until.ts";
 import { expectPing, startCluster } from "./_cluster.ts";
 import { alone, anycastStatus, boundOn, now, runServicePod, type ServicePod } from "./_service_pod.ts";
 
@@ -189,8 +189,4 @@ async function routesTo(node: LabNode): Promise<string[]> {
     node.output(["ip", `-${family}`, "route", "show", "exact", alone(ANYCAST[family])])
   );
   return (await Promise.all(lists)).join("").split("\n").filter((line) => line !== "");
-}
-
-async function pause(ms: number): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve, ms));
 }

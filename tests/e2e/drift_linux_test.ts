@@ -1,7 +1,7 @@
 /** What others remove or alter of flock's is back within two seconds; nothing of theirs is touched, and a quiet node starts no process. */
 import { assertEquals } from "@std/assert";
 import type { LabNode } from "../lab/node.ts";
-import { until } from "../lab/until.ts";
+import { pause, until } from "../lab/until.ts";
 import { expectPing, startCluster, untilLogged } from "./_cluster.ts";
 import { addSandbox } from "./_sandbox.ts";
 
@@ -220,10 +220,6 @@ Deno.test("what others change of flock's is back within two seconds, and nothing
     assertEquals(await monitorsOf(node), 0);
   });
 });
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
-}
 
 async function monitorsOf(node: LabNode): Promise<number> {
   const { stdout } = await node.exec(["pgrep", "-f", `${IP_MONITOR}|${NFT_MONITOR}`]);

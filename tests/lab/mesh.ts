@@ -2,6 +2,7 @@
 import { type Answer, MeshServers, type SeenInit, type Server } from "./_mesh_servers.ts";
 import { sctpInit } from "./sctp_init.ts";
 import { familyOf, type Socket, type SocketProtocol, Sockets } from "./sockets.ts";
+import { pause } from "./until.ts";
 
 export type { Answer, Server };
 
@@ -166,8 +167,4 @@ function isAskedBy({ answer, sourcePort, at }: SeenInit, pending: Pending): bool
   const { protocol, source, to, port } = pending.flow;
   const isFlow = protocol === "sctp" && source === answer.source && to === at.address && port === at.port;
   return isFlow && sourcePort === pending.sourcePort;
-}
-
-async function pause(ms: number): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve, ms));
 }

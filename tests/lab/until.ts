@@ -38,8 +38,13 @@ export async function until<T>(
     if (performance.now() > deadline) {
       throw new Error(`Cannot wait until ${what}: not so after ${timeoutMs} ms`, { cause });
     }
-    await new Promise((resolve) => setTimeout(resolve, everyMs));
+    await pause(everyMs);
   }
+}
+
+/** Lets time pass: for what must not happen in it, or takes so long to measure. Whoever waits for something asks `until`. */
+export async function pause(ms: number): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 /** Says whether there is anything at the path. */
