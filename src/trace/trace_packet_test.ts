@@ -49,8 +49,8 @@ Deno.test("passTable() names each rule on the way to a verdict, through both bas
     [
       "ingress: ingress { oifname vmap @ingress_pods }",
       "to_flock00000001 { jump in_82b3ade9d00cd1642a4d420e }",
-      "in_82b3ade9d00cd1642a4d420e { tcp dport 80 jump in_82b3ade9d00cd1642a4d420e_1 }",
-      "in_82b3ade9d00cd1642a4d420e_1 { ip saddr 198.51.100.0-198.51.100.63 accept }",
+      "in_82b3ade9d00cd1642a4d420e { ip saddr 198.51.100.0-198.51.100.63 jump dports_dd5beb85b7fe3e038fa9883e }",
+      "dports_dd5beb85b7fe3e038fa9883e { tcp dport 80 accept }",
       "accept",
     ].join(", "),
   ]);

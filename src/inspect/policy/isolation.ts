@@ -31,8 +31,6 @@ export interface Isolation {
 }
 
 const NO_DROPS: Counter = { packets: 0, bytes: 0 };
-/** A chain that a policy's chain goes to. */
-const PART = /_\d+$/;
 
 /** @returns each pod and direction that the kernel isolates, sorted by link */
 export function isolationsIn(kernel: KernelPolicies): Isolation[] {
@@ -57,9 +55,9 @@ export function isolationOf({ ruleset, names }: KernelPolicies, link: string, di
   return { link, direction, policies, drops: ruleset.counters.get(own) ?? NO_DROPS };
 }
 
-/** @returns `namespace/name` of the policy whose chain, or part of it, this is; undefined: of none that has a name */
+/** @returns `namespace/name` of the policy whose chain this is; undefined: of none that has a name */
 export function policyOfChain(chain: string, names: PolicyNames): string | undefined {
-  return policyKeys(names).get(chain.replace(PART, ""));
+  return policyKeys(names).get(chain);
 }
 
 /** @returns the rule, and what the sets in it hold */

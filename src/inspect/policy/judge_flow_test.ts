@@ -11,7 +11,7 @@ const KERNEL: KernelPolicies = {
   ruleset: parseRuleset(LISTED),
   names: {
     policies: ["default/web"],
-    sets: new Map([["peers4_4f64d6f71dc8ca9012b61fd9", "IPv4 addresses of all pods of namespace lab"]]),
+    sets: new Map([["peers4_dd8a2c7d567b54a452718530", "IPv4 addresses of all pods of namespace lab"]]),
   },
 };
 
@@ -46,15 +46,15 @@ function answers(from: string, to: string): string[] {
 }
 
 Deno.test("judgeFlow() says which rules allow it, with what their sets hold, and leaves the other node's half to it", () => {
-  const [verdict, ...others] = ask("192.0.2.9", "default/web-0:8080");
+  const [verdict, ...others] = ask("192.0.2.3", "default/web-0:8080");
   assert(verdict !== undefined);
   assertEquals(others, []);
   const [egress, ingress] = verdict.halves;
   assertEquals([verdict.answer, egress.answer], ["allowed", "elsewhere"]);
-  assertEquals(egress.because, "192.0.2.9 is not on this node");
+  assertEquals(egress.because, "192.0.2.3 is not on this node");
   const last = ingress.rules.at(-1);
   assertStringIncludes(last?.text ?? "", "(IPv4 addresses of all pods of namespace lab)");
-  assertEquals([last?.chain, last?.handle], ["source_peers4_4f64d6f71dc8ca9012b61fd9", 39]);
+  assertEquals([last?.chain, ingress.policy], ["in_82b3ade9d00cd1642a4d420e", "default/web"]);
 });
 
 Deno.test("judgeFlow() names every policy that was asked where none allows it, and what the pod has dropped so far", () => {
@@ -118,5 +118,5 @@ Deno.test("isolationsIn() tells each pod and direction that the kernel isolates,
   const told = isolationsIn(KERNEL).map(({ link, direction, policies, drops }) =>
     [link, direction, policies.map(({ rules }) => rules).join(), drops.packets].join(" ")
   );
-  assertEquals(told, ["flock00000001 ingress 6,0 7", "flock00000001 egress 6 0", "flock00000002 ingress 1,0 0"]);
+  assertEquals(told, ["flock00000001 ingress 10,0 7", "flock00000001 egress 10 0", "flock00000002 ingress 1,0 0"]);
 });

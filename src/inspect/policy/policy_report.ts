@@ -70,13 +70,21 @@ export function isolationSection(isolations: readonly Isolation[], pods: PodName
   };
 }
 
-/** @returns the rules of one policy, as the kernel has them */
-export function rulesOf(kernel: KernelPolicies, chains: readonly string[]): RuleText[] {
-  const own = [...kernel.ruleset.chains].filter(([name]) =>
-    chains.some((chain) => name === chain || name.startsWith(`${chain}_`))
-  );
-  return own.flatMap(([chain, { rules }]) =>
-    rules.map((rule) => ({ chain, handle: rule.handle, text: explainRule(renderRule(rule), kernel.names) }))
+/** @returns the rules of a policy's chains as the kernel has them, and of the chains that those go to */
+export function rulesOf({ ruleset, names }: KernelPolicies, chains: readonly string[]): RuleText[] {
+  const led = new Set(chains);
+  for (const name of led) {
+    for (const { expressions } of ruleset.chains.get(name)?.rules ?? []) {
+      for (const each of expressions) {
+        if (each.kind === "verdict" && "chain" in each.verdict) led.add(each.verdict.chain);
+      }
+    }
+  }
+  return [...led].flatMap((chain) =>
+    (ruleset.chains.get(chain)?.rules ?? []).map((rule) => ({
+      ...{ chain, handle: rule.handle },
+      text: explainRule(renderRule(rule), names),
+    }))
   );
 }
 
