@@ -49,6 +49,26 @@ Deno.test("what changes while a transaction runs is in the next one", async () =
   assertEquals(asked, ["change", "change"]);
 });
 
+Deno.test("what is told of how long programming took is from hearing to the kernel, of changes that the kernel has", async () => {
+  await using fixture = await openPolicyFixture();
+  await fixture.service.handle(requestOf(fixture, "ADD"));
+  const told: number[] = [];
+  fixture.policies.onProgrammed((seconds) => void told.push(seconds));
+  fixture.sources.setPolicy(policyOf("elsewhere", { podSelector: { matchLabels: { app: "none" } } }));
+  fixture.clock.now += 5_000;
+  await fixture.policies.settle();
+  assertEquals(told, [], "it changes nothing on this node");
+  fixture.sources.setPolicy(allowing(80));
+  fixture.clock.now += 40;
+  fixture.sources.setPolicy(allowing(81));
+  fixture.policyTable.before = () => {
+    fixture.policyTable.before = () => {};
+    fixture.clock.now += 20;
+  };
+  await fixture.policies.settle();
+  assertEquals(told, [0.06]);
+});
+
 Deno.test("a policy that nft refuses is found by a few questions: its pods fail closed, all others go on (NP-61)", async () => {
   const policies = Array.from({ length: 64 }, (_, index) => allowing(1000 + index));
   await using fixture = await openPolicyFixture();

@@ -125,3 +125,26 @@ Deno.test("ReconcileLoop outlives a logger that throws, and tries again", async 
   await loop.settled();
   assertEquals(passes, 2);
 });
+
+Deno.test("ReconcileLoop.state tells since when a pass runs, and whether something failed and was not made good", async () => {
+  const { loop, clock, fail } = openFailing();
+  const shown = (): unknown[] => [loop.state.busyMs, loop.state.failing, loop.state.passes, loop.state.failures];
+  assertEquals(shown(), [0, false, 0, 0]);
+  fail(new Error("no"));
+  loop.ring("start");
+  await clock.pass(1_000);
+  assertEquals(shown(), [0, true, 1, 1]);
+  fail(undefined);
+  await clock.pass(2_000);
+  assertEquals(shown(), [0, false, 2, 1]);
+  await loop.stop();
+  const stuck = Promise.withResolvers<void>();
+  const options = { name: "stuck", retryMs: 1, clock, logger: createLogger(() => {}, { level: "info", now: () => 0 }) };
+  const other = new ReconcileLoop(() => stuck.promise, options);
+  other.ring("start");
+  await clock.pass(7_000);
+  assertEquals(other.state.busyMs, 7_000);
+  stuck.resolve();
+  await other.stop();
+  assertEquals(other.state.busyMs, 0);
+});

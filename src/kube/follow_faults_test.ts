@@ -1,5 +1,5 @@
 /** What following a collection lives through. */
-import { assert, assertEquals, assertLess } from "@std/assert";
+import { assert, assertEquals, assertLess, assertStringIncludes } from "@std/assert";
 import { type Answer, list, status, type StillClock, Stream, thing, until } from "./_api_fixture.ts";
 import { gone, greet, later, names, scene, tick } from "./_follow_fixture.ts";
 
@@ -40,12 +40,15 @@ for (const code of [429, 503]) {
   const script = { lists: [list([thing("a", 1)], 9)], watches: [stream.answer, refused, next.answer] };
   scene(`keeps its version through a ${code}, and waits as long as Retry-After says`, script, async (s) => {
     await greet(s, stream);
+    assertEquals(s.watched.interruption, undefined);
     s.clock.advance(1000);
     stream.end();
     await until(() => s.api.watchQueries().length === 2);
     for (let step = 0; step < 49; step++) await tick(s.clock, 100);
     assertEquals(s.api.watchQueries().length, 2);
+    assertStringIncludes(s.watched.interruption ?? "", String(code));
     await later(s.clock, () => next.opened);
+    await later(s.clock, () => s.watched.interruption === undefined);
     assertEquals([names(s), s.api.listQueries().length], [["shop/a"], 1]);
     assertEquals(s.api.watchQueries()[2]?.["resourceVersion"], "9");
   });
