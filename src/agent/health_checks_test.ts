@@ -9,7 +9,7 @@ function sessionsOf(...states: readonly string[]): HealthFacts["sessions"]["view
   const peer = parseAddress("192.0.2.1");
   if (peer === undefined) throw new Error("no address");
   const sessions = states.map((state) => ({ peer, state, established: state === "Established" }));
-  return { sessions, everEstablished: true };
+  return { sessions, everEstablished: true, asked: true };
 }
 
 /** A node where all is well, save what a test says. */
@@ -40,7 +40,7 @@ Deno.test("livenessChecks() finds a wedged loop, an agent that does not answer i
     undefined,
   ]);
   assertEquals(livenessChecks(factsOf(), "no answer")[0], { name: "calls", problem: "no answer" });
-  const silent = factsOf({ sessions: { view: { sessions: undefined, everEstablished: true } } });
+  const silent = factsOf({ sessions: { view: { sessions: undefined, everEstablished: true, asked: true } } });
   assertEquals(livenessChecks(silent)[2], { name: "bird", problem: "BIRD does not answer" });
 });
 
