@@ -129,3 +129,10 @@ Deno.test("what a call of the plugin loads is small, and free of packages", asyn
   assertEquals(loaded.filter(({ to }) => folderOf(to) === "agent").map(show), []);
   assertLess(new Set(loaded.map(({ to }) => to)).size, MAX_PLUGIN_MODULES);
 });
+
+Deno.test("inspect loads neither the Kubernetes client nor the agent, and of packages only what reads addresses", async () => {
+  const loaded = (await importsOf(["src/inspect/main.ts"])).filter(({ typeOnly }) => !typeOnly);
+  const packages = loaded.map(({ to }) => to).filter((to) => to.startsWith("npm:"));
+  assertEquals([...new Set(packages)], ["npm:ipaddr.js"]);
+  assertEquals(loaded.filter(({ to }) => ["agent", "kube"].includes(folderOf(to))).map(show), []);
+});
