@@ -4,6 +4,7 @@ import { renderNodeConfig } from "../nodeconfig/render_node_config.ts";
 import { parseNodeConfig } from "../nodeconfig/parse_node_config.ts";
 import { renderStateDocument } from "../store/state_document.ts";
 import type { Allocation } from "../ipam/allocation.ts";
+import type { AgentSnapshot } from "../snapshot/agent_snapshot.ts";
 import { COMMANDS } from "./commands/commands.ts";
 import { EXIT_CODES } from "./document.ts";
 import { NOW, podOf, snapshotOf, type Visit, visit } from "./_inspect_fixture.ts";
@@ -300,6 +301,20 @@ Deno.test("ipam says which pool each address is from, and finds one that two pod
   assertEquals(twice.document.findings.map(({ subject, is }) => `${subject}: ${is}`), [
     "address 203.0.113.2: it is default/a and default/b's",
   ]);
+});
+
+Deno.test("a full pool is no fault while another one of its family has room, and tight ones are told", async () => {
+  const pool = (cidr: string, used: number): AgentSnapshot["pools"][number] => ({
+    ...{ cidr, family: 4, usable: "61", used, resting: 0 },
+  });
+  const summaryOf = async (used: number): Promise<string[]> => {
+    const pools = [pool("203.0.113.0/26", 61), pool("203.0.113.64/26", used)];
+    const { document } = await visit("summary", { agent: snapshotOf({ pools }) });
+    return document.findings.map(({ severity, subject }) => `${severity} ${subject}`);
+  };
+  assertEquals(await summaryOf(1), []);
+  assertEquals(await summaryOf(50), ["notice pool 203.0.113.0/26, 203.0.113.64/26"]);
+  assertEquals(await summaryOf(61), ["wrong pool 203.0.113.0/26, 203.0.113.64/26"]);
 });
 
 Deno.test("what was put back or failed lately is told, and is no fault; what is older is not told", async () => {

@@ -1,7 +1,8 @@
 /**
  * `deno task bench`: every figure that flock promises and the bare floors beside them, all in one run and in turns, so that whatever else
  * the machine does hits all alike. A table on the terminal and `dist/bench.json`; exit code 1 when a figure does not hold.
- * `deno task bench anycast` measures anycast alone, `deno task bench policies` NetworkPolicy.
+ * `deno task bench anycast` measures anycast alone, `deno task bench policies` NetworkPolicy, `deno task bench inspect` what
+ * an operator's look costs.
  */
 import { createSystemRunner } from "../../src/exec/system_runner.ts";
 import { createScreen, type Screen } from "../demo/screen.ts";
@@ -15,6 +16,7 @@ import { type BenchNode, startBenchNode } from "./bench_node.ts";
 import { residentMiB } from "./agent_process.ts";
 import { buildEmptyModule } from "./empty_module.ts";
 import { ANYCAST_FIGURES, CALICO_ADD_MS, type Figure, FIGURES, resolveFigures } from "./figures.ts";
+import { INSPECT_FIGURES, measureInspect } from "./inspect.ts";
 import { measureBursts, measureIdle, measurePairs, measureStarts } from "./loads.ts";
 import { measurePolicies } from "./policies.ts";
 import { POLICY_FIGURES } from "./policy_figures.ts";
@@ -26,6 +28,7 @@ const DIST = new URL("../../dist", import.meta.url).pathname;
 const PARTS = {
   anycast: { measure: measureAnycast, figures: ANYCAST_FIGURES },
   policies: { measure: measurePolicies, figures: POLICY_FIGURES },
+  inspect: { measure: measureInspect, figures: INSPECT_FIGURES },
 } as const;
 const ROUNDS = 60;
 const PODS = 250;
@@ -131,7 +134,8 @@ async function measure(directory: string, screen: Screen): Promise<Figure[]> {
   }
   await measureAnycast(flock, { book, screen });
   await measurePolicies(flock, { book, screen });
-  return resolveFigures([...FIGURES, ...ANYCAST_FIGURES, ...POLICY_FIGURES], book);
+  await measureInspect(flock, { book, screen });
+  return resolveFigures([...FIGURES, ...ANYCAST_FIGURES, ...POLICY_FIGURES, ...INSPECT_FIGURES], book);
 }
 
 async function measurePart(part: keyof typeof PARTS, screen: Screen): Promise<Figure[]> {

@@ -40,7 +40,7 @@ function account(gathered: Gathered, { now }: { now: number }): Report {
     },
     findings: [
       ...(agent === undefined ? agentFindings(gathered, { belief, now }) : []),
-      ...pools.flatMap(poolFindings),
+      ...poolFindings(pools),
       ...duplicateFindings(uses),
     ],
     sections: [

@@ -25,7 +25,7 @@ export function agentFindings(gathered: Gathered, { belief, now }: { belief: Bel
     ...nodeConfigFindings(agent),
     ...agent.watches.flatMap(watchFindings),
     ...birdConfigFindings(agent),
-    ...agent.pools.flatMap(poolFindings),
+    ...poolFindings(agent.pools),
     ...policyFindings(agent),
     ...agent.pods.flatMap((pod) => pendingFindings(pod, now)),
     ...anycastFindings(agent.pods),
@@ -99,17 +99,22 @@ function birdConfigFindings({ bird, nodeConfig }: AgentSnapshot): Finding[] {
   }];
 }
 
-/** @returns whether a pool is full, or nearly */
-export function poolFindings({ cidr, usable, used, resting }: PoolSnapshot): Finding[] {
-  const free = BigInt(usable) - BigInt(used + resting);
+/** A full pool is no fault while another one of its family has room. @returns families that are out of addresses, or nearly */
+export function poolFindings(pools: readonly PoolSnapshot[]): Finding[] {
+  const families = Map.groupBy(pools, ({ family }) => family);
+  return [...families.values()].flatMap((own) => familyFindings(own));
+}
+
+function familyFindings(pools: readonly PoolSnapshot[]): Finding[] {
+  const usable = pools.reduce((sum, pool) => sum + BigInt(pool.usable), 0n);
+  const sum = (of: "used" | "resting"): number => pools.reduce((sum, pool) => sum + pool[of], 0);
+  const [used, resting] = [sum("used"), sum("resting")];
+  const subject = `pool ${pools.map(({ cidr }) => cidr).join(", ")}`;
   const is = `${used} of ${usable} addresses are in use, ${resting} rest`;
-  const should = "have free addresses";
   const hint = "add a CIDR to the NodeConfig, or move pods to another node";
-  if (free <= 0n) {
-    return [{ severity: resting > 0 ? "notice" : "wrong", subject: `pool ${cidr}`, should, is, hint }];
-  }
-  const isTight = used >= POOL_TIGHT * Number(usable);
-  return isTight ? [{ severity: "notice", subject: `pool ${cidr}`, should: "", is, hint }] : [];
+  if (BigInt(used) >= usable) return [{ severity: "wrong", subject, should: "have free addresses", is, hint }];
+  const isTight = used + resting >= POOL_TIGHT * Number(usable);
+  return isTight ? [{ severity: "notice", subject, should: "", is, hint }] : [];
 }
 
 /** @returns which policies are not in force as they are written, and why */
