@@ -97,10 +97,10 @@ async function refuse(
   const before = [await kernelOf(node), await allocationsOf(node)];
   const uid = await createPod(lab, { name, annotations: annotationsOf(spec), nodeName: node.name });
   const sandbox = await createSandbox(node);
-  const { code, msg } = await sandbox.call("ADD", { pod: { name, uid } });
+  const { code, msg, document } = await sandbox.call("ADD", { pod: { name, uid } });
   assertEquals(code, CNI_CODE.invalidAnnotation, msg);
   for (const words of says) assertStringIncludes(msg, words);
-  assertEquals(await untilEvent(lab, name, { reason: "InvalidAnnotation" }), msg);
+  assertEquals(await untilEvent(lab, name, { reason: "InvalidAnnotation" }), `${msg}; ${document["details"]}`);
   assertEquals((await sandbox.output(["ip", "-o", "link"])).includes("eth0"), false);
   assertEquals(await boundOn("lo", sandbox), []);
   assertEquals([await kernelOf(node), await allocationsOf(node)], before);

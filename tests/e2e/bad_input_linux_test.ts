@@ -5,7 +5,16 @@ import { record } from "../lab/json.ts";
 import { ApiRefused, type KubeObject } from "../lab/lab_api.ts";
 import type { Lab } from "../lab/lab.ts";
 import type { LabNode } from "../lab/node.ts";
-import { configPath, createPod, expectPing, prefixesOf, startCluster, untilCondition, untilEvent } from "./_cluster.ts";
+import {
+  configPath,
+  createPod,
+  expectPing,
+  prefixesOf,
+  startCluster,
+  untilCondition,
+  untilEvent,
+  untilLogged,
+} from "./_cluster.ts";
 import { addSandbox, type CallOptions, createSandbox } from "./_sandbox.ts";
 
 const PEER = { address: "192.0.2.1", asn: 65000 };
@@ -135,7 +144,10 @@ Deno.test("bad annotations fail the ADD and are told on the pod, whichever way t
       const answer = await refuse(node, { pod: { name, uid } });
       assertStringIncludes(answer, `annotation flock.fritzlab.net/${key} "`);
       assertStringIncludes(answer, says);
-      assertEquals(await untilEvent(lab, name, { reason: "InvalidAnnotation" }), answer);
+      const told = await untilEvent(lab, name, { reason: "InvalidAnnotation" });
+      assertEquals(told, answer);
+      const [, request = ""] = told.match(/; request ([0-9a-f]{12})$/) ?? [];
+      await untilLogged(node, [`"request refused"`, `"request":"${request}"`, name]);
     });
   }
   await t.step("passed on by the runtime (T-CNI-31)", async () => {
@@ -162,11 +174,11 @@ Deno.test("bad annotations fail the ADD and are told on the pod, whichever way t
 /** @returns the message with which the ADD failed */
 async function refuse(node: LabNode, options: CallOptions): Promise<string> {
   const sandbox = await createSandbox(node);
-  const { code, msg } = await sandbox.call("ADD", options);
+  const { code, msg, document } = await sandbox.call("ADD", options);
   assertEquals([code, (await sandbox.output(["ip", "-o", "link"])).includes("eth0")], [
     CNI_CODE.invalidAnnotation,
     false,
   ], msg);
   await sandbox.remove();
-  return msg;
+  return `${msg}; ${document["details"]}`;
 }
