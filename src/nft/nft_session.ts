@@ -46,10 +46,10 @@ export class NftSession {
    * @throws when nft died or hung: what took effect is unknown
    */
   async send(line: string): Promise<string> {
-    if (this.#isFull(line)) await this.#startAnew();
     // First, or the monitor tells of the line before it knows whose it is.
     await this.#signOnce();
     const complaints = await this.#tell(line);
+    if (this.#isFull(line)) void this.inTurn(() => this.#startAnew());
     // A process that has died is started anew by the line itself, and a table that was missing may be there by now. Without a signature a monitor looks once too often, no more.
     if (complaints === "") await this.#signOnce();
     return complaints;
@@ -94,10 +94,16 @@ export class NftSession {
     return ++this.#linesSent % LINES_PER_PROCESS === 0 || this.#charactersSent > CHARACTERS_PER_PROCESS;
   }
 
+  /**
+   * After a line and not before the next one, for which somebody waits: where there are a thousand policies the old
+   * process takes 20 ms to end, and the new one as long to read what is there, which its signature has it do.
+   */
   async #startAnew(): Promise<void> {
     await this.#conversation.close();
     this.#conversation = this.#converse();
     this.#charactersSent = 0;
+    this.#signed = false;
+    await this.#signOnce();
   }
 
   #converse(): Conversation {

@@ -67,9 +67,13 @@ Deno.test("change(), replace() and refusal() tell what nft complained of, and al
   assertEquals(told.at(-1), "good");
 });
 
-Deno.test("the conversation is started anew after a million characters", async () => {
+Deno.test("the conversation is started anew after a million characters, and signed before its first change", async () => {
   const nft = scriptedNft();
-  const table = createTextTable({ runner: nft.runner, nft: "/usr/sbin/nft", table: NAME });
-  for (let line = 0; line < 99; line++) await table.change([`add ${"x".repeat(20_000)}`]);
+  const mark = new TransactionMark("1f3a", [NAME]);
+  const table = createTextTable({ runner: nft.runner, nft: "/usr/sbin/nft", table: NAME, mark });
+  const lines = Array.from({ length: 99 }, (_, n) => `add ${n}${"x".repeat(20_000)}`);
+  for (const line of lines) await table.change([line]);
   assertEquals(nft.conversations, 2);
+  const full = lines.findIndex((_, n) => lines.slice(0, n + 1).join("").length > 1_000_000);
+  assertEquals(nft.told, [mark.process, ...lines.slice(0, full + 1), mark.process, ...lines.slice(full + 1)]);
 });
