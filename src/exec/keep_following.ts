@@ -13,13 +13,18 @@ export interface KeepFollowingOptions {
   readonly maxLines: number;
   /** Gets each line. Must not throw. */
   hear(line: string): void;
-  /** The process listens by now, perhaps again; what happened before was not heard. Called twice for each start. Must not throw. */
+  /**
+   * The process listens by now, perhaps again; what happened before was not heard. Called twice for each start, but not
+   * where one process took over from another. Must not throw.
+   */
   listening(): void;
 }
 
 /** A process says nothing about when it begins to listen: it takes some 5 ms, and on a loaded machine nobody knows how long. */
 const SETTLE_MS = 300;
 const SETTLE_AGAIN_MS = 3000;
+/** A line may be read so much later from one process than from another. */
+const APART_MS = 500;
 /** The wait before a new start: the first, and the longest; it doubles with each life that was short. */
 const FIRST_WAIT_MS = 100;
 const LAST_WAIT_MS = 10_000;
@@ -40,7 +45,12 @@ export async function keepFollowing(options: KeepFollowingOptions): Promise<void
   }
 }
 
-/** One process after the other, each heard until the next one listens. @returns how the first ended that was not to end */
+/**
+ * One process after the other, each heard until the next one surely listens, so that nobody has to look for what was
+ * not heard: with a thousand policies a look at their table takes a second, in which no event is served.
+ *
+ * @returns how the first ended that was not to end
+ */
 async function followInTurn(options: KeepFollowingOptions): Promise<string> {
   let life = new Life(options);
   life.beHeard();
@@ -48,8 +58,9 @@ async function followInTurn(options: KeepFollowingOptions): Promise<string> {
     const state = await Promise.race([life.ended, life.worn]);
     if (state !== undefined) return state;
     const next = new Life(options);
-    await Promise.race([next.settled, next.ended, life.ended]);
-    next.beHeard();
+    const broken = await Promise.race([next.settledAgain, next.ended, life.ended]);
+    if (broken === undefined) next.takeOver();
+    else next.beHeard();
     await life.end();
     life = next;
   }
@@ -61,36 +72,48 @@ class Life {
   readonly ended: Promise<string>;
   /** Resolves when it was heard for long enough. */
   readonly worn: Promise<undefined>;
-  /** Resolves when it listens; never when it ends before. */
-  readonly settled: Promise<void>;
+  /** Resolves when it listens, and when it has for a while; never when it ends before. */
+  readonly settled: Promise<undefined>;
+  readonly settledAgain: Promise<undefined>;
   readonly #wear = Promise.withResolvers<undefined>();
-  readonly #settle = Promise.withResolvers<void>();
   readonly #end = new AbortController();
   #lines = 0;
   #heard = false;
+  /** What was printed of late, while nobody heard it; at, in monotonic milliseconds. */
+  #recent: { readonly line: string; readonly at: number }[] = [];
 
   constructor(private readonly options: KeepFollowingOptions) {
     this.worn = this.#wear.promise;
-    this.settled = this.#settle.promise;
-    this.ended = this.#follow(AbortSignal.any([options.signal, this.#end.signal]));
+    const signal = AbortSignal.any([options.signal, this.#end.signal]);
+    [this.settled, this.settledAgain] = [this.#pass(SETTLE_MS, signal), this.#pass(SETTLE_AGAIN_MS, signal)];
+    this.ended = this.#follow(signal);
   }
 
   /** From now on. Says that it listens once it does, which may be at once. */
   beHeard(): void {
     this.#heard = true;
-    void this.settled.then(() => this.options.listening());
+    for (const settled of [this.settled, this.settledAgain]) void settled.then(() => this.options.listening());
   }
 
-  /** Resolves when it is reaped. */
+  /**
+   * Is heard from now on instead of another, which has been heard until now: and so, perhaps for the second time, is
+   * what the other may have printed and nobody has read yet.
+   */
+  takeOver(): void {
+    this.#heard = true;
+    const since = this.options.clock.monotonic() - APART_MS;
+    for (const { line, at } of this.#recent.splice(0)) if (at >= since) this.#hear(line);
+  }
+
+  /** Is heard no more. Resolves when it is reaped. */
   async end(): Promise<void> {
+    this.#heard = false;
     this.#end.abort();
     await this.ended;
   }
 
   async #follow(signal: AbortSignal): Promise<string> {
-    const { source, argv, clock } = this.options;
-    clock.sleep(SETTLE_MS, signal).then(() => this.#settle.resolve(), () => {});
-    clock.sleep(SETTLE_AGAIN_MS, signal).then(() => this.options.listening(), () => {});
+    const { source, argv } = this.options;
     try {
       return await source.follow(argv, { signal, hear: (line) => this.#hear(line) });
     } catch (error) {
@@ -100,9 +123,25 @@ class Life {
     }
   }
 
+  /** Never resolves when the signal is aborted before. */
+  #pass(ms: number, signal: AbortSignal): Promise<undefined> {
+    return new Promise((resolve) => {
+      this.options.clock.sleep(ms, signal).then(() => resolve(undefined), () => {});
+    });
+  }
+
   #hear(line: string): void {
-    if (!this.#heard) return;
+    if (!this.#heard) return this.#remember(line);
     this.options.hear(line);
     if (++this.#lines === this.options.maxLines) this.#wear.resolve(undefined);
+  }
+
+  #remember(line: string): void {
+    const now = this.options.clock.monotonic();
+    this.#recent.push({ line, at: now });
+    const [oldest] = this.#recent;
+    if (oldest !== undefined && oldest.at < now - 2 * APART_MS) {
+      this.#recent = this.#recent.filter(({ at }) => at >= now - APART_MS);
+    }
   }
 }

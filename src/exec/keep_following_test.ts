@@ -79,18 +79,36 @@ Deno.test("keepFollowing() lets another process take over from one that has prin
   for (let life = 0; life < 5; life++) {
     const say = (line: string): void => world.lives.slice(life).forEach(({ hearing }) => hearing.hear(line));
     for (const line of ["one", "two"]) say(line);
-    await world.pass(299);
+    await world.pass(2000);
     say("while the next one begins");
+    await world.pass(999);
     assertEquals(ended(), life);
     await world.pass(1);
     assertEquals([ended(), world.lives.length], [life + 1, life + 2]);
     assertEquals(world.heard.splice(0), ["one", "two", "while the next one begins"]);
-    assertEquals(world.listening, 2 + life);
   }
+  await world.pass(10_000);
+  assertEquals(world.listening, 2, "nobody has to look for what went unheard");
   assertEquals(world.warnings, []);
   world.stop.abort();
   await world.done;
   assertEquals(world.lives.every(({ hearing }) => hearing.signal.aborted), true);
+});
+
+Deno.test("keepFollowing() hears from the process that takes over what the other has printed and nobody has read", async () => {
+  const world = openWorld({ maxLines: 2 });
+  await world.pass(300);
+  for (const line of ["one", "two"]) world.lives[0]?.hearing.hear(line);
+  await world.pass(2400);
+  world.lives[1]?.hearing.hear("both printed, long ago");
+  await world.pass(500);
+  world.lives[1]?.hearing.hear("both printed");
+  await world.pass(100);
+  assertEquals(world.heard, ["one", "two", "both printed"]);
+  world.lives[0]?.hearing.hear("both printed");
+  assertEquals(world.heard.length, 3);
+  world.stop.abort();
+  await world.done;
 });
 
 Deno.test("keepFollowing() starts anew when both end while one takes over from the other", async () => {
