@@ -1,4 +1,3 @@
-import { parseArgs } from "node:util";
 import type { Command } from "./commands/command.ts";
 import { COMMANDS } from "./commands/commands.ts";
 
@@ -12,21 +11,51 @@ export interface InspectOptions {
   readonly watch: boolean;
 }
 
-/** @returns what to do. @throws for a command line that says nothing of the kind */
+/**
+ * By hand: to load `node:util` for its `parseArgs` would take as long as Deno's own start.
+ *
+ * @returns what to do. @throws for a command line that says nothing of the kind
+ */
 export function parseInspectArgs(args: readonly string[]): InspectOptions | "help" {
-  const options = {
-    output: { type: "string", short: "o", default: "table" },
-    watch: { type: "boolean", short: "w", default: false },
-    help: { type: "boolean", short: "h", default: false },
-  } as const;
-  const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
-  if (values.help) return "help";
+  const { positionals, forms, flags } = sortArgs(args);
+  if (flags.has("help")) return "help";
   const [name = COMMANDS[0].name, ...words] = positionals;
   const command = COMMANDS.find((each) => each.name === name);
   if (command === undefined) throw new Error(`Cannot inspect "${name}": there is no such command`);
   const refusal = command.refuse(words);
   if (refusal !== undefined) throw new Error(`Cannot inspect ${name}: ${refusal}`);
-  const form = FORMS.find((each) => each === values.output);
-  if (form === undefined) throw new Error(`Cannot print "${values.output}": must be ${FORMS.join(", ")}`);
-  return { command, words, form, watch: values.watch };
+  return { command, words, form: parseForm(forms.at(-1) ?? "table"), watch: flags.has("watch") };
+}
+
+const FLAGS: Readonly<Record<string, "watch" | "help">> = {
+  ...{ "-w": "watch", "--watch": "watch", "-h": "help", "--help": "help" },
+};
+
+interface SortedArgs {
+  readonly positionals: readonly string[];
+  readonly forms: readonly string[];
+  readonly flags: ReadonlySet<string>;
+}
+
+/** `-o FORM`, `-oFORM`, `--output FORM`, `--output=FORM`; behind `--` there are no options any more. */
+function sortArgs(args: readonly string[]): SortedArgs {
+  const [positionals, forms, flags]: [string[], string[], Set<string>] = [[], [], new Set()];
+  for (let index = 0; index < args.length; index++) {
+    const arg = args[index] ?? "";
+    const flag = FLAGS[arg];
+    const joined = /^(?:-o|--output=)(.+)$/.exec(arg)?.[1];
+    if (arg === "--") return { positionals: [...positionals, ...args.slice(index + 1)], forms, flags };
+    if (flag !== undefined) flags.add(flag);
+    else if (joined !== undefined) forms.push(joined);
+    else if (arg === "-o" || arg === "--output") forms.push(args[++index] ?? "");
+    else if (arg.startsWith("-")) throw new Error(`Cannot inspect: unknown option "${arg}"`);
+    else positionals.push(arg);
+  }
+  return { positionals, forms, flags };
+}
+
+function parseForm(text: string): Form {
+  const form = FORMS.find((each) => each === text);
+  if (form === undefined) throw new Error(`Cannot print "${text}": must be ${FORMS.join(", ")}`);
+  return form;
 }

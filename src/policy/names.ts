@@ -2,8 +2,8 @@
  * Names in the table. Those of what tenants name are hashes: nothing that they write reaches nft, all fits nft's 255
  * characters, and with 96 bits of SHA-256 nobody finds a policy whose chain would take the place of another's.
  */
-import { createHash } from "node:crypto";
 import { HOST_LINK } from "../hash/container_hash.ts";
+import { sha256 } from "../hash/sha256.ts";
 import type { Direction } from "./network_policy.ts";
 
 /** The table's family and name, as commands take them. */
@@ -18,7 +18,7 @@ const NAME = /^[a-z][a-z0-9_]{0,63}$/;
 
 /** @returns 96 bits of the text's SHA-256, hexadecimal */
 export function hashText(text: string): string {
-  return createHash("sha256").update(text).digest("hex").slice(0, HASH_DIGITS);
+  return sha256(text).slice(0, HASH_DIGITS);
 }
 
 /** @param policyKey `namespace/name`. @returns the chain of what the policy allows in one direction */
