@@ -4,6 +4,7 @@ import type { BirdConfig } from "../bgp/bird_config.ts";
 import { renderBird } from "../bgp/render_bird.ts";
 import { resolveBirdConfig } from "../bgp/resolve_bird_config.ts";
 import type { BirdDriver, BirdOutcome } from "../bird/bird_driver.ts";
+import type { PasswordFiles } from "../bird/password_files.ts";
 import type { Clock } from "../clock/clock.ts";
 import type { HostNetwork } from "../host/host_driver.ts";
 import type { Allocation } from "../ipam/allocation.ts";
@@ -17,6 +18,8 @@ import type { AllocationLedger } from "./allocation_ledger.ts";
 import { REPAIRED } from "./journal.ts";
 import { LingeringRoutes } from "./lingering_routes.ts";
 import { podOf } from "./pod_of.ts";
+import { readPasswords } from "./read_passwords.ts";
+import type { SessionTrial } from "./session_trial.ts";
 
 export interface AnnouncerDependencies {
   readonly nodeName: string;
@@ -25,6 +28,8 @@ export interface AnnouncerDependencies {
   readonly pods: Pick<Watched<Pod>, "synced" | "items">;
   readonly routes: Pick<RouteDriver, "apply" | "doubt">;
   readonly bird: BirdDriver;
+  readonly passwords: Pick<PasswordFiles, "read">;
+  readonly trial: Pick<SessionTrial, "choose" | "applied" | "problem">;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Asks for another announcement. */
@@ -37,6 +42,8 @@ export interface Announcement {
   readonly advertised: readonly string[];
   readonly bird: BirdOutcome;
   readonly anycast: readonly AnycastDecision[];
+  /** Why sessions are not as the NodeConfig has them; absent: they are. */
+  readonly bgpProblems?: readonly string[];
   /** What could not be put into the kernel; all else is done and told. */
   readonly failure?: RoutesIncomplete;
 }
@@ -90,8 +97,9 @@ export class Announcer {
     const { failure, unread } = await this.#applyRoutes(routes, allocations);
     if (unread !== undefined && this.#told === undefined) throw unread;
     const told = routes.filter((route) => unread === undefined ? isMade(route, failure) : this.#isTold(route));
-    const birdConfig = this.#birdConfig(basis, { allocations, anycast: told });
-    const bird = await this.#tellBird(renderBird(birdConfig));
+    const { birdConfig, problems } = this.#birdConfig(basis, { allocations, anycast: told });
+    const bird = await this.#tellBird(birdConfig);
+    const bgpProblems = [...problems, ...[this.deps.trial.problem].filter((problem) => problem !== undefined)];
     this.#told = told;
     this.#remember(states);
     if (unread !== undefined) throw unread;
@@ -99,14 +107,19 @@ export class Announcer {
       { text },
     ) => text).sort();
     const anycast = decisions.map((decision) => withoutRoute(decision, failure));
-    return { advertised, bird, anycast, ...(failure === undefined ? {} : { failure }) };
+    return {
+      ...{ advertised, bird, anycast },
+      ...(bgpProblems.length > 0 && { bgpProblems }),
+      ...(failure !== undefined && { failure }),
+    };
   }
 
   /** @throws when the file cannot be written: BIRD goes on with the one before, and routers with what it says */
-  async #tellBird(text: string): Promise<BirdOutcome> {
+  async #tellBird(config: BirdConfig): Promise<BirdOutcome> {
     this.#isHeard = false;
-    const outcome = await this.deps.bird.apply(text);
+    const outcome = await this.deps.bird.apply(renderBird(config));
     this.#isHeard = outcome.applied;
+    if (outcome.applied) this.deps.trial.applied(config);
     return outcome;
   }
 
@@ -144,13 +157,16 @@ export class Announcer {
   #birdConfig(
     { config, network }: AnnouncementBasis,
     { allocations, anycast }: { allocations: readonly Allocation[]; anycast: readonly ServiceRoute[] },
-  ): BirdConfig {
+  ): { birdConfig: BirdConfig; problems: readonly string[] } {
     const committed = allocations.filter(({ state }) => state === "committed");
-    return resolveBirdConfig({
-      ...{ config, network, nodeName: this.deps.nodeName },
+    const { passwords, problems } = readPasswords(config.bgp?.peers ?? [], this.deps.passwords);
+    const wanted = resolveBirdConfig({
+      ...{ config, network, passwords, nodeName: this.deps.nodeName },
       liveAddresses: committed.flatMap(addressesOf),
       anycast: anycast.map(({ address }) => address),
     });
+    const { routerId, peers } = this.deps.trial.choose(wanted);
+    return { birdConfig: { ...wanted, routerId, peers }, problems };
   }
 
   /** An agent that cannot ask the API server since it started goes by what the last one knew. */

@@ -1,9 +1,11 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import type { ServiceRoute } from "../anycast/service_route.ts";
 import { HandClock } from "../../tests/fakes/hand_clock.ts";
+import { NO_PASSWORDS } from "../../tests/fakes/no_passwords.ts";
 import { CONFIG, type Fixture, know, logger, openFixture, rawPod, request } from "./_agent_fixture.ts";
 import { type Announcement, Announcer } from "./announcer.ts";
 import { RoutesIncomplete } from "../route/route_driver.ts";
+import { SessionTrial } from "./session_trial.ts";
 import { LINGER_MS } from "./lingering_routes.ts";
 
 const VIP = "192.0.2.53";
@@ -35,6 +37,8 @@ async function open(fixture?: Fixture): Promise<Opened> {
     news: () => opened.told.splice(0),
   };
   const announcer = new Announcer({
+    passwords: NO_PASSWORDS,
+    trial: new SessionTrial({ clock, logger }),
     ...{ nodeName: "node-a", ledger: of.ledger, pods, clock, logger },
     routes: {
       apply: (routes) => {

@@ -11,7 +11,7 @@ import type { Pod } from "../pod/pod.ts";
 import type { StateStore } from "../store/state.ts";
 import { type AddDependencies, AddOperation } from "./add.ts";
 import { AllocationLedger } from "./allocation_ledger.ts";
-import { Announcer } from "./announcer.ts";
+import { Announcer, type AnnouncerDependencies } from "./announcer.ts";
 import { CheckOperation } from "./check.ts";
 import { ClaimReconciler } from "./claim_reconciler.ts";
 import { CniService } from "./cni_service.ts";
@@ -36,6 +36,7 @@ import { LastRequests } from "./last_requests.ts";
 import type { NodeConfigReading } from "./resolve_node_config.ts";
 import { assertServing } from "./serving_status.ts";
 import { SessionMonitor, type SessionMonitorDependencies } from "./session_monitor.ts";
+import { SessionTrial } from "./session_trial.ts";
 import type { PrefixMemory } from "./prefix_memory.ts";
 import { TombstoneReplay, type TombstoneReplayDependencies } from "./tombstone_replay.ts";
 
@@ -48,6 +49,8 @@ export interface NodeDependencies {
   readonly guard: PacketGuard;
   readonly host: HostDriver;
   readonly bird: BirdDriver;
+  /** Of BGP sessions. */
+  readonly passwords: AnnouncerDependencies["passwords"];
   readonly routes: RouteDriver;
   readonly kube: KubeClient;
   /** The pods of this node. */
@@ -97,9 +100,10 @@ export function assembleNode(deps: NodeDependencies): NodeParts {
   const ledger = new AllocationLedger(store, deps.ipam, clock);
   const queue = new ContainerQueue();
   const restorer = new LinkRestorer({ ...deps, ledger, queue });
-  const announcer = new Announcer({ ...deps, ledger });
+  const trial = new SessionTrial(deps);
+  const announcer = new Announcer({ ...deps, ledger, trial });
   const reconciler = new NodeReconciler({ ...deps, ledger, restorer, announcer });
-  const sessions = new SessionMonitor(deps);
+  const sessions = new SessionMonitor({ ...deps, trial });
   const lateAdds = new LateAdds(ledger, clock);
   const policies = new PolicyReconciler({ ...deps, ledger, table });
   const namespaces = new PolicyNamespaces({ sources, memory: deps.policyMemory, logger });

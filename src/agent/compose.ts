@@ -1,5 +1,6 @@
 import process from "node:process";
 import config from "../../deno.json" with { type: "json" };
+import { PasswordFiles } from "../bird/password_files.ts";
 import { createBirdDriver } from "../bird/system_bird_driver.ts";
 import { systemClock } from "../clock/clock.ts";
 import { createSystemRunner } from "../exec/system_runner.ts";
@@ -109,6 +110,7 @@ export async function composeAgent(
   const guardTables = GUARD_TABLES.map((table) => createTextTable({ runner, nft: NFT, table }));
   const host = createHostDriver({ runner, ip: IP, sysctls });
   const bird = createBirdDriver({ runner, clock, logger });
+  const passwords = new PasswordFiles();
   const routes = createRouteDriver({ runner, ip: IP, logger });
   const { kubeconfig } = options;
   const source = kubeconfig === undefined ? { env: options.env } : { env: options.env, kubeconfigFile: kubeconfig };
@@ -141,6 +143,7 @@ export async function composeAgent(
       guard,
       host,
       bird,
+      passwords,
       routes,
       kube,
       pods,

@@ -27,6 +27,7 @@ export const EVENT_REASONS = {
   BGPSessionEstablished: { on: "NodeConfig", type: "Normal" },
   BirdUnreachable: { on: "NodeConfig", type: "Warning" },
   BirdConfigurationRefused: { on: "NodeConfig", type: "Warning" },
+  SessionsNotAsConfigured: { on: "NodeConfig", type: "Warning" },
   PoolExhausted: { on: "NodeConfig", type: "Warning" },
   PoolNearlyExhausted: { on: "NodeConfig", type: "Warning" },
   PoolsHealthy: { on: "NodeConfig", type: "Normal" },

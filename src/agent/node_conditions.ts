@@ -68,6 +68,8 @@ function judgeBgp({ view, sessions: { asked, sessions } }: NodeFacts): Verdict {
   const up = new Set(sessions.filter(({ established }) => established).map(({ peer }) => peer.text));
   const down = peers.map(({ address }) => address.text).filter((text) => !up.has(text));
   const message = `${peers.length - down.length} of ${peers.length} sessions are established`;
+  const problems = view.bgpProblems ?? [];
+  if (problems.length > 0) return no("NotAsConfigured", `${problems.join("; ")}; ${message}`);
   return down.length === 0 ? yes("Established", message) : no("SessionsDown", `${message}; down: ${down.join(", ")}`);
 }
 

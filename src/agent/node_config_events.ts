@@ -10,6 +10,7 @@ const TOLD: ReadonlyMap<string, ReasonOn<"NodeConfig">> = new Map([
   ["NotApplied", "NodeConfigNotApplied"],
   ["ConfigurationRefused", "BirdConfigurationRefused"],
   ["BirdUnreachable", "BirdUnreachable"],
+  ["NotAsConfigured", "SessionsNotAsConfigured"],
   ["Exhausted", "PoolExhausted"],
   ["NearlyExhausted", "PoolNearlyExhausted"],
   ["NotWritten", "PoliciesNotWritten"],

@@ -1,5 +1,7 @@
 import type { BirdDriver, SessionState } from "../bird/bird_driver.ts";
+import type { Clock } from "../clock/clock.ts";
 import type { Logger } from "../log/logger.ts";
+import type { SessionTrial } from "./session_trial.ts";
 
 /** Remembers, for as long as the machine is up, that a BGP session has been established. */
 export interface BootMarker {
@@ -20,7 +22,11 @@ export interface SessionView {
 export interface SessionMonitorDependencies {
   readonly bird: BirdDriver;
   readonly marker: BootMarker;
+  readonly trial: Pick<SessionTrial, "hear">;
+  readonly clock: Clock;
   readonly logger: Logger;
+  /** Asks for another announcement. */
+  addressesChanged(): void;
 }
 
 /** Reads session state back from BIRD, and logs each change of it. */
@@ -42,11 +48,14 @@ export class SessionMonitor {
 
   /** Asks BIRD. @returns whether anything is different from the last time */
   async read(): Promise<boolean> {
-    const before = this.#sessions;
+    const { bird, marker, trial, clock } = this.deps;
+    const [before, askedAt] = [this.#sessions, clock.monotonic()];
     const isFirst = !this.#asked;
-    this.#sessions = await this.deps.bird.sessions().catch(() => undefined);
+    this.#sessions = await bird.sessions().catch(() => undefined);
     this.#asked = true;
-    if (this.#sessions?.some(({ established }) => established) && !this.deps.marker.isSet()) this.deps.marker.set();
+    const isUp = this.#sessions?.some(({ established }) => established);
+    if (isUp && !marker.isSet()) marker.set();
+    if (isUp !== undefined && trial.hear(isUp, askedAt)) this.deps.addressesChanged();
     this.#logChanges(before);
     return isFirst || JSON.stringify(before?.map(comparable)) !== JSON.stringify(this.#sessions?.map(comparable));
   }

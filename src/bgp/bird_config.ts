@@ -5,6 +5,8 @@ import type { Bgp, SessionOptions } from "../nodeconfig/node_config.ts";
 export interface BirdPeer extends SessionOptions {
   readonly address: Address;
   readonly asn: number;
+  /** Printable ASCII without a double quote. */
+  readonly password?: string;
   /** The node's own AS number. */
   readonly localAsn: number;
   /** The node's address on the peer's subnet; absent: BIRD chooses, which it cannot for `bfd` over several hops. */

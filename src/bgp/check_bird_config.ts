@@ -78,6 +78,7 @@ function checkOptions(peer: BirdPeer, of: string): Problem[] {
   return [
     ...checkNumber(holdTime, { field: `hold time ${of}`, min: 3, max: 65535 }),
     ...checkNumber(multihop, { field: `hops ${of}`, min: 2, max: 255 }),
+    ...checkPassword(peer.password, `password ${of}`),
     ...checkNumber(importLimit, { field: `import limit ${of}`, min: 1, max: 10_000_000 }),
     ...(bfd === undefined ? [] : [
       ...checkNumber(bfd.receiveInterval, { field: `BFD receive interval ${of}`, min: 10, max: 60_000 }),
@@ -91,6 +92,12 @@ function checkOptions(peer: BirdPeer, of: string): Problem[] {
       ? [{ field: `extended next hop ${of}`, value: "on", rule: "must be off with an IPv4 peer" }]
       : []),
   ];
+}
+
+/** BIRD ends a text with the next double quote, whatever stands before it. */
+function checkPassword(password: string | undefined, field: string): Problem[] {
+  if (password === undefined || /^[ !#-~]{1,80}$/.test(password)) return [];
+  return [{ field, value: "not shown", rule: "must be 1 to 80 printable ASCII characters without a double quote" }];
 }
 
 function checkNumber(value: number, { field, min, max }: { field: string; min: number; max: number }): Problem[] {

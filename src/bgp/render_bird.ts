@@ -14,7 +14,8 @@ const FAMILIES: readonly Family[] = [4, 6];
  * protocols, never prefixes (a changed export filter sends every route again), and a session's text depends on nothing
  * but that peer (a changed session starts anew).
  *
- * Every value is rendered from its number, never from a text that somebody else made.
+ * Every value is rendered from its number, never from a text that somebody else made, but for passwords, whose characters are
+ * checked.
  *
  * @throws InvalidInput when the model holds what BIRD would refuse or misread
  */
@@ -146,8 +147,9 @@ function familiesOf({ address, extendedNextHop }: BirdPeer): readonly Family[] {
   return extendedNextHop === true ? FAMILIES : [address.family];
 }
 
-function renderOptions({ multihop, ttlSecurity, bfd }: BirdPeer): string {
+function renderOptions({ password, multihop, ttlSecurity, bfd }: BirdPeer): string {
   const lines = [
+    ...(password === undefined ? [] : [`password "${password}";`]),
     ...(multihop === undefined ? [] : [`multihop ${multihop};`]),
     ...(ttlSecurity === true ? ["ttl security on;"] : []),
     ...(bfd === undefined ? [] : [

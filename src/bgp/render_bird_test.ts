@@ -60,7 +60,9 @@ Deno.test("renderBird() changes one session alone for one peer", () => {
 Deno.test("renderBird() changes one session alone for one peer's options", () => {
   assert(PEER4 && PEER6);
   for (
-    const option of [{ holdTime: 9 }, { ttlSecurity: true }, { gracefulRestart: false }, { importLimit: 7 }] as const
+    const option of [{ holdTime: 9 }, { ttlSecurity: true }, { gracefulRestart: false }, { importLimit: 7 }, {
+      password: "x",
+    }] as const
   ) {
     const after = { ...DUAL_STACK, peers: [PEER6, { ...PEER4, ...option }] };
     assertEquals(changedBlocks(DUAL_STACK, after), ["protocol bgp peer4_c0000201"]);
@@ -103,6 +105,10 @@ Deno.test("renderBird() refuses what BIRD would refuse or misread, and names it"
         { ...DUAL_STACK, peers: [{ address: ip(text), asn: 65000, localAsn: 65101 }] },
         "must be a unicast address of global scope",
       ]),
+    ...["", 'a"', "a\n", "caf\u00e9", "x".repeat(81)].map((password): [BirdConfig, string] => [
+      withPeer({ password }),
+      'password of peer "192.0.2.1" "not shown"',
+    ]),
     [withPeer({ holdTime: 2 }), 'hold time of peer "192.0.2.1" "2"'],
     [withPeer({ multihop: 256 }), 'hops of peer "192.0.2.1" "256"'],
     [withPeer({ importLimit: 0.5 }), 'import limit of peer "192.0.2.1" "0.5"'],

@@ -12,6 +12,8 @@ export interface BirdSources {
   readonly network: { readonly addresses: readonly NodeAddress[] };
   /** The addresses of live pods' interfaces. */
   readonly liveAddresses: readonly Address[];
+  /** file -> the password in it, of those that could be read. A peer whose file is not among them has no session. Default: none. */
+  readonly passwords?: ReadonlyMap<string, string>;
   /** Anycast addresses that a pod of this node serves. */
   readonly anycast: readonly Address[];
 }
@@ -20,13 +22,14 @@ export interface BirdSources {
  * State to desired configuration (spec section 7). Without `bgp` it has no peers: applied, it withdraws everything and removes
  * what was learned.
  */
-export function resolveBirdConfig({ config, nodeName, network, liveAddresses, anycast }: BirdSources): BirdConfig {
+export function resolveBirdConfig(sources: BirdSources): BirdConfig {
+  const { config, nodeName, network, liveAddresses, anycast } = sources;
   const aggregates = [...config.cidr6, ...config.cidr4];
   const peers = config.bgp?.peers.map(({ address }) => address) ?? [];
   const configured = config.bgp?.routerId;
   return {
     routerId: chooseRouterId({ ...(configured && { configured }), peers, addresses: network.addresses, nodeName }),
-    peers: resolvePeers(config.bgp, network.addresses),
+    peers: resolvePeers(sources),
     aggregates,
     hostRoutes: [
       // An address of a CIDR that the node no longer has stays advertised until its pod goes.
@@ -44,8 +47,10 @@ function attributesOf({ aggregates, anycast }: Partial<Bgp> = {}): Pick<BirdConf
   return { attributes: { ...(aggregates && { aggregates }), ...(anycast && { anycast }) } };
 }
 
-function resolvePeers(bgp: NodeConfig["bgp"], addresses: readonly NodeAddress[]): BirdPeer[] {
-  return bgp?.peers.map(({ bfd, ...peer }) => {
+function resolvePeers({ config: { bgp }, network: { addresses }, passwords }: BirdSources): BirdPeer[] {
+  return bgp?.peers.flatMap(({ bfd, password: source, ...peer }) => {
+    const password = source && passwords?.get(source.file);
+    if (source !== undefined && password === undefined) return [];
     const isFar = peer.multihop !== undefined;
     const localAddress = (isFar ? chooseSourceAddress : chooseLocalAddress)(addresses, peer.address);
     const canBfd = !isFar || localAddress !== undefined;
@@ -53,6 +58,7 @@ function resolvePeers(bgp: NodeConfig["bgp"], addresses: readonly NodeAddress[])
       ...{ ...peer, localAsn: bgp.asn },
       ...(localAddress && { localAddress }),
       ...(bfd && canBfd && { bfd }),
+      ...(password !== undefined && { password }),
     };
   }) ?? [];
 }

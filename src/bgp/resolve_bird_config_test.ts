@@ -71,6 +71,20 @@ Deno.test("resolveBirdConfig() gives a far peer a source address, and BFD only w
   }]);
 });
 
+Deno.test("resolveBirdConfig() leaves out a peer whose password is not known, and no other", () => {
+  const peers = ["192.0.2.1", "192.0.2.2", "192.0.2.3"].map((text, index) => ({
+    ...{ address: ip(text), asn: 65000 },
+    ...(index > 0 && { password: { file: `file-${index}` } }),
+  }));
+  const config = { ...SOURCES.config, bgp: { asn: 65101, peers } };
+  const passwords = new Map([["file-2", "secret"]]);
+  const sessions = resolveBirdConfig({ ...SOURCES, config, passwords }).peers;
+  assertEquals(sessions.map(({ address, password }) => [address.text, password]), [
+    ["192.0.2.1", undefined],
+    ["192.0.2.3", "secret"],
+  ]);
+});
+
 Deno.test("resolveBirdConfig() without bgp has no session", () => {
   const { cidr4, cidr6 } = SOURCES.config;
   assertEquals(resolveBirdConfig({ ...SOURCES, config: { cidr4, cidr6 } }).peers, []);

@@ -42,6 +42,16 @@ async function applyOptions(scene: BirdScene, options: SessionOptions & Partial<
   await scene.established();
 }
 
+/** How many segments the router's kernel has dropped because of their signature. */
+async function refusedSegments({ lab }: BirdScene): Promise<number> {
+  const lines = (await lab.router.output(["cat", "/proc/net/netstat"])).split("\n").filter((line) =>
+    line.startsWith("TcpExt:")
+  );
+  const [names = [], values = []] = lines.map((line) => line.split(" "));
+  return ["TCPMD5NotFound", "TCPMD5Unexpected", "TCPMD5Failure"]
+    .reduce((sum, name) => sum + Number(values[names.indexOf(name)] ?? 0), 0);
+}
+
 async function learned({ node }: BirdScene, family: 4 | 6): Promise<string[]> {
   const routes = await node.output(["ip", `-${family}`, "route", "show", "proto", "bird"]);
   return routes.split("\n").filter((line) => line !== "");
@@ -73,6 +83,18 @@ Deno.test("options of one session, each with an FRR that is told the same", asyn
     await applyOptions(scene, { ttlSecurity: true });
     await lab.router.waitForRoute(node.spec.cidr4);
     await configureRouter(scene, `no neighbor ${NODE4} ttl-security hops 1`);
+  });
+
+  await t.step("password: a session with an FRR that knows it, and none with one that knows another", async () => {
+    const password = "s3cret #'; }";
+    await configureRouter(scene, `neighbor ${NODE4} password ${password.replaceAll(" ", "_")}`);
+    const peers = [{ ...peerOf(scene, 4), password }, peerOf(scene, 6)];
+    assertEquals(await driver.apply(renderBird({ ...config, peers })), { applied: true });
+    await until("the kernel has dropped what bears another", async () => await refusedSegments(scene) > 0);
+    assertEquals((await driver.sessions()).map(({ established }) => established), [false, true]);
+    await applyOptions(scene, { password: password.replaceAll(" ", "_") });
+    await configureRouter(scene, `no neighbor ${NODE4} password`);
+    await applyOptions(scene, {});
   });
 
   await t.step("importLimit takes so many routes and keeps the session", async () => {

@@ -13,6 +13,7 @@ const HOPS = { min: 2, max: 255 };
 const IMPORT_LIMIT = { min: 1, max: 10_000_000 };
 const INTERVAL = { min: 10, max: 60_000 };
 const MULTIPLIER = { min: 2, max: 255 };
+const FILE = /^[A-Za-z0-9][-._A-Za-z0-9]{0,252}$/;
 const BFD = { receiveInterval: 300, transmitInterval: 300, multiplier: 3 };
 
 /** Reads `spec.bgp`. @returns undefined when absent or refused */
@@ -41,7 +42,8 @@ function readPeers(reader: FieldReader, value: unknown): BgpPeer[] {
     const peer = reader.object(field, item);
     const address = readPeerAddress(reader, `${field}.address`, peer["address"]);
     const asn = reader.integer(`${field}.asn`, peer["asn"], ASN);
-    const options = readOptions(reader, { field, peer, address });
+    const password = readPassword(reader, `${field}.password`, peer["password"]);
+    const options = { ...(password && { password }), ...readOptions(reader, { field, peer, address }) };
     if (address === undefined || asn === undefined) continue;
     if (peers.every((other) => other.address.text !== address.text)) peers.push({ address, asn, ...options });
     else reader.refuse(`${field}.address`, address.text, "must be unique among the peers");
@@ -58,6 +60,14 @@ function readPeerAddress(reader: FieldReader, field: string, value: unknown): Ad
 
 function readAddress(value: unknown): Address | undefined {
   return typeof value === "string" && value.length <= LONGEST_TEXT ? parseAddress(value) : undefined;
+}
+
+/** A key of the Secret, which is a file's name. */
+function readPassword(reader: FieldReader, field: string, value: unknown): BgpPeer["password"] {
+  if (value === undefined || value === null) return undefined;
+  const { file } = reader.object(field, value);
+  if (typeof file === "string" && FILE.test(file)) return { file };
+  return reader.refuse(`${field}.file`, file, "must be a key of the Secret: letters, digits, '-', '_' and '.'");
 }
 
 function readOptions(

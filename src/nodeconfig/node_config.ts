@@ -58,6 +58,8 @@ export interface AnycastAttributes extends RouteAttributes {
 export interface BgpPeer extends SessionOptions {
   readonly address: Address;
   readonly asn: number;
+  /** Names the file with the session's password (TCP MD5, RFC 2385). Absent: there is none. */
+  readonly password?: { readonly file: string };
 }
 
 /** How a session is held; what is absent is as BIRD has it, or as said. */

@@ -24,7 +24,7 @@ const FULL = {
       aggregates: { communities: ["65000:2", "65000:1", "65000:2"], largeCommunities: ["4200000000:1:2"] },
       anycast: { communities: ["65535:65281"], med: 0, prepend: 2 },
       peers: [
-        { address: "2001:db8::1", asn: 65000 },
+        { address: "2001:db8::1", asn: 65000, password: { file: "router.a" } },
         { address: "2001:db8::2", asn: 65000, extendedNextHop: true, importLimit: 9, bfd: { multiplier: 5 } },
         { address: "192.0.2.1", asn: 65000, holdTime: 9, multihop: 3, ttlSecurity: true, gracefulRestart: false },
       ],

@@ -18,6 +18,8 @@ export const BIRD_SOCKET = "/run/flock/bird.ctl";
 export const CONFIG_DIR = "/etc/flock";
 export const BIRD_DIR = "/etc/flock/bird";
 export const BIRD_CONFIG = "/etc/flock/bird/bird.conf";
+/** Passwords of BGP sessions, one file each: a Secret is mounted there. */
+export const PASSWORD_DIR = "/etc/flock/passwords";
 /** The agent's durable state. */
 export const STATE_DIR = "/var/lib/flock";
 export const STATE_FILE = "/var/lib/flock/allocations.json";

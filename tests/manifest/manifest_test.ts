@@ -47,7 +47,8 @@ Deno.test("each container sees these directories of the node, and only the agent
     install: ["/opt/cni/bin"],
     bird: ["/run/flock", "/etc/flock/bird (ro)", "/etc/flock/bootstrap (ro)", "/run/bird"],
     agent: [
-      ...["/run/flock", "/run/flock/sys", "/var/lib/flock", "/etc/flock/bird", "/etc/cni/net.d", "/run/netns"],
+      ...["/run/flock", "/run/flock/sys", "/var/lib/flock", "/etc/flock/bird"],
+      ...["/etc/flock/passwords (ro)", "/etc/cni/net.d", "/run/netns"],
       "/var/run/secrets/kubernetes.io/serviceaccount (ro)",
     ],
   });

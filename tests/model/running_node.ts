@@ -1,5 +1,6 @@
 import { idlePolicies } from "../fakes/idle_policies.ts";
 import { IDLE_ROUTES } from "../fakes/idle_routes.ts";
+import { NO_PASSWORDS } from "../fakes/no_passwords.ts";
 import { Agent } from "../../src/agent/agent.ts";
 import { assembleNode, type NodeParts } from "../../src/agent/assemble_node.ts";
 import { PATIENCE } from "../../src/agent/garbage_collector.ts";
@@ -65,7 +66,18 @@ export async function startNode(access: (clock: Clock) => ApiAccess = () => NO_P
   const options = { path: STATE_PATH, files, clock, logger: SILENT, bootId: "boot", nodeName: NODE };
   let agent: Agent | undefined = undefined;
   const parts = assembleNode({
-    ...{ nodeName: NODE, driver: kernel, guard, bird, routes: IDLE_ROUTES, kube, nodeConfigs, clock, logger: SILENT },
+    ...{
+      nodeName: NODE,
+      driver: kernel,
+      guard,
+      bird,
+      routes: IDLE_ROUTES,
+      passwords: NO_PASSWORDS,
+      kube,
+      nodeConfigs,
+      clock,
+      logger: SILENT,
+    },
     store: await openStateStore(options),
     ipam: createIpam({ clock, random: (bits) => BigInt.asUintN(bits, BigInt(Math.floor(clock.wall() * 7919))) }),
     host: {

@@ -1,6 +1,7 @@
 import type { Prefix } from "../../src/ip/address.ts";
 import { idlePolicies } from "../fakes/idle_policies.ts";
 import { IDLE_ROUTES } from "../fakes/idle_routes.ts";
+import { NO_PASSWORDS } from "../fakes/no_passwords.ts";
 import { assembleNode, type NodeParts } from "../../src/agent/assemble_node.ts";
 import { NodeWork } from "../../src/agent/node_work.ts";
 import { ReconcileLoop } from "../../src/agent/reconcile_loop.ts";
@@ -146,7 +147,7 @@ export class World {
           read: () => gates.pass("host: read", () => NETWORK),
           apply: () => this.#applyHost(gates),
         },
-        routes: IDLE_ROUTES,
+        ...{ routes: IDLE_ROUTES, passwords: NO_PASSWORDS },
         bird: {
           apply: (text) => this.#applyBird(gates, text),
           sessions: () => Promise.resolve([]),

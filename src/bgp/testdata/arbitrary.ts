@@ -77,7 +77,12 @@ const sessionOptions = {
   importLimit: within(1, 10_000_000),
 };
 
-const peer = fc.record({ address, asn, localAsn: asn, localAddress: address, ...sessionOptions }, {
+const password = rarely(10, {
+  usual: fc.stringMatching(/^[ !#-~]{1,80}$/),
+  odd: fc.oneof(fc.constantFrom(...HOSTILE_TEXT), fc.string({ unit: "binary", maxLength: 90 })),
+});
+
+const peer = fc.record({ address, asn, localAsn: asn, localAddress: address, password, ...sessionOptions }, {
   requiredKeys: ["address", "asn", "localAsn"],
 }).map(fittingOptions);
 

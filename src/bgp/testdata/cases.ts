@@ -65,7 +65,7 @@ export const CASES: Readonly<Record<string, BirdConfig>> = {
   "session_options": {
     ...DUAL_STACK,
     peers: [
-      { ...PEER4, holdTime: 9, gracefulRestart: false },
+      { ...PEER4, holdTime: 9, gracefulRestart: false, password: "a \\ b#'; }" },
       { ...PEER4, address: ip("192.0.2.2"), bfd: { receiveInterval: 100, transmitInterval: 150, multiplier: 3 } },
       { ...PEER4, address: ip("198.51.100.1"), multihop: 3, ttlSecurity: true, bfd: BFD },
       { ...PEER6, extendedNextHop: true, importLimit: 1000, ttlSecurity: true },

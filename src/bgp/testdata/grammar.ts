@@ -18,6 +18,7 @@ const SHAPES: readonly RegExp[] = [
   "filter (?:import|export)[46] \\{",
   "  (?:persist|graceful restart|merge paths on|ipv[46]|accept|reject);",
   "protocol bfd \\{",
+  '  password "[ !#-~]{1,80}";',
   "  bfd \\{",
   "  (?:graceful restart (?:on|off|time 120)|hold time \\d{1,5}|multihop \\d{1,3}|ttl security on);",
   "    (?:min [rt]x interval \\d{2,5} ms|multiplier \\d{1,3}|extended next hop on|import limit \\d{1,8} action block);",

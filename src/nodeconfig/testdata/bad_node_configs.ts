@@ -22,6 +22,8 @@ const PEER_OPTIONS: readonly [Readonly<Record<string, unknown>>, string, BadNode
   [{ bfd: { transmitInterval: 60_001 } }, "from 10 to 60000", "schema"],
   [{ bfd: { multiplier: 1 } }, "from 2 to 255", "schema"],
   [{ multihop: 1 }, "from 2 to 255", "schema"],
+  [{ password: { file: "../shadow" } }, "a key of the Secret", "schema"],
+  [{ password: { file: "" } }, "a key of the Secret", "schema"],
   [{ ttlSecurity: 1 }, "true or false", "schema"],
   [{ gracefulRestart: "no" }, "true or false", "schema"],
   [{ extendedNextHop: true }, "left out with an IPv4 peer", "cel"],
