@@ -37,10 +37,11 @@ export interface HealthFacts {
 export function livenessChecks({ loops, sessions }: Pick<HealthFacts, "loops" | "sessions">, call?: string): Check[] {
   const wedged = loops.filter(({ busyMs }) => busyMs > WEDGED_MS);
   const stuck = wedged.map(({ name, busyMs }) => `one pass of ${name} for ${Math.round(busyMs / 1000)} s`).join(", ");
+  const { asked, sessions: answered } = sessions.view;
   return [
     { name: "calls", problem: call },
     { name: "loops", problem: stuck === "" ? undefined : stuck },
-    { name: "bird", problem: sessions.view.sessions === undefined ? "BIRD does not answer" : undefined },
+    { name: "bird", problem: asked && answered === undefined ? "BIRD does not answer" : undefined },
   ];
 }
 

@@ -2,8 +2,21 @@
 import { assert, assertEquals } from "@std/assert";
 import { BUNDLE, renderManifest } from "../../deploy/manifest.ts";
 import config from "../../deno.json" with { type: "json" };
+import { type Check, type HealthFacts, livenessChecks, readinessChecks } from "../../src/agent/health_checks.ts";
+import { LOCAL_PAGES } from "../../src/agent/page_endpoints.ts";
 import { record, records } from "../lab/json.ts";
 import { bundled, bundledObjects, podContainers, podSpec } from "./objects.ts";
+
+/** Of an agent that knows nothing yet. */
+const NO_FACTS: HealthFacts = {
+  loops: [],
+  sessions: { view: { asked: false, sessions: undefined, everEstablished: false } },
+  reconciler: { serving: { ready: false, why: "", peers: 0 }, view: undefined },
+  policies: { inForce: false, failure: undefined },
+  state: { lastFailure: undefined },
+  watches: { open: [] },
+  clock: { monotonic: () => 0 },
+};
 
 Deno.test("deploy/install.yaml is what deno task manifest makes", async () => {
   assertEquals(await Deno.readTextFile(BUNDLE), await renderManifest());
@@ -68,10 +81,29 @@ Deno.test("the pods go where the label is, come before all others, and are repla
   assertEquals(updateStrategy, { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 1 } });
 });
 
+Deno.test("the agent's probes ask where it always listens, for pages and checks that there are", async () => {
+  const [agent] = (await podContainers()).filter(({ name }) => name === "agent");
+  const names = (checks: readonly Check[]): string[] => checks.map(({ name }) => name);
+  const known: Readonly<Record<string, readonly string[]>> = {
+    "/healthz": names(livenessChecks(NO_FACTS)),
+    "/readyz": names(readinessChecks(NO_FACTS)),
+  };
+  for (const probe of ["startupProbe", "livenessProbe", "readinessProbe"]) {
+    const { host, port, path } = record(record(agent?.[probe])["httpGet"]);
+    assertEquals({ hostname: host, port }, LOCAL_PAGES, probe);
+    const { pathname, searchParams } = new URL(String(path), "http://agent");
+    const checks = known[pathname] ?? [];
+    assert(checks.length > 0, `${probe} asks for ${pathname}`);
+    for (const excluded of searchParams.getAll("exclude")) assert(checks.includes(excluded), excluded);
+  }
+});
+
 Deno.test("whether a container is alive is asked of itself, never of the API server", async () => {
   for (const { name, livenessProbe } of await podContainers()) {
     if (name === "install") continue;
-    assertEquals(Object.keys(record(livenessProbe)).includes("exec"), true, `${name} has a probe`);
-    assert(!/http|kube|api/i.test(JSON.stringify(record(livenessProbe)["exec"])), `${name} asks itself`);
+    const { exec, httpGet } = record(livenessProbe);
+    const asked = JSON.stringify(exec ?? httpGet);
+    assert(name === "bird" ? asked.includes("/run/flock/bird.ctl") : asked.includes("127.0.0.1"), `${name}: ${asked}`);
+    assert(!/kube|api/i.test(asked), `${name} asks itself`);
   }
 });
