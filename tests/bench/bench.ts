@@ -58,6 +58,7 @@ const TURNS: readonly Turn[] = [
   { node: "empty", contender: "bird", every: 2 },
   { node: "full", contender: "plugin" },
   { node: "full", contender: "rpc" },
+  { node: "full", contender: "scrape" },
 ];
 
 /** The nodes under measurement: one without pods and one with PODS of them. */

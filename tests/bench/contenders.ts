@@ -55,6 +55,7 @@ export async function createContenders(executables: Executables): Promise<Readon
     ["ptp46", async () => ({ ptp46: await callPtp(ptp, [4, 6]) })],
     ["state", async () => ({ "state-write": await writeState() })],
     ["disk", async () => ({ "disk-writes": await writeDisk() })],
+    ["scrape", scrape],
     ["bird", async () => ({ "bird-reload": await reloadBird() })],
     ...await createBursts(executables),
   ]);
@@ -72,6 +73,15 @@ function createVisit(flock: string, netns: string): [string, Contender][] {
 async function makeNetns(name: string): Promise<string> {
   await runTimed([IP, "netns", "add", name]);
   return name;
+}
+
+/** As Prometheus asks, with a connection of its own. */
+async function scrape(): Promise<Samples> {
+  const start = performance.now();
+  const answer = await fetch("http://127.0.0.1:9469/metrics", { headers: { Connection: "close" } });
+  const text = await answer.text();
+  if (!text.includes("flock_build_info")) throw new Error(`Cannot scrape: ${answer.status} ${text.slice(0, 200)}`);
+  return { scrape: performance.now() - start };
 }
 
 /** One batch for each namespace, one after the other. */

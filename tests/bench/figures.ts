@@ -47,6 +47,7 @@ export const FIGURES: readonly FigureSpec[] = [
   { id: "agent-add", what: "agent's side of ADD (guide: 6 ms), against bare ip", floor: "ip", times: 2.5 },
   { id: "agent-del", what: "agent's side of DEL", atMost: 5 },
   { id: "version", what: "VERSION, whole plugin, against an empty module", floor: "empty", times: 1.15 },
+  { id: "scrape-250", what: "scrape of /metrics with 250 pods", samples: "full.scrape", atMost: 20 },
   { id: "memory-250", what: "agent's resident memory with 250 pods", unit: "MiB", atMost: 180 },
   {
     ...{ id: "burst-add", what: "110 ADDs at once, whole plugins, against as many empty modules" },

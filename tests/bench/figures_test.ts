@@ -54,6 +54,7 @@ Deno.test("the figures hold the issues' targets", () => {
     ["agent-add", "ip", 2.5],
     ["agent-del", 5],
     ["version", "empty", 1.15],
+    ["full.scrape", 20],
     ["memory-250", 180],
     ["burst-add", "burst-empty", 1.25],
     ["burst-add", "burst-floor", 1.25],
