@@ -50,6 +50,7 @@ import { openTombstoneDir } from "../store/tombstone_dir.ts";
 import { HeldSysctls } from "../sysctl/held_sysctls.ts";
 import { createSysctlTree } from "../sysctl/sysctl_tree.ts";
 import { Agent } from "./agent.ts";
+import { AnycastLog } from "./anycast_log.ts";
 import { ApiOutage } from "./api_outage.ts";
 import { assembleNode } from "./assemble_node.ts";
 import { assemblePages } from "./assemble_pages.ts";
@@ -198,6 +199,7 @@ export async function composeAgent(
       await writeAtomically(CONFLIST, { text, mode: 0o600 });
     },
   });
+  const anycastLog = new AnycastLog(logger);
   const pages = assemblePages({
     ...{ registry, drops, logger },
     facts: () =>
@@ -209,7 +211,10 @@ export async function composeAgent(
   agent = new Agent({
     ...{ ...node, nodeName, nodeConfigs, pods, kube, reporter, outage, server, clock, logger },
     placePages: () => pages.listenAt(pageEndpoints(reconciler.config, reconciler.network)),
-    announced: (view) => flips.told(view),
+    announced: (view) => {
+      flips.told(view);
+      anycastLog.told(view);
+    },
     setLogLevel: log.setLevel,
     placeConflist: () => placeConflist(reconciler.config),
     watchDrift: (listener) => watchDrift({ ...drift, settings, ledger, clock, logger }, listener),

@@ -169,16 +169,20 @@ export class PolicyReconciler {
   }
 
   async #pass(): Promise<void> {
-    const { sources, pods, logger } = this.deps;
+    const { sources, pods, clock, logger } = this.deps;
     const isKnown = sources.synced && pods.synced;
     const counts = { policies: sources.policies.size, pods: sources.pods.size };
     if (isKnown && !this.#inForce) logger.info("policies known", counts);
     this.#feed(); // also while pods are still being listed: that is time that nothing else needs
     if (!isKnown) return;
-    const touched = [...this.#touched];
+    const [touched, begunAt] = [[...this.#touched], clock.monotonic()];
     await this.#applyInTime();
     for (const key of touched) this.#touched.delete(key);
     if (!this.#inForce) logger.info("policies in force", counts);
+    else if (touched.length > 0) {
+      const [shown, ms] = [touched.slice(0, MAX_SHOWN), Math.round(clock.monotonic() - begunAt)];
+      logger.info("policies changed", { policies: shown, of: touched.length, ms });
+    }
     this.#inForce = true;
     this.#judge();
   }
