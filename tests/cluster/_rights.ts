@@ -27,7 +27,7 @@ export async function expectBadNodeConfigsRefused({ kubectl }: Cluster): Promise
   for (const [index, { title, field }] of BAD_NODE_CONFIGS.entries()) {
     const complaint = complaints.split("\n").find((line) => line.includes(`"bad-${index}"`)) ?? "";
     assertStringIncludes(complaint, field.replace(/\[\d+\].*/, ""), title);
-    assertMatch(complaint, /must|should|may not|needs|leave|Required/, title);
+    assertMatch(complaint, /must|should|may not|needs|leave|Required|supported values/, title);
   }
   const shown = { ...objects[0], metadata: { name: "node-a" }, spec: { cidr4: ["203.0.113.1/24"] } };
   const complaint = await kubectl.refused(["create", "-f", "-"], JSON.stringify(shown));

@@ -81,7 +81,7 @@ Deno.test({ name: "flock on a real cluster", ignore: missing.length > 0 }, async
       const began = performance.now();
       const shown = await admitShownNode(cluster, desk);
       const ready = performance.now() - began;
-      assertMatch(shown, /^node-a .*2001:db8:f001::.* 65101 /m);
+      assertMatch(shown, /^node-a .*2001:db8:f001::.*203\.0\.113\.0\/26/m);
       await readyPods(cluster, 2, "-l", "app=web");
       const running = performance.now() - began;
       const [first, second] = [ready, running].map((ms) => (ms / 1000).toFixed(1));
