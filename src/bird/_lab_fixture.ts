@@ -27,8 +27,8 @@ export interface BirdScene extends AsyncDisposable {
   readonly config: BirdConfig;
   /** How long the driver has slept between reloads, in milliseconds, one for each time. */
   readonly pauses: readonly number[];
-  /** Starts BIRD. Resolves when it answers. @param file default: the driver's */
-  startBird(file?: string): Promise<Daemon>;
+  /** Starts BIRD. Resolves when it answers. @param file default: the driver's. @param words more of its command line */
+  startBird(file?: string, words?: readonly string[]): Promise<Daemon>;
   /** Waits until every session is up. */
   established(): Promise<void>;
   /** @returns how often BIRD has reconfigured itself since the scene began */
@@ -56,8 +56,18 @@ export async function setScene(families: readonly Family[] = [4, 6]): Promise<Bi
     configPath,
     config: configOf(node),
     pauses,
-    startBird: async (file = configPath) => {
-      const daemon = await node.spawn("bird", [BIRD, "-f", "-c", file, "-s", socketPath, "-P", `${lab.dir}/bird.pid`]);
+    startBird: async (file = configPath, words = []) => {
+      const daemon = await node.spawn("bird", [
+        BIRD,
+        "-f",
+        "-c",
+        file,
+        "-s",
+        socketPath,
+        "-P",
+        `${lab.dir}/bird.pid`,
+        ...words,
+      ]);
       const status = ["birdc", "-s", socketPath, "show", "status"];
       await until("BIRD answers", async () => (await node.exec(status)).code === 0);
       return daemon;
