@@ -7,7 +7,7 @@ import { COMMANDS } from "./commands/commands.ts";
 import { look, type Looked } from "./look.ts";
 import { readBgp, readLed } from "./read_bgp.ts";
 import { readBirdSessions } from "./read_bird.ts";
-import { readFiles } from "./read_files.ts";
+import { nodeReaders, once, readFiles } from "./read_files.ts";
 import { kernelReaders } from "./read_kernel.ts";
 import { readNodeAddresses } from "./read_node_addresses.ts";
 import { readPolicies } from "./read_policies.ts";
@@ -106,9 +106,12 @@ function readersOf(
     if (held === undefined) throw new Deno.errors.NotFound(`No such file: ${path}`);
     return typeof held === "string" ? new TextEncoder().encode(held) : held;
   };
+  const ask = once(() => agent === undefined ? Promise.reject(new Silent("nobody listens")) : Promise.resolve(agent));
   return {
-    agent: () => agent === undefined ? Promise.reject(new Silent("nobody listens")) : Promise.resolve(agent),
-    files: () => readFiles({ state: "/state", nodeConfig: "/nodeconfig" }, read),
+    ...nodeReaders({
+      agent: ask,
+      recorded: once(() => readFiles({ state: "/state", nodeConfig: "/nodeconfig" }, read)),
+    }),
     sessions: () => readBirdSessions(runner),
     bgp: () => readBgp(runner),
     led: () => readLed(runner, words),

@@ -7,7 +7,7 @@ import { look, type Looked } from "./look.ts";
 import { type Form, type InspectOptions, parseInspectArgs } from "./parse_inspect_args.ts";
 import { readAgent } from "./read_agent.ts";
 import { readBirdSessions } from "./read_bird.ts";
-import { readFiles } from "./read_files.ts";
+import { nodeReaders, once, readFiles } from "./read_files.ts";
 import { readBgp, readLed } from "./read_bgp.ts";
 import { readNodeAddresses } from "./read_node_addresses.ts";
 import { readPolicies } from "./read_policies.ts";
@@ -80,9 +80,11 @@ function complain(text: string): number {
 /** @param words what is asked about: some sources say no more than that */
 function readSystem(words: readonly string[]): SourceReaders {
   const runner = createReadingRunner(createSystemRunner());
+  const recorded = once(() =>
+    readFiles({ state: STATE_FILE, nodeConfig: LAST_NODE_CONFIG }, (path) => Deno.readFile(path))
+  );
   return {
-    agent: () => readAgent(AGENT_SOCKET),
-    files: () => readFiles({ state: STATE_FILE, nodeConfig: LAST_NODE_CONFIG }, (path) => Deno.readFile(path)),
+    ...nodeReaders({ agent: once(() => readAgent(AGENT_SOCKET)), recorded }),
     sessions: () => readBirdSessions(runner),
     bgp: () => readBgp(runner),
     led: () => readLed(runner, words),

@@ -1,5 +1,6 @@
 import { parseNodeConfig } from "../nodeconfig/parse_node_config.ts";
 import type { NodeConfig } from "../nodeconfig/node_config.ts";
+import type { SourceReaders } from "./sources.ts";
 import { parseStateDocument, type StateDocument } from "../store/state_document.ts";
 
 /** What an agent has left on the disk. */
@@ -41,4 +42,17 @@ export async function readFiles(
 
 function decode(bytes: Uint8Array): string {
   return new TextDecoder().decode(bytes);
+}
+
+/** @param readers each is to be called as often as one likes, and reads once. @returns the readers of what the node's own words are */
+export function nodeReaders(
+  { agent, recorded }: Pick<SourceReaders, "agent" | "recorded">,
+): Pick<SourceReaders, "agent" | "files" | "recorded"> {
+  return { agent, recorded, files: () => agent().then(() => ({ problems: [] }), recorded) };
+}
+
+/** @returns a function that asks at most once */
+export function once<T>(ask: () => Promise<T>): () => Promise<T> {
+  let answer: Promise<T> | undefined;
+  return () => answer ??= ask();
 }

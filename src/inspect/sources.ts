@@ -14,8 +14,10 @@ import type { BirdRoute } from "../bird/parse_routes.ts";
 export interface Sources {
   /** The agent's own word, over its socket. */
   readonly agent: AgentSnapshot;
-  /** What an agent has left in `/var/lib/flock`; undefined fields where it has left nothing. */
+  /** What an agent has left in `/var/lib/flock`, where none answers; else nothing, for reading it costs more than asking. */
   readonly files: NodeFiles;
+  /** The same, whether an agent answers or not: it knows which addresses rest. */
+  readonly recorded: NodeFiles;
   /** Host ends of flock's name: link -> end, with the routes of flock's protocol over it. */
   readonly ends: ReadonlyMap<string, KernelEnd>;
   /** Routes of flock's protocol to pods' own addresses, and the blackholes. */

@@ -39,6 +39,18 @@ export function bitsOf(family: Family): number {
  * @returns the address, or undefined when the text is not one
  */
 export function parseAddress(text: string): Address | undefined {
+  if (parsed.has(text)) return parsed.get(text);
+  const address = readAddress(text);
+  if (parsed.size >= MAX_PARSED) parsed.clear();
+  parsed.set(text, address);
+  return address;
+}
+
+/** An address costs some 30 us to read, and each is read again and again: from records, links, routes and neighbours. */
+const parsed = new Map<string, Address | undefined>();
+const MAX_PARSED = 4096;
+
+function readAddress(text: string): Address | undefined {
   if (text.includes("%")) return undefined;
   if (!text.includes(":")) {
     return isDottedDecimal(text) ? addressOf(4, bytesToValue(ipaddr.IPv4.parse(text).toByteArray())) : undefined;

@@ -50,7 +50,7 @@ export const BGP: BgpRoutes = {
 
 const WELL: Sources = {
   agent: AGENT,
-  files: { problems: [] },
+  ...{ files: { problems: [] }, recorded: { problems: [] } },
   ...{ ends: new Map(), routes: [], tables: new Set(), isolation: new Set() },
   guard: { tables: [], rules: [], sets: new Map() } as unknown as Sources["guard"],
   anycast: {

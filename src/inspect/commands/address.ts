@@ -18,7 +18,7 @@ export const address: Command = {
   summary: "who has an address, since when, whether it is advertised, and if not why",
   refuse: (words) =>
     words.length === 1 && parseAddress(words[0] ?? "") !== undefined ? undefined : "it takes one IP address",
-  needs: () => ["agent", "files", "anycast", "bgp", "led", "nodeAddresses"],
+  needs: () => ["agent", "files", "recorded", "anycast", "bgp", "led", "nodeAddresses"],
   inspect: (gathered, { words: [word = ""], now }) => {
     const found = parseAddress(word);
     return found === undefined ? { fields: {}, findings: [], sections: [] } : inspectAddress(found, { gathered, now });
@@ -99,7 +99,7 @@ function podHoldings(pod: PodSnapshot, asked: Address): Holding[] {
 
 /** By the file: the agent writes it with every address that is freed. */
 function restingHoldings(asked: Address, { gathered, now }: Question): Holding[] {
-  const resting = seen(gathered.files)?.state?.state.resting ?? [];
+  const resting = seen(gathered.recorded)?.state?.state.resting ?? [];
   return resting.filter(({ address, freedAt }) => address === asked.text && freedAt + REST_MS > now).map(
     ({ freedAt }) => {
       const until = new Date(freedAt + REST_MS).toISOString();

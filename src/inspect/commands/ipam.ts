@@ -14,7 +14,7 @@ export const ipam: Command = {
   parameters: "",
   summary: "pools, and whose each address is",
   refuse: refuseWords,
-  needs: () => ["agent", "files"],
+  needs: () => ["agent", "files", "recorded"],
   inspect: account,
 };
 
@@ -32,7 +32,7 @@ function account(gathered: Gathered, { now }: { now: number }): Report {
   const pools = agent?.pools ?? [];
   const cidrs = [...belief.nodeConfig?.cidr6 ?? [], ...belief.nodeConfig?.cidr4 ?? []];
   const uses = usesOf(belief, cidrs.flatMap((text) => parsePrefix(text) ?? []));
-  const resting = seen(gathered.files)?.state?.state.resting ?? [];
+  const resting = seen(gathered.recorded)?.state?.state.resting ?? [];
   return {
     fields: {
       ...{ node: belief.node, knownFrom: belief.from, pools, addresses: uses },

@@ -130,8 +130,8 @@ Deno.test("address tells pod and link, the node, a peer, what is reserved, free 
 Deno.test("address tells until when one rests that was freed, and no longer than that", () => {
   const resting = [{ address: "192.0.2.9", freedAt: NOW - 10_000 }, { address: "192.0.2.10", freedAt: NOW - 40_000 }];
   const state = { state: { allocations: new Map(), resting, tombstones: [], cursors: new Map() } };
-  const files = { seen: { state: state as unknown as StateDocument, problems: [] } };
-  const says = (address: string): string => rowsOf(inspect(["address", address], { files }))[0] ?? "";
+  const recorded = { seen: { state: state as unknown as StateDocument, problems: [] } };
+  const says = (address: string): string => rowsOf(inspect(["address", address], { recorded }))[0] ?? "";
   assertEquals(says("192.0.2.9"), "resting | freed a short while ago, rests until 2026-11-21T12:00:20.000Z");
   assertEquals(says("192.0.2.10"), "free | of 192.0.2.0/26, and nobody has it");
 });
