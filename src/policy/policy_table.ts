@@ -2,7 +2,7 @@
  * The table `inet flock-policy` as typed data, between policies and nft.
  *
  * Two base chains hook postrouting before source NAT (priority srcnat): `egress` first, then `ingress`, so that
- * `accept` in one ends that direction only (NP-51). There a packet has its destination after kube-proxy's DNAT and its
+ * `accept` in one ends that direction only (NP-51); each is there as long as a pod is isolated in its direction. There a packet has its destination after kube-proxy's DNAT and its
  * source before any SNAT. What the node itself sends has no incoming link and passes; what it receives never comes
  * here. Each base chain looks the link up in a verdict map and goes to the pod's own chain, if it has one: replies and
  * errors of established connections pass, then the chains of the policies that select the pod are asked, and what none

@@ -4,7 +4,7 @@ import { mapName, podChainName } from "./names.ts";
 import { type Direction, DIRECTIONS } from "./network_policy.ts";
 import type { Change, PolicyChanges } from "./policy_changes.ts";
 import type { IsolatedPod } from "./policy_table.ts";
-import { baseRulesOf, directionsOf } from "./render_policy_table.ts";
+import { directionsOf, renderBaseChain } from "./render_policy_table.ts";
 import { renderPodRules } from "./render_rule.ts";
 import { renderMapBody } from "./render_set.ts";
 
@@ -74,7 +74,13 @@ function dropPod(link: string, { before, after }: Change<IsolatedPod>): string[]
 function changeMap(direction: Direction, { pods, isolated }: Pick<PolicyChanges, "pods" | "isolated">): Steps {
   const map = named(mapName(direction));
   const [gained, lost] = [isolatedOnly("after", { pods, direction }), isolatedOnly("before", { pods, direction })];
-  const added = gained.length === 0 ? [] : [`add map ${map} ${renderMapBody(direction, gained)}`];
+  const count = [...isolated.values()].filter(({ chains }) => chains[direction] !== undefined).length;
+  const [wasThere, isThere] = [count - gained.length + lost.length > 0, count > 0];
+  const [hook, ...rules] = renderBaseChain(direction);
+  const added = [
+    ...(gained.length === 0 ? [] : [`add map ${map} ${renderMapBody(direction, gained)}`]),
+    ...(isThere && !wasThere ? [addChain(direction, [hook, ...rules])] : []),
+  ];
   if (lost.length === 0) return now(added);
   const opened = lost.flatMap(([link]) => {
     const name = podChainName(link, direction);
@@ -83,10 +89,10 @@ function changeMap(direction: Direction, { pods, isolated }: Pick<PolicyChanges,
   return {
     first: [...added, ...opened],
     then: [
-      `flush chain ${named(direction)}`,
+      `${isThere ? "flush" : "delete"} chain ${named(direction)}`,
       `delete map ${map}`,
       `add map ${map} ${renderMapBody(direction, isolated)}`,
-      addChain(direction, baseRulesOf(direction)),
+      ...(isThere ? [addChain(direction, rules)] : []),
     ],
   };
 }

@@ -17,11 +17,11 @@ for (const [name, fields] of Object.entries(GOLDEN_WORLDS)) {
   });
 }
 
-Deno.test("renderPolicyTable() holds no ct expression and no chain but the base chains while no pod is isolated (NP-62)", () => {
+Deno.test("renderPolicyTable() holds no ct expression, no chain and so no hook while no pod is isolated (NP-62)", () => {
   const text = renderPolicyTable(compilePolicyTable(worldOf(GOLDEN_WORLDS["unselected"] ?? {})));
   assert(!/\bct\b/.test(text));
   assertEquals(text, renderPolicyTable(SKELETON));
-  assertEquals([...text.matchAll(/chain (\w+)/g)].map(([, chain]) => chain), ["egress", "ingress"]);
+  assertEquals([...text.matchAll(/chain (\w+)/g)].map(([, chain]) => chain), []);
 });
 
 Deno.test("renderPolicyTable() asks connection tracking for the state alone: it gives no flow a helper, so only ICMP errors are related", () => {

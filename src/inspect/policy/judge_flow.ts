@@ -72,11 +72,14 @@ function judgeHalf(kernel: KernelPolicies, flow: Flow, direction: Direction): Ha
   if (unasked !== undefined) return { direction, ...unasked, rules: [] };
   const own = direction === "egress" ? flow.from : flow.to;
   if (own.at !== "pod") return { direction, answer: "unknown", because: "not a pod of this node", rules: [] };
+  const free = { answer: "allowed", because: `no policy isolates ${own.name} for ${direction}` } as const;
+  // Without isolated pods there is no base chain.
+  if (!kernel.ruleset.chains.has(direction)) return { direction, ...free, rules: [] };
   const trace = tracePacket(kernel.ruleset, { chain: direction, packet: packetOf(draftOf(flow)) });
   // The first step is the look into the verdict map: without it the pod is not isolated.
   const steps = trace.steps.slice(1);
   if (trace.outcome === "accept" && steps.length === 0) {
-    return { direction, answer: "allowed", because: `no policy isolates ${own.name} for ${direction}`, rules: [] };
+    return { direction, ...free, rules: [] };
   }
   return describe(kernel, { direction, trace, steps, isolation: isolationOf(kernel, own.link, direction) });
 }

@@ -33,12 +33,12 @@ const NEAR: Neighbourhood = {
   nodeAddresses: new Set(["192.0.2.254"]),
 };
 
-function ask(from: string, to: string): readonly FlowVerdict[] {
+function ask(from: string, to: string, kernel = KERNEL): readonly FlowVerdict[] {
   const question = parseFlowQuestion([from, to]);
   assert(typeof question !== "string", String(question));
   const flows = flowsOf(question, NEAR);
   assert(typeof flows !== "string", String(flows));
-  return flows.map((flow) => judgeFlow(KERNEL, flow));
+  return flows.map((flow) => judgeFlow(kernel, flow));
 }
 
 function answers(from: string, to: string): string[] {
@@ -119,4 +119,11 @@ Deno.test("isolationsIn() tells each pod and direction that the kernel isolates,
     [link, direction, policies.map(({ rules }) => rules).join(), drops.packets].join(" ")
   );
   assertEquals(told, ["flock00000001 ingress 10,0 7", "flock00000001 egress 10 0", "flock00000002 ingress 1,0 0"]);
+});
+
+Deno.test("judgeFlow() takes a direction whose chain is not there for one in which no pod is isolated", () => {
+  const chains = new Map([...KERNEL.ruleset.chains].filter(([name]) => name !== "ingress"));
+  const [verdict] = ask("203.0.113.99", "default/web-0:81", { ...KERNEL, ruleset: { ...KERNEL.ruleset, chains } });
+  assertEquals(verdict?.halves[1].answer, "allowed");
+  assertEquals(verdict?.halves[1].because, "no policy isolates default/web-0 for ingress");
 });
