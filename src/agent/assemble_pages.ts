@@ -5,7 +5,7 @@ import { AGENT_SOCKET } from "../paths/paths.ts";
 import type { DropMeter } from "./drop_meter.ts";
 import { type Check, livenessChecks, readinessChecks, renderChecks } from "./health_checks.ts";
 import type { MetricFacts } from "./metric_facts.ts";
-import { NODE_METRICS } from "./node_metrics.ts";
+import { METRICS } from "./node_metrics.ts";
 import { callItself } from "./self_call.ts";
 
 export interface PagesDependencies {
@@ -18,7 +18,7 @@ export interface PagesDependencies {
 
 /** `/metrics`, `/healthz` and `/readyz`. Listens nowhere yet. */
 export function assemblePages({ registry, drops, logger, facts }: PagesDependencies): PageServer {
-  for (const metric of NODE_METRICS) registry.add(metric);
+  for (const metric of METRICS) registry.add(metric);
   const metrics = shared(async (): Promise<Page> => {
     const known = facts();
     if (known === undefined) return STARTING;

@@ -4,6 +4,8 @@ import type { Observer } from "../prometheus/metric_registry.ts";
 
 type Handle = (request: unknown, length: number) => Promise<unknown>;
 
+/** Why ADDs fail. Counted from 0 on: of a counter that appears with its first event Prometheus does not see that event. */
+const EXPECTED = [CNI_CODE.ioFailure, CNI_CODE.tryAgainLater, CNI_CODE.invalidAnnotation, CNI_CODE.internal];
 /** What the agent answers; whatever else comes over the socket is no operation. */
 const VERBS: readonly unknown[] = ["ADD", "DEL", "CHECK", "GC", "STATUS"];
 
@@ -19,7 +21,9 @@ export class OperationMeter {
   readonly #errors = new Map<string, OperationErrors>();
 
   /** @param deps `took` has the labels `verb` and `result`, which is `success` or `error` */
-  constructor(private readonly deps: { readonly took: Observer; readonly clock: Pick<Clock, "monotonic"> }) {}
+  constructor(private readonly deps: { readonly took: Observer; readonly clock: Pick<Clock, "monotonic"> }) {
+    for (const code of EXPECTED) this.#count("ADD", { code, more: 0 });
+  }
 
   get errors(): readonly OperationErrors[] {
     return [...this.#errors.values()];
@@ -38,15 +42,15 @@ export class OperationMeter {
         return answer;
       } catch (error) {
         took("error");
-        this.#count(verb, isCniError(error) ? error.code : CNI_CODE.internal);
+        this.#count(verb, { code: isCniError(error) ? error.code : CNI_CODE.internal, more: 1 });
         throw error;
       }
     };
   }
 
-  #count(verb: string, code: number): void {
+  #count(verb: string, { code, more }: { code: number; more: number }): void {
     const key = `${verb} ${code}`;
-    this.#errors.set(key, { verb, code, count: (this.#errors.get(key)?.count ?? 0) + 1 });
+    this.#errors.set(key, { verb, code, count: (this.#errors.get(key)?.count ?? 0) + more });
   }
 }
 

@@ -1,7 +1,7 @@
 /** Dashboard, alert rules, README and metrics name the same things. */
 import { assert, assertEquals } from "@std/assert";
 import { HISTOGRAMS } from "../../src/agent/instruments.ts";
-import { NODE_METRICS } from "../../src/agent/node_metrics.ts";
+import { METRICS } from "../../src/agent/node_metrics.ts";
 import { record, records } from "../lab/json.ts";
 import { readRules } from "./rules.ts";
 
@@ -12,7 +12,7 @@ const ADDED = ["instance", "job"];
 /** Metric -> the labels of its series. */
 const SERIES = new Map<string, readonly string[]>([
   ["up", []],
-  ...NODE_METRICS.map(({ name, labels = [] }) => [name, labels] as const),
+  ...METRICS.map(({ name, labels = [] }) => [name, labels] as const),
   ...Object.values(HISTOGRAMS).flatMap(({ name, labels = [] }) => [
     [`${name}_bucket`, [...labels, "le"]] as const,
     [`${name}_sum`, labels] as const,
@@ -68,7 +68,7 @@ Deno.test("every alert has a severity, a summary and a section of its own in the
 });
 
 Deno.test("metrics are named as Prometheus' users expect: unit last, _total for counters alone, help that ends in a stop", () => {
-  for (const { name, type, help } of NODE_METRICS) {
+  for (const { name, type, help } of METRICS) {
     assertEquals(name.endsWith("_total"), type === "counter", name);
     assert(/^(flock|process)_[a-z0-9_]+$/.test(name) && help.endsWith("."), `${name}: ${help}`);
   }
