@@ -34,11 +34,21 @@ const NODE: readonly NodeMetric[] = [
 /** An IPv6 pool has more addresses than a double counts exactly; nobody minds. */
 const POOLS: readonly NodeMetric[] = [
   {
-    ...{ type: "gauge", name: "flock_pool_addresses", help: "Usable addresses of a node CIDR.", labels: ["cidr"] },
+    ...{
+      type: "gauge",
+      name: "flock_pool_addresses",
+      help: "Usable addresses of a node CIDR.",
+      labels: ["cidr", "family"],
+    },
     read: ({ reconciler, ipam }) => forPools(reconciler, (cidr) => Number(ipam.usage(cidr).usable)),
   },
   {
-    ...{ type: "gauge", name: "flock_pool_addresses_used", help: "Addresses of a node CIDR in use.", labels: ["cidr"] },
+    ...{
+      type: "gauge",
+      name: "flock_pool_addresses_used",
+      help: "Addresses of a node CIDR in use.",
+      labels: ["cidr", "family"],
+    },
     read: ({ reconciler, ipam }) => forPools(reconciler, (cidr) => ipam.usage(cidr).used),
   },
   {
@@ -172,7 +182,7 @@ function forPools(
   value: (cidr: Prefix) => number,
 ): Sample[] {
   const cidrs = [...config?.cidr6 ?? [], ...config?.cidr4 ?? []];
-  return cidrs.map((cidr) => ({ labels: { cidr: cidr.text }, value: value(cidr) }));
+  return cidrs.map((cidr) => ({ labels: { cidr: cidr.text, family: `ipv${cidr.family}` }, value: value(cidr) }));
 }
 
 function isPerPod({ reconciler: { config } }: MetricFacts): boolean {

@@ -12,7 +12,7 @@ export function poolSection(pools: readonly PoolSnapshot[]): Section {
     columns: [{ title: "cidr" }, { title: "used" }, { title: "resting" }, { title: "usable" }, { title: "" }],
     rows: pools.map(({ cidr, used, resting, usable }) => [
       ...[cidr, `${used}`, `${resting}`, shorten(usable)],
-      usable !== "" && BigInt(used + resting) >= BigInt(usable) ? bad("full") : "",
+      usable !== "" && BigInt(used) >= BigInt(usable) ? bad("full") : "",
     ]),
   };
 }

@@ -112,13 +112,13 @@ async function fillPool(scene: Scene): Promise<void> {
   await setSpec(scene, { cidr4: [cidr], cidr6: [], defaults: { ipv6: false, ipv4: true } });
   await until(
     "the pool is in force",
-    async () => (await scrape(node)).get(`flock_pool_addresses{cidr="${cidr}"}`) === 1,
+    async () => (await scrape(node)).get(`flock_pool_addresses{cidr="${cidr}",family="ipv4"}`) === 1,
   );
   const first = await addSandbox(node);
   await expectSight(scene, {
     condition: ["PoolsHealthy", "Exhausted"],
     event: ["PoolExhausted", cidr],
-    metric: [`flock_pool_addresses_used{cidr="${cidr}"}`, 1],
+    metric: [`flock_pool_addresses_used{cidr="${cidr}",family="ipv4"}`, 1],
   });
   const uid = await createPod(lab, { name: "late", annotations: {}, nodeName: node.name });
   const sandbox = await createSandbox(node);
@@ -129,7 +129,7 @@ async function fillPool(scene: Scene): Promise<void> {
   await expectSight(scene, {
     condition: ["PoolsHealthy", "AddressesLeft"],
     event: ["PoolsHealthy"],
-    metric: [`flock_pool_addresses_used{cidr="${cidr}"}`, 0],
+    metric: [`flock_pool_addresses_used{cidr="${cidr}",family="ipv4"}`, 0],
   });
   await setSpec(scene, {});
 }

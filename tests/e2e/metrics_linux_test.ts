@@ -69,8 +69,8 @@ async function count({ node }: Scene): Promise<void> {
     `flock_cni_operation_duration_seconds_count{verb="${verb}",result="${result}"}`;
   assertEquals(after.get(operation("ADD", "success")), (before.get(operation("ADD", "success")) ?? 0) + 1);
   assertEquals(after.get(operation("ADD", "error")), 1);
-  assertEquals(after.get('flock_pool_addresses{cidr="203.0.113.0/26"}'), 61);
-  assertEquals(after.get('flock_pool_addresses_used{cidr="203.0.113.0/26"}'), 1);
+  assertEquals(after.get('flock_pool_addresses{cidr="203.0.113.0/26",family="ipv4"}'), 61);
+  assertEquals(after.get('flock_pool_addresses_used{cidr="203.0.113.0/26",family="ipv4"}'), 1);
   assertEquals(after.get('flock_allocations{state="committed"}'), 1);
   for (const peer of [...after].filter(([name]) => name.startsWith("flock_bgp_session_established"))) {
     assertEquals(peer[1], 1, peer[0]);

@@ -49,6 +49,8 @@ export interface LabApi {
 /** Between two requests the server serves others. */
 const FILL_AT_ONCE = 1_000;
 
+const APPLY_TRIES = 20;
+
 /** The server's answer when it refuses a request. */
 export class ApiRefused extends Error {
   override readonly name = "ApiRefused";
@@ -123,13 +125,7 @@ function labApiOf(send: Send, { kind, kubeconfig, spareKubeconfig, socket }: Api
     kubeconfig: (family = 4) =>
       kubeconfig.replace(CONTROL_PLANE[4], family === 4 ? CONTROL_PLANE[4] : `[${CONTROL_PLANE[6]}]`),
     spareKubeconfig: () => spareKubeconfig,
-    apply: async (object) => {
-      const { collection, path } = locate(object);
-      const present = await get(path);
-      if (present === undefined) return await send("POST", collection, object);
-      const resourceVersion = record(present["metadata"])["resourceVersion"];
-      return await send("PUT", path, { ...object, metadata: { ...record(object["metadata"]), resourceVersion } });
-    },
+    apply: (object) => applyTo({ get, send }, object),
     patch: (path, patch) => send("PATCH", path, patch),
     delete: async (path) => void await send("DELETE", path, { gracePeriodSeconds: 0 }).catch(ifMissing),
     requestToken: async (account, { secret }) => {
@@ -160,6 +156,21 @@ async function request(
   const answer = record(await response.json());
   if (!response.ok) throw new ApiRefused(response.status, `Cannot ${method} ${path}: ${answer["message"]}`);
   return answer;
+}
+
+/** Again while others write in between: an agent its status. */
+async function applyTo({ get, send }: Pick<LabApi, "get"> & { send: Send }, object: KubeObject): Promise<KubeObject> {
+  const { collection, path } = locate(object);
+  for (let tries = 1;; tries++) {
+    const present = await get(path);
+    if (present === undefined) return await send("POST", collection, object);
+    const resourceVersion = record(present["metadata"])["resourceVersion"];
+    try {
+      return await send("PUT", path, { ...object, metadata: { ...record(object["metadata"]), resourceVersion } });
+    } catch (error) {
+      if (!(error instanceof ApiRefused && error.status === 409) || tries === APPLY_TRIES) throw error;
+    }
+  }
 }
 
 function ifMissing(error: unknown): undefined {

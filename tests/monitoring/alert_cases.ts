@@ -23,6 +23,16 @@ function bucket(name: string, le: string, labels = ""): string {
   return `${name}_bucket{${N},le="${le}"${labels}}`;
 }
 
+/** @param uses CIDR -> how many of its addresses are in use, of how many */
+function pools(uses: Readonly<Record<string, readonly [used: number, of: number]>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(uses).flatMap(([cidr, [used, of]]) => {
+      const labels = `${N},cidr="${cidr}",family="ipv4"`;
+      return [[`flock_pool_addresses_used{${labels}}`, `${used}x60`], [`flock_pool_addresses{${labels}}`, `${of}x60`]];
+    }),
+  );
+}
+
 const ADDS = ',verb="ADD",result="success"';
 const [ADD, POLICY] = ["flock_cni_operation_duration_seconds", "flock_policy_programming_duration_seconds"];
 
@@ -54,27 +64,15 @@ export const ALERT_CASES: readonly AlertCase[] = [
   }),
   {
     alert: "FlockPoolNearlyFull",
-    sick: {
-      [`flock_pool_addresses_used{${N},cidr="192.0.2.0/24"}`]: "240x60",
-      [`flock_pool_addresses{${N},cidr="192.0.2.0/24"}`]: "253x60",
-    },
-    well: {
-      [`flock_pool_addresses_used{${N},cidr="192.0.2.0/24"}`]: "200x60",
-      [`flock_pool_addresses{${N},cidr="192.0.2.0/24"}`]: "253x60",
-    },
-    labels: { cidr: "192.0.2.0/24" },
+    sick: pools({ "192.0.2.0/24": [240, 253] }),
+    well: pools({ "192.0.2.0/24": [253, 253], "198.51.100.0/24": [10, 253] }),
+    labels: { family: "ipv4" },
   },
   {
     alert: "FlockPoolFull",
-    sick: {
-      [`flock_pool_addresses_used{${N},cidr="192.0.2.0/24"}`]: "253x60",
-      [`flock_pool_addresses{${N},cidr="192.0.2.0/24"}`]: "253x60",
-    },
-    well: {
-      [`flock_pool_addresses_used{${N},cidr="192.0.2.0/24"}`]: "252x60",
-      [`flock_pool_addresses{${N},cidr="192.0.2.0/24"}`]: "253x60",
-    },
-    labels: { cidr: "192.0.2.0/24" },
+    sick: pools({ "192.0.2.0/24": [253, 253], "198.51.100.0/24": [253, 253] }),
+    well: pools({ "192.0.2.0/24": [253, 253], "198.51.100.0/24": [252, 253] }),
+    labels: { family: "ipv4" },
   },
   {
     alert: "FlockAddsFail",
