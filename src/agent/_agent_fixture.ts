@@ -19,6 +19,8 @@ import { MemoryTextTable } from "../../tests/fakes/memory_text_table.ts";
 import { AddOperation } from "./add.ts";
 import { AllocationLedger } from "./allocation_ledger.ts";
 import { CheckOperation } from "./check.ts";
+import { ClaimInquiry } from "./claim_inquiry.ts";
+import type { OtherNode } from "./cluster_prefixes.ts";
 import { CniService } from "./cni_service.ts";
 import { ContainerQueue } from "./container_queue.ts";
 import { DelOperation } from "./del.ts";
@@ -111,6 +113,7 @@ export interface Fixture extends AsyncDisposable {
   config: NodeConfig;
   /** Addresses that other nodes' pods answer. */
   foreign: readonly Address[];
+  otherNodes: readonly OtherNode[];
 }
 
 export interface FixtureOptions {
@@ -186,7 +189,7 @@ export async function openFixture(options: FixtureOptions = {}): Promise<Fixture
       lastRequests,
       watched,
     },
-    ...{ config: CONFIG, foreign: [], sources, policyTable: table, policies },
+    ...{ config: CONFIG, foreign: [], otherNodes: [], sources, policyTable: table, policies },
     podsChanged: () => bells.forEach((bell) => bell(new Set(watched.keys()))),
     service: new CniService({
       add: new AddOperation({
@@ -194,10 +197,21 @@ export async function openFixture(options: FixtureOptions = {}): Promise<Fixture
         pods: new PodSource(pods, kube, logger),
         lateAdds,
         events,
-        podRequest: new PodRequest({ ledger, del, queue, events, logger, wall: clock.wall }),
+        podRequest: new PodRequest({
+          ledger,
+          inquiry: new ClaimInquiry(kube),
+          del,
+          queue,
+          events,
+          logger,
+          wall: clock.wall,
+        }),
         netnsAt: (path) => kernel.namespaces.at(path),
         terms: () =>
-          Promise.resolve({ config: fixture.config, mtu: 9000, network: { addresses: [] }, foreign: fixture.foreign }),
+          Promise.resolve({
+            ...{ config: fixture.config, mtu: 9000, network: { addresses: [] } },
+            ...{ foreign: fixture.foreign, otherNodes: fixture.otherNodes },
+          }),
       }),
       ...{ del, collector, queue, lateAdds, events, lastRequests, clock, logger },
       check: new CheckOperation({ ledger, driver: kernel, guard, isolation }),

@@ -13,6 +13,7 @@ import type { NodeConfig } from "../nodeconfig/node_config.ts";
 import { isServing } from "../pod/pod.ts";
 import { StateWriteFailed } from "../store/state.ts";
 import { AddressTaken } from "./address_book.ts";
+import type { OtherNode } from "./cluster_prefixes.ts";
 import type { AllocationDraft, AllocationLedger, Reservation } from "./allocation_ledger.ts";
 import { attachmentOf, grantsOf, isSameNetns } from "./attachment_state.ts";
 import type { ReasonOn } from "./event_reasons.ts";
@@ -36,6 +37,8 @@ export interface NodeTerms {
   readonly network: Pick<HostNetwork, "addresses">;
   /** Addresses inside the node's CIDRs that other nodes' pods answer, as far as known: reserved, whoever chose them (spec section 2). */
   readonly foreign: readonly Address[];
+  /** Where other nodes and their pods are, as far as known. */
+  readonly otherNodes: readonly OtherNode[];
 }
 
 export interface AddDependencies {
@@ -150,14 +153,18 @@ export class AddOperation {
       () => Promise.all([this.deps.terms(), this.#findPod(request)]),
     );
     const { podRequest } = this.deps;
-    const { requests, claims } = podRequest.resolve(request, { facts, config: terms.config });
+    const { requests, claims: written } = podRequest.resolve(request, { facts, config: terms.config });
+    const { claims, holders } = await this.deps.lateAdds.unlessDeleted(
+      { key: allocationKey(request), startedAt },
+      () => podRequest.inquire(request, { claims: written, terms }),
+    );
     await podRequest.takeOver(request, claims);
     const netnsId = this.deps.netnsAt(netns)?.id;
     const draft = {
       ...{ network, containerId, ifname, netns, hostLink, podMac: podMacOf(containerId), mtu: terms.mtu },
       ...(netnsId === undefined ? {} : { netnsId }),
     };
-    podRequest.check(request, { claims, terms });
+    podRequest.check(request, { claims, terms, holders });
     const ready = claims.anycast.length > 0 && facts.pod !== undefined && isServing(facts.pod);
     const named = pod === undefined ? draft : { ...draft, pod };
     const asked = { requests, claims, startedAt, foreign: terms.foreign };

@@ -13,6 +13,7 @@ import { type AddDependencies, AddOperation } from "./add.ts";
 import { AllocationLedger } from "./allocation_ledger.ts";
 import { Announcer, type AnnouncerDependencies } from "./announcer.ts";
 import { CheckOperation } from "./check.ts";
+import { ClaimInquiry } from "./claim_inquiry.ts";
 import { ClaimReconciler } from "./claim_reconciler.ts";
 import { CniService } from "./cni_service.ts";
 import { ContainerQueue } from "./container_queue.ts";
@@ -110,11 +111,12 @@ export function assembleNode(deps: NodeDependencies): NodeParts {
   const isolation = new PolicyIsolation({ reconciler: policies, namespaces, table, clock });
   const del = new DelOperation({ ...deps, ledger, isolation });
   const events = new PodEvents(deps.kube);
+  const inquiry = new ClaimInquiry(deps.kube);
   const lastRequests = new LastRequests();
   const add = new AddOperation({
     ...{ ...deps, ledger, isolation, lateAdds, events },
     pods: new PodSource(deps.pods, deps.kube, logger),
-    podRequest: new PodRequest({ ledger, del, queue, events, logger, wall: clock.wall }),
+    podRequest: new PodRequest({ ledger, inquiry, del, queue, events, logger, wall: clock.wall }),
     terms: () => reconciler.terms(),
   });
   const tombstones = new TombstoneReplay({ ...deps, ledger, del, queue });
@@ -124,7 +126,7 @@ export function assembleNode(deps: NodeDependencies): NodeParts {
     ...{ ledger, reconciler, sessions, tombstones, collector, restorer, policies, lastRequests },
     policyNames: new PolicyNameKeeper({ policies, memory: deps.policyNames, clock }),
     claims: new ClaimReconciler({
-      ...{ ...deps, ledger, queue, events },
+      ...{ ...deps, ledger, queue, events, inquiry },
       terms: () => reconciler.termsNow,
       announce: () => reconciler.announce(),
     }),

@@ -1,4 +1,5 @@
-import { InvalidInput } from "../fault/invalid_input.ts";
+import type { Clock } from "../clock/clock.ts";
+import { InvalidInput, type Problem } from "../fault/invalid_input.ts";
 import { runEach } from "../fault/run_each.ts";
 import { FAMILIES } from "../ip/address.ts";
 import { type Allocation, allocationKey } from "../ipam/allocation.ts";
@@ -13,6 +14,8 @@ import type { NodeTerms } from "./add.ts";
 import { primaryOf, withLoose } from "./allocation_addresses.ts";
 import type { AllocationLedger } from "./allocation_ledger.ts";
 import { attachmentOf, grantsOf } from "./attachment_state.ts";
+import { ClaimAnswers } from "./claim_answers.ts";
+import { type ClaimInquiry, untoldClaims } from "./claim_inquiry.ts";
 import { surroundingsOf } from "./claim_surroundings.ts";
 import type { ContainerQueue } from "./container_queue.ts";
 import { podOf } from "./pod_of.ts";
@@ -27,6 +30,8 @@ export interface ClaimReconcilerDependencies {
   readonly guard: Pick<PacketGuard, "grant" | "revoke">;
   readonly queue: ContainerQueue;
   readonly events: PodEvents;
+  readonly inquiry: Pick<ClaimInquiry, "ask">;
+  readonly clock: Pick<Clock, "sleep">;
   readonly logger: Logger;
   /** What the node offers to pods; undefined while no NodeConfig is in force. */
   terms(): NodeTerms | undefined;
@@ -54,7 +59,11 @@ export class ClaimReconciler {
   /** Keys of those whose sandbox has ended, which was said. */
   readonly #ended = new Set<string>();
 
-  constructor(private readonly deps: ClaimReconcilerDependencies) {}
+  readonly #answers: ClaimAnswers;
+
+  constructor(private readonly deps: ClaimReconcilerDependencies) {
+    this.#answers = new ClaimAnswers({ ...deps, changed: () => deps.addressesChanged() });
+  }
 
   /** One level-triggered pass. @throws what failed, when all is done */
   async pass(): Promise<void> {
@@ -90,6 +99,7 @@ export class ClaimReconciler {
     const wanted = this.#wanted(allocation);
     if (wanted !== undefined && !isSame(allocation, wanted)) return true;
     if (wanted !== undefined) this.#unsay(allocation, "InvalidAnnotation");
+    this.#unsay(allocation, "ClaimUnchecked");
     this.#settled.set(allocation, pod);
     return false;
   }
@@ -152,12 +162,27 @@ export class ClaimReconciler {
     return await written;
   }
 
+  /** What it has already was judged when it got it. */
   #isFree(allocation: Allocation, { wanted, terms }: { wanted: Wanted; terms: NodeTerms }): boolean {
-    const surroundings = surroundingsOf(terms, { all: this.deps.ledger.all(), claimant: allocation });
-    const problems = checkClaims(claimsOf(wanted), surroundings);
-    if (problems.length > 0) {
-      this.#say(allocation, { reason: "InvalidAnnotation", message: new InvalidInput(problems).message });
-    }
+    const fresh = claimsOf(lacking(wanted, allocation));
+    const found = this.#answers.of([...fresh.addresses, ...fresh.anycast], terms.otherNodes);
+    if (found === undefined) return false;
+    const { holders, untold } = found;
+    const surroundings = surroundingsOf(terms, { all: this.deps.ledger.all(), claimant: allocation, holders });
+    const isGood = this.#sayIfAny(allocation, {
+      reason: "InvalidAnnotation",
+      problems: checkClaims(claimsOf(wanted), surroundings),
+    });
+    return isGood &&
+      this.#sayIfAny(allocation, { reason: "ClaimUnchecked", problems: untoldClaims(fresh, { untold }) });
+  }
+
+  /** @returns whether there was nothing to say */
+  #sayIfAny(
+    allocation: Allocation,
+    { reason, problems }: { reason: PodEventReason; problems: readonly Problem[] },
+  ): boolean {
+    if (problems.length > 0) this.#say(allocation, { reason, message: new InvalidInput(problems).message });
     return problems.length === 0;
   }
 

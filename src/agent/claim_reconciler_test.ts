@@ -1,7 +1,12 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { HandClock } from "../../tests/fakes/hand_clock.ts";
+import { KubeError } from "../kube/kube_client.ts";
 import { AttachFailed } from "../link/attachment_driver.ts";
-import { CONFIG, type Fixture, know, logger, openFixture, rawPod, request, restart } from "./_agent_fixture.ts";
+import { CONFIG, type Fixture, know, logger, openFixture, prefix, rawPod, request, restart } from "./_agent_fixture.ts";
+import { ANSWER_MS } from "./claim_answers.ts";
+import { ClaimInquiry } from "./claim_inquiry.ts";
 import { ClaimReconciler } from "./claim_reconciler.ts";
+import type { OtherNode } from "./cluster_prefixes.ts";
 import { ContainerQueue } from "./container_queue.ts";
 import { PodEvents } from "./pod_events.ts";
 
@@ -10,6 +15,8 @@ interface Opened {
   /** What was done to guard, kernel and routers, in order. */
   readonly done: string[];
   readonly queue: ContainerQueue;
+  /** Of what the reconciler waits for. */
+  readonly clock: HandClock;
   readonly died: Promise<void>;
   pass(): Promise<void>;
   /** Gives the pod these annotations, as the watch sees them. */
@@ -18,11 +25,14 @@ interface Opened {
 }
 
 /** @param options `of` is an earlier life; the agent stops for good `dieAt` a step: granted, bound, told or unbound for the first time */
-async function open({ of: earlier, dieAt }: { of?: Fixture; dieAt?: string } = {}): Promise<Opened> {
+async function open(
+  { of: earlier, dieAt, otherNodes = [] }: { of?: Fixture; dieAt?: string; otherNodes?: readonly OtherNode[] } = {},
+): Promise<Opened> {
   const fixture = earlier ?? await openFixture();
   const { ledger, kernel, guard, kube } = fixture;
   const done: string[] = [];
   const queue = new ContainerQueue();
+  const clock = new HandClock();
   const passed: string[] = [];
   const died = Promise.withResolvers<void>();
   const pastStep = async (step: string): Promise<void> => {
@@ -53,7 +63,9 @@ async function open({ of: earlier, dieAt }: { of?: Fixture; dieAt?: string } = {
         await pastStep(passed.includes("told") ? "unbound" : "bound");
       },
     },
-    terms: () => ({ config: CONFIG, mtu: 1500, network: { addresses: [] }, foreign: [] }),
+    terms: () => ({ config: CONFIG, mtu: 1500, network: { addresses: [] }, foreign: [], otherNodes }),
+    inquiry: new ClaimInquiry(kube),
+    clock,
     addressesChanged: () => void done.push("again"),
     drifted: () => {},
     netnsGone: (of) => kernel.netnsGone(of),
@@ -73,7 +85,7 @@ async function open({ of: earlier, dieAt }: { of?: Fixture; dieAt?: string } = {
     const args = `IgnoreUnknown=1;K8S_POD_NAMESPACE=ns;K8S_POD_NAME=${name};K8S_POD_UID=uid-${name}`;
     await fixture.service.handle(request(fixture, "ADD", { id: name, args }));
   };
-  return { fixture, done, queue, died: died.promise, pass: () => reconciler.pass(), edit, add };
+  return { fixture, done, queue, clock, died: died.promise, pass: () => reconciler.pass(), edit, add };
 }
 
 function granted({ guard }: Fixture): string[] {
@@ -340,4 +352,55 @@ Deno.test("ClaimReconciler keeps what a pod is known by, though nothing but the 
     "203.0.113.4",
     "203.0.113.5",
   ]);
+});
+
+const NODE_B: OtherNode = { name: "node-b", prefixes: [prefix("198.51.100.0/24")], others: [] };
+const PODS_OF_B = "/api/v1/pods?fieldSelector=spec.nodeName%3Dnode-b";
+
+Deno.test("ClaimReconciler refuses the address of another node's pod, and gives it once that is gone", async () => {
+  const { fixture, clock, pass, edit, add } = await open({ otherNodes: [NODE_B] });
+  await using _ = fixture;
+  const holder = { ...rawPod("web"), status: { podIPs: [{ ip: "198.51.100.7" }] } };
+  fixture.kube.pods.set(PODS_OF_B, { items: [holder] });
+  await add("a");
+  edit("a", { anycast: "198.51.100.7" });
+  for (const _ of [1, 2]) {
+    await pass();
+    await clock.pass(0);
+  }
+  const message =
+    'annotation flock.fritzlab.net/anycast "198.51.100.7": must not be an address that pod ns/web on node-b has';
+  assertEquals(fixture.kube.events.map((event) => [event.reason, event.message]), [["InvalidAnnotation", message]]);
+  assertEquals(granted(fixture), ["203.0.113.2"]);
+  fixture.kube.pods.set(PODS_OF_B, { items: [] });
+  await clock.pass(ANSWER_MS);
+  for (const _ of [1, 2]) {
+    await pass();
+    await clock.pass(0);
+  }
+  assertEquals([granted(fixture), fixture.kube.reads], [["198.51.100.7", "203.0.113.2"], 2]);
+});
+
+Deno.test("ClaimReconciler lets an address of another node's CIDR wait while the API server does not tell whose it is, with an Event", async () => {
+  const { fixture, clock, done, pass, edit, add } = await open({ otherNodes: [NODE_B] });
+  await using _ = fixture;
+  fixture.kube.failure = new KubeError("Cannot GET: refused", undefined);
+  await add("a");
+  edit("a", { anycast: "198.51.100.7,192.0.2.53" });
+  for (const _ of [1, 2]) {
+    await pass();
+    await clock.pass(0);
+  }
+  assertEquals([fixture.kube.events.map(({ reason }) => reason), granted(fixture)], [["ClaimUnchecked"], [
+    "203.0.113.2",
+  ]]);
+  fixture.kube.failure = undefined;
+  fixture.kube.pods.set(PODS_OF_B, { items: [] });
+  await clock.pass(ANSWER_MS);
+  assertEquals(done.at(-1), "again");
+  for (const _ of [1, 2]) {
+    await pass();
+    await clock.pass(0);
+  }
+  assertEquals(granted(fixture), ["192.0.2.53", "198.51.100.7", "203.0.113.2"]);
 });

@@ -4,6 +4,7 @@ import type { Surroundings } from "../pod/check_claims.ts";
 import { addressesOf, anycastOf } from "./allocation_addresses.ts";
 import type { Claims } from "../pod/claims.ts";
 import type { NodeTerms } from "./add.ts";
+import type { Findings } from "./claim_inquiry.ts";
 
 /** Whose claims are judged: a container, whose own addresses are no hindrance, and its pod, where the runtime named one. */
 export interface Claimant {
@@ -15,10 +16,11 @@ export interface Claimant {
  * What a pod's claims must leave alone.
  *
  * @param all the node's allocations. An earlier sandbox of the same pod is no other holder
+ * @param holders who on other nodes has an address without claiming it, as far as was asked
  */
 export function surroundingsOf(
-  { config, network }: NodeTerms,
-  { all, claimant }: { all: readonly Allocation[]; claimant: Claimant },
+  { config, network, otherNodes }: NodeTerms,
+  { all, claimant, holders }: { all: readonly Allocation[]; claimant: Claimant; holders: Findings["holders"] },
 ): Surroundings {
   const others = all.filter((each) => !isOf(each, claimant));
   const find = (addresses: (of: Allocation) => readonly Address[], { text }: Address): string | undefined => {
@@ -28,8 +30,10 @@ export function surroundingsOf(
   return {
     config,
     hostAddresses: network.addresses,
-    holderOf: (address) => find(addressesOf, address),
-    userOf: (address) => find((each) => [...addressesOf(each), ...anycastOf(each)], address),
+    otherAddresses: otherNodes.flatMap(({ others }) => others),
+    holderOf: (address) => find(addressesOf, address) ?? holders.get(address.text),
+    userOf: (address) =>
+      find((each) => [...addressesOf(each), ...anycastOf(each)], address) ?? holders.get(address.text),
   };
 }
 

@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { CniError } from "../cnispec/cni_error.ts";
 import { parseAddress } from "../ip/address.ts";
-import { type Fixture, know, openFixture, rawPod, request, restart } from "./_agent_fixture.ts";
+import { KubeError } from "../kube/kube_client.ts";
+import { type Fixture, know, openFixture, prefix, rawPod, request, restart } from "./_agent_fixture.ts";
 
 interface Sandbox {
   readonly id: string;
@@ -154,4 +155,53 @@ Deno.test("claims survive a restart of the agent: the same answer, the same gran
   const again = await restart(fixture);
   assertEquals(grants(again), before);
   assertEquals(await add(again, { id: "c1", name: "web", annotations }), first);
+});
+
+const NODE_B = { name: "node-b", prefixes: [prefix("198.51.100.0/24")], others: [] };
+const PODS_OF_B = "/api/v1/pods?fieldSelector=spec.nodeName%3Dnode-b";
+
+Deno.test("a claim to the address of another node's pod is refused, naming it, and nothing is bound; one that both claim is shared", async () => {
+  await using fixture = await openFixture();
+  fixture.otherNodes = [NODE_B];
+  const at = (ip: string, more: Parameters<typeof rawPod>[1] = {}): Record<string, unknown> => ({
+    ...rawPod(`at-${ip}`, more),
+    status: { podIPs: [{ ip }] },
+  });
+  const sharing = { annotations: { "flock.fritzlab.net/addresses": "198.51.100.8" } };
+  fixture.kube.pods.set(PODS_OF_B, { items: [at("198.51.100.7"), at("198.51.100.8", sharing)] });
+  for (const key of ["anycast", "addresses"]) {
+    const message = `annotation flock.fritzlab.net/${key} "198.51.100.7": must not be an address that ` +
+      "pod ns/at-198.51.100.7 on node-b has";
+    assertEquals(
+      await refusal(fixture, { id: key, name: key, annotations: { [key]: "198.51.100.7" } }),
+      `101 ${message}`,
+    );
+    assertEquals(fixture.kube.events.map((event) => [event.reason, event.message]), [["InvalidAnnotation", message]]);
+    assertEquals([fixture.kernel.links.size, grants(fixture), fixture.ledger.all()], [0, [], []]);
+    fixture.kube.events.length = 0;
+  }
+  await add(fixture, { id: "c1", name: "web", annotations: { anycast: "198.51.100.8,198.51.100.9" } });
+  assertEquals(grants(fixture).filter((text) => text.startsWith("198")), ["198.51.100.8", "198.51.100.9"]);
+});
+
+Deno.test("while the API server is away, anycast in another node's CIDR waits and the pod starts; addresses there fail the ADD for now", async () => {
+  await using fixture = await openFixture();
+  fixture.otherNodes = [NODE_B];
+  fixture.kube.failure = new KubeError("Cannot GET: refused", undefined);
+  const untold = "must not be another pod's, which cannot be told now: Cannot GET: refused";
+  assertEquals(
+    await refusal(fixture, {
+      id: "c1",
+      name: "mail",
+      annotations: { addresses: "198.51.100.7", anycast: "192.0.2.53" },
+    }),
+    `11 annotation flock.fritzlab.net/addresses "198.51.100.7": ${untold}`,
+  );
+  assertEquals([fixture.kernel.links.size, fixture.ledger.all()], [0, []]);
+  await add(fixture, { id: "c2", name: "dns", annotations: { anycast: "198.51.100.7,192.0.2.53" } });
+  assertEquals(fixture.ledger.all().map(({ anycast }) => anycast), [["192.0.2.53"]]);
+  const [refused, waiting] = fixture.kube.events;
+  assertEquals([refused?.reason, waiting?.reason], ["ClaimUnchecked", "ClaimUnchecked"]);
+  assertEquals(waiting?.message, `annotation flock.fritzlab.net/anycast "198.51.100.7": ${untold}`);
+  await add(fixture, { id: "c3", name: "elsewhere", annotations: { addresses: "192.0.2.7" } });
 });

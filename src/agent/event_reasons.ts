@@ -10,6 +10,7 @@ export const EVENT_REASONS = {
   AnnotationIgnored: { on: "Pod", type: "Warning" },
   AddressPoolExhausted: { on: "Pod", type: "Warning" },
   AddressTaken: { on: "Pod", type: "Warning" },
+  ClaimUnchecked: { on: "Pod", type: "Warning" },
   NodeNotReady: { on: "Pod", type: "Warning" },
   PodUnknown: { on: "Pod", type: "Warning" },
   PoliciesUnknown: { on: "Pod", type: "Warning" },

@@ -219,7 +219,8 @@ export class NodeReconciler {
     { config, network, synced }: { config: NodeConfig; network: HostNetwork; synced: boolean },
   ): Promise<void> {
     if (synced) await this.#guard.apply(); // else it would forget where other nodes' pods are
-    this.#terms = { config, mtu: chooseMtu(config, network), network, foreign: this.#prefixes.foreignIn(config) };
+    const [foreign, otherNodes] = [this.#prefixes.foreignIn(config), this.#prefixes.otherNodes(config)];
+    this.#terms = { config, mtu: chooseMtu(config, network), network, foreign, otherNodes };
     this.#termsKnown.resolve();
   }
 

@@ -133,6 +133,29 @@ Deno.test("NodeReconciler reserves what other nodes' pods answer inside its CIDR
   assertEquals(reserved(again).includes("203.0.113.7"), true);
 });
 
+Deno.test("NodeReconciler tells where other nodes' pods and routers are, and where some were before the API server was lost", async () => {
+  const first = await openReconciler();
+  await using _ = first.fixture;
+  first.know(raw("node-a", "203.0.113.0/26"));
+  const peer = { address: "192.0.2.1", asn: 65000 };
+  const spec = { cidr4: ["198.51.100.0/24"], bgp: { asn: 65102, routerId: "192.0.2.11", peers: [peer] } };
+  first.know({ ...raw("node-b", "", { advertised: ["198.51.100.0/24", "192.0.2.7/32"] }), spec });
+  await first.reconciler.pass({ full: false });
+  const known = ({ reconciler }: Opened): unknown =>
+    reconciler.termsNow?.otherNodes.map(({ name, prefixes, others }) => [
+      name,
+      prefixes.map(({ text }) => text),
+      others.map(({ address, what }) => `${address.text} is ${what}`),
+    ]);
+  const beside = ["192.0.2.1 is the address of a BGP peer of node-b", "192.0.2.11 is node-b's BGP identifier"];
+  assertEquals(known(first), [["node-b", ["198.51.100.0/24"], beside]]);
+  const again = await openReconciler(first.saved[0], { synced: false, known: first.prefixes.now });
+  await using _again = again.fixture;
+  again.fixture.clock.now += SERVER_LATE_MS;
+  await again.reconciler.pass({ full: false });
+  assertEquals(known(again), [[undefined, ["198.51.100.0/24"], []]]);
+});
+
 Deno.test("NodeReconciler serves with the remembered NodeConfig when the API's is invalid or gone after a restart", async () => {
   const first = await openReconciler();
   await using _ = first.fixture;

@@ -6,6 +6,7 @@ import type { Claims } from "../pod/claims.ts";
 import { type AddressRequest, resolveAddressRequest } from "../pod/resolve_address_request.ts";
 import type { NodeTerms, TimedAddRequest } from "./add.ts";
 import type { AllocationLedger } from "./allocation_ledger.ts";
+import { type ClaimInquiry, type Findings, untoldClaims } from "./claim_inquiry.ts";
 import { earlierHolders, surroundingsOf } from "./claim_surroundings.ts";
 import type { ContainerQueue } from "./container_queue.ts";
 import type { DelOperation } from "./del.ts";
@@ -14,6 +15,7 @@ import type { PodFacts } from "./pod_source.ts";
 
 export interface PodRequestDependencies {
   readonly ledger: AllocationLedger;
+  readonly inquiry: Pick<ClaimInquiry, "ask">;
   readonly del: DelOperation;
   readonly queue: ContainerQueue;
   readonly events: PodEvents;
@@ -63,9 +65,32 @@ export class PodRequest {
     }
   }
 
+  /**
+   * Asks whose the claimed addresses in other nodes' CIDRs are; bounded. While the API server does not answer, a pod starts without those
+   * of `anycast`, which `ClaimReconciler` gives it later; those of `addresses` it is known by for its life, so its ADD fails.
+   *
+   * @returns what may be given now, and who has some of it. @throws CniError 11 naming annotation, value and why nobody can tell
+   */
+  async inquire(
+    subject: Subject,
+    { claims, terms }: { claims: Claims; terms: NodeTerms },
+  ): Promise<{ claims: Claims; holders: Findings["holders"] }> {
+    const { addresses, anycast } = claims;
+    const { holders, untold } = await this.deps.inquiry.ask([...addresses, ...anycast], terms.otherNodes);
+    const unusable = untoldClaims(claims, { keys: ["addresses"], untold });
+    if (unusable.length > 0) throw unchecked(new InvalidInput(unusable));
+    const waiting = untoldClaims(claims, { keys: ["anycast"], untold });
+    if (waiting.length === 0) return { claims, holders };
+    this.#warn(subject, { reason: "ClaimUnchecked", message: new InvalidInput(waiting).message });
+    return { claims: { addresses, anycast: anycast.filter(({ text }) => !untold.has(text)) }, holders };
+  }
+
   /** To be called in the same turn as the addresses are taken. @throws CniError 101 naming annotation, value and holder */
-  check(claimant: Subject, { claims, terms }: { claims: Claims; terms: NodeTerms }): void {
-    const problems = checkClaims(claims, surroundingsOf(terms, { all: this.deps.ledger.all(), claimant }));
+  check(
+    claimant: Subject,
+    { claims, terms, holders }: { claims: Claims; terms: NodeTerms; holders: Findings["holders"] },
+  ): void {
+    const problems = checkClaims(claims, surroundingsOf(terms, { all: this.deps.ledger.all(), claimant, holders }));
     if (problems.length > 0) throw refusal(new InvalidInput(problems));
   }
 
@@ -78,6 +103,10 @@ export class PodRequest {
   #warn({ pod, requestId }: Subject, warning: PodWarning): void {
     this.deps.events.warn(pod, { ...warning, requestId });
   }
+}
+
+function unchecked(cause: InvalidInput): CniError {
+  return new CniError(CNI_CODE.tryAgainLater, cause.message, { cause, reason: "ClaimUnchecked" });
 }
 
 function refusal(cause: InvalidInput): CniError {

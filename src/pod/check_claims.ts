@@ -8,9 +8,11 @@ export interface Surroundings {
   readonly config: Pick<NodeConfig, "bgp">;
   /** The node's own addresses, those of pods' links left out. */
   readonly hostAddresses: readonly { readonly address: Address; readonly link: string }[];
-  /** Who on this node has the address for himself, as `pod default/web-0`; undefined: nobody. */
+  /** Addresses of other nodes' surroundings, and what each is. */
+  readonly otherAddresses: readonly { readonly address: Address; readonly what: string }[];
+  /** Who has the address for himself, as `pod default/web-0`; undefined: nobody that is known. */
   holderOf(address: Address): string | undefined;
-  /** Who on this node has the address for himself or with others (`anycast`). */
+  /** Who has the address for himself or with others (`anycast`). */
   userOf(address: Address): string | undefined;
 }
 
@@ -25,9 +27,11 @@ export function checkClaims(claims: Claims, surroundings: Surroundings): Problem
   );
 }
 
-function placeRule({ text }: Address, { config, hostAddresses }: Surroundings): string | undefined {
+function placeRule({ text }: Address, { config, hostAddresses, otherAddresses }: Surroundings): string | undefined {
   const own = hostAddresses.find(({ address }) => address.text === text);
   if (own !== undefined) return `must not be the node's own address on ${own.link}`;
   const isPeer = config.bgp?.peers.some(({ address }) => address.text === text) ?? false;
-  return isPeer ? "must not be the address of a BGP peer" : undefined;
+  if (isPeer) return "must not be the address of a BGP peer";
+  const other = otherAddresses.find(({ address }) => address.text === text);
+  return other && `must not be ${other.what}`;
 }

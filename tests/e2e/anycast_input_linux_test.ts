@@ -3,12 +3,14 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { CNI_CODE } from "../../src/cnispec/cni_error.ts";
 import type { Lab } from "../lab/lab.ts";
 import type { LabNode } from "../lab/node.ts";
+import { until } from "../lab/until.ts";
 import { ROUTER } from "../lab/topology.ts";
 import { allocationsOf, createPod, kernelOf, startCluster, untilEvent } from "./_cluster.ts";
 import { annotationsOf, boundOn, runServicePod, type ServicePodSpec } from "./_service_pod.ts";
 import { addSandbox, createSandbox } from "./_sandbox.ts";
 
 const FINE = { 4: "198.18.0.1", 6: "2001:db8:a::1" } as const;
+const FAR = { cidr: "198.18.64.0/24", pod: "198.18.64.7", router: "198.18.65.1" } as const;
 const HELD = "198.18.1.1";
 const MANY = Array.from({ length: 10_000 }, (_, index) => `2001:db8:a::${(index + 1).toString(16)}`).join();
 
@@ -77,11 +79,38 @@ Deno.test("addresses that no pod can have are refused", async (t) => {
     await expectRefused({ addresses: [FINE[4]] }, [field("addresses"), `"${FINE[4]}"`, "default/server"]);
     await server.remove();
   });
+  await t.step(
+    "the address of a pod of another node, and that of its router; one that both claim is shared",
+    async () => {
+      await addFarPod(lab, node);
+      for (const key of ["anycast", "addresses"] as const) {
+        await expectRefused({ [key]: [FAR.pod] }, [field(key), `"${FAR.pod}"`, "default/far on node-far"]);
+        await expectRefused({ [key]: [FAR.router] }, [field(key), `"${FAR.router}"`, "BGP peer of node-far"]);
+      }
+      const annotations = { "flock.fritzlab.net/anycast": FAR.pod };
+      await lab.api.patch("/api/v1/namespaces/default/pods/far", { metadata: { annotations } });
+      await (await runServicePod(lab, node, { name: "shares", anycast: [FAR.pod] })).remove();
+    },
+  );
   await t.step("the pods beside them live on, and the next one starts", async () => {
     const next = await addSandbox(node);
     assertEquals((await kernelOf(node)).links, [holder.sandbox.hostLink, next.hostLink].sort());
   });
 });
+
+/** A pod of a node that there is by its NodeConfig alone; returns when this node's agent has heard of that. */
+async function addFarPod({ api }: Lab, node: LabNode): Promise<void> {
+  const [apiVersion, kind] = ["flock.fritzlab.net/v1alpha1", "NodeConfig"];
+  const bgp = { asn: 65199, peers: [{ address: FAR.router, asn: 65000 }] };
+  await api.apply({ apiVersion, kind, metadata: { name: "node-far" }, spec: { cidr4: [FAR.cidr], bgp } });
+  const containers = [{ name: "main", image: "example.com/app:1" }];
+  const spec = { automountServiceAccountToken: false, containers, nodeName: "node-far" };
+  await api.apply({ apiVersion: "v1", kind: "Pod", metadata: { namespace: "default", name: "far" }, spec });
+  const status = { phase: "Running", podIP: FAR.pod, podIPs: [{ ip: FAR.pod }] };
+  await api.patch("/api/v1/namespaces/default/pods/far/status", { status });
+  const list = ["nft", "list", "table", "inet", "flock"];
+  await until("the agent has heard of node-far", async () => (await node.output(list)).includes(FAR.cidr));
+}
 
 function field(key: string): string {
   return `annotation flock.fritzlab.net/${key} `;
