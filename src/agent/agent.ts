@@ -13,6 +13,7 @@ import type { PolicyNameKeeper } from "./policy_name_keeper.ts";
 import type { PolicyReconciler } from "./policy_reconciler.ts";
 import { type LoopState, ReconcileLoop, type Tick } from "./reconcile_loop.ts";
 import type { NodeConfigReading } from "./resolve_node_config.ts";
+import type { RepairNews } from "./repair_news.ts";
 import type { RpcServer } from "./rpc_server.ts";
 import type { SessionMonitor } from "./session_monitor.ts";
 import { COUNTS_MS, type StatusReporter, viewWithoutConfig } from "./status_reporter.ts";
@@ -55,6 +56,7 @@ export interface AgentParts {
   readonly policies: Pick<PolicyReconciler, "onChange" | "settle" | "doubt" | "inForce" | "problems" | "failure">;
   readonly reporter: Pick<StatusReporter, "reportNodeConfig" | "reportNode">;
   readonly outage: Pick<ApiOutage, "look">;
+  readonly repairNews: Pick<RepairNews, "look">;
   readonly server: Pick<RpcServer, "serve" | "stop">;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -239,8 +241,9 @@ export class Agent {
 
   /** Also looks after the API server: both say by silence that they are gone. A BIRD that was away and answers again needs its configuration; while it is away a pass would change nothing. */
   async #readSessions(): Promise<void> {
-    const { sessions, reconciler, outage } = this.parts;
+    const { sessions, reconciler, outage, repairNews } = this.parts;
     outage.look();
+    repairNews.look();
     if (await sessions.read()) this.#status.ring("sessions");
     const outcome = reconciler.view?.bird;
     const unreachable = outcome?.applied === false && outcome.reason === "unreachable";

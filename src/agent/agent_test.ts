@@ -47,6 +47,7 @@ function agentOf(more: (done: string[]) => Partial<AgentParts>): { agent: Agent;
     collector: { sweep: note("sweep") },
     reporter: { reportNodeConfig: note("status"), reportNode: note("condition") },
     outage: { look: () => {} },
+    repairNews: { look: () => {} },
     setLogLevel: () => {},
     server: { serve: () => stopped.promise, stop: () => Promise.resolve(stopped.resolve()) },
     clock,

@@ -73,6 +73,7 @@ import { PolicySources } from "./policy_sources.ts";
 import { openPrefixMemory } from "./prefix_memory.ts";
 import type { AgentOptions } from "./parse_agent_args.ts";
 import { decodeNodeConfig } from "./resolve_node_config.ts";
+import { RepairNews } from "./repair_news.ts";
 import { RpcServer } from "./rpc_server.ts";
 import { SettingWatch } from "./setting_watch.ts";
 import { StateMeter } from "./state_meter.ts";
@@ -187,6 +188,11 @@ export async function composeAgent(
   await node.tombstones.replay();
   const reporter = new StatusReporter({ nodeName, kube, clock, logger });
   const outage = new ApiOutage({ watched: nodeConfigs, clock, tell: (message) => reporter.tellOutage(message) });
+  const repairNews = new RepairNews({
+    journal,
+    generation: () => reconciler.ready ? reconciler.config?.generation : undefined,
+    tell: (message) => reporter.tellRepairs(message),
+  });
   const known = { ...node, nodeName, startedAt, ipam, pods, sources, reporter, watches, journal, clock };
   const handle = operations.measure(async (request, length) =>
     isSnapshotRequest(request) ? takeSnapshot(known) : await node.service.handle(request, length)
@@ -209,7 +215,7 @@ export async function composeAgent(
       },
   });
   agent = new Agent({
-    ...{ ...node, nodeName, nodeConfigs, pods, kube, reporter, outage, server, clock, logger },
+    ...{ ...node, nodeName, nodeConfigs, pods, kube, reporter, outage, repairNews, server, clock, logger },
     placePages: () => pages.listenAt(pageEndpoints(reconciler.config, reconciler.network)),
     announced: (view) => {
       flips.told(view);

@@ -35,6 +35,7 @@ export const EVENT_REASONS = {
   PoliciesFailClosed: { on: "NodeConfig", type: "Warning" },
   PoliciesNotWritten: { on: "NodeConfig", type: "Warning" },
   PolicyInSync: { on: "NodeConfig", type: "Normal" },
+  Repaired: { on: "NodeConfig", type: "Warning" },
   APIServerUnreachable: { on: "NodeConfig", type: "Warning" },
   PolicyInvalid: { on: "NetworkPolicy", type: "Warning" },
   PolicyQuarantined: { on: "NetworkPolicy", type: "Warning" },

@@ -91,6 +91,12 @@ export class StatusReporter {
     this.#events.tellOnce(this.#subject, { reason: "APIServerUnreachable", message, series: "" });
   }
 
+  /** Tells of what others changed and was put back. */
+  tellRepairs(message: string): void {
+    if (this.#subject === undefined) return;
+    this.#events.tellOnce(this.#subject, { reason: "Repaired", message });
+  }
+
   /** Says that the node's network is up, so that the scheduler may use it. Written anew each time: the time is a heartbeat. @throws KubeError */
   async reportNode(): Promise<void> {
     const lastTransitionTime = this.#since("NetworkUnavailable", "False");

@@ -100,6 +100,7 @@ export async function startNode(access: (clock: Clock) => ApiAccess = () => NO_P
   agent = new Agent({
     ...{ ...parts, nodeName: NODE, nodeConfigs, pods, kube, clock, logger: SILENT },
     reporter: { reportNodeConfig: () => Promise.resolve(), reportNode: () => Promise.resolve() },
+    repairNews: { look: () => {} },
     outage: { look: () => {} },
     setLogLevel: () => {},
     server: { serve: () => stopped.promise, stop: () => Promise.resolve(stopped.resolve()) },
