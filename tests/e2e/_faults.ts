@@ -163,7 +163,7 @@ export const FAULTS: readonly Fault[] = [
       const bgp = record(record(nodeConfigOf(node.spec)["spec"])["bgp"]);
       return lab.api.apply({ ...other, spec: { ...record(other["spec"]), bgp } });
     },
-    screen: "NodeConfig node-a: ",
+    screen: "spec.bgp.asn 65101 is also that of NodeConfig node-b",
     event: "NodeConfig: NodeConfigWarning",
     end: ({ lab }) => lab.api.delete(`${CONFIGS}/node-b`),
   },
@@ -291,6 +291,16 @@ export const FAULTS: readonly Fault[] = [
     end: ({ node }) => node.startAgent(),
   },
 ];
+
+/** The README's table of faults: what happened, and who says what of it. */
+export const FAULT_COLUMNS = ["what happened", "`flock inspect`", "condition", "alert", "Event"] as const;
+
+/** @returns the fault's row, cell by cell */
+export function cellsOf({ what, command, screen, condition, alert, event, eventLater }: Fault): string[] {
+  const code = (text: string | undefined): string => text === undefined ? "" : `\`${text}\``;
+  const said = command === undefined ? code(screen) : `${code(command)}: ${code(screen)}`;
+  return [what, said, code(condition), code(alert), `${code(event)}${eventLater === true ? ", afterwards" : ""}`];
+}
 
 /** @param spec fields in place of those of the ordinary one */
 async function configure({ lab, node }: Scene, spec: KubeObject = {}): Promise<void> {
