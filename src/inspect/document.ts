@@ -1,3 +1,4 @@
+import { type Belief, beliefOf } from "./belief.ts";
 import type { Fields, Finding, Report } from "./report.ts";
 import { failureOf, type Gathered } from "./sources.ts";
 
@@ -14,6 +15,10 @@ export interface Document {
   readonly apiVersion: typeof DOCUMENT_VERSION;
   readonly command: string;
   readonly at: string;
+  /** The node's name; absent: nobody knows it. */
+  readonly node?: string;
+  /** By whose word it is known what should be: `agent`, the `files` that it has left, or `nothing`. */
+  readonly knownFrom: Belief["from"];
   readonly verdict: Verdict;
   readonly findings: readonly Finding[];
   /** What nobody could look at: source -> why. */
@@ -30,10 +35,13 @@ export function documentOf(
   report: Report,
   { command, gathered, now }: { command: string; gathered: Gathered; now: number },
 ): Document & Fields {
+  const { node, from } = beliefOf(gathered);
   return {
     apiVersion: DOCUMENT_VERSION,
     command,
     at: new Date(now).toISOString(),
+    ...(node === undefined ? {} : { node }),
+    knownFrom: from,
     verdict: verdictOf(report, gathered),
     findings: report.findings,
     unseen: { ...unseenIn(gathered), ...(report.unseen === undefined ? {} : { [command]: report.unseen }) },

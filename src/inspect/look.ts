@@ -53,8 +53,8 @@ function toldOf({ gathered, report }: Once, { command, now }: LookOptions): Look
   return { report, document, verdict, headline: headlineOf(document) };
 }
 
-function headlineOf({ verdict, findings, unseen, ...fields }: Document & Fields): Cell {
-  const node = typeof fields["node"] === "string" ? `${fields["node"]}: ` : "";
+function headlineOf({ verdict, findings, unseen, node: name }: Document): Cell {
+  const node = name === undefined ? "" : `${name}: `;
   const blind = Object.entries(unseen).map(([name, why]) => `${name}: ${why}`).join("; ");
   const lacking = blind === "" ? "" : `; could not look at ${blind}`;
   const wrong = findings.filter(({ severity }) => severity === "wrong").length;

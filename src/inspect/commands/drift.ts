@@ -24,7 +24,7 @@ function compare(gathered: Gathered, { now }: { now: number }): Report {
   const dead = seen(gathered.agent) === undefined ? agentFindings(gathered, { belief, now }) : [];
   const repairs = seen(gathered.agent)?.repairs ?? [];
   return {
-    fields: { node: belief.node, knownFrom: belief.from, differences: differences.length, repairs },
+    fields: { differences: differences.length, repairs },
     findings: [...dead, ...differences],
     sections: [
       {

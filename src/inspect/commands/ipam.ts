@@ -35,7 +35,7 @@ function account(gathered: Gathered, { now }: { now: number }): Report {
   const resting = seen(gathered.recorded)?.state?.state.resting ?? [];
   return {
     fields: {
-      ...{ node: belief.node, knownFrom: belief.from, pools, addresses: uses },
+      ...{ pools, addresses: uses },
       resting: resting.map(({ address, freedAt }) => ({ address, freedAt: new Date(freedAt).toISOString() })),
     },
     findings: [

@@ -26,7 +26,7 @@ function follow(gathered: Gathered, { words, now }: { words: readonly string[]; 
   if (found.length === 0) return missing(gathered, { name, dead });
   const followed = found.map((each) => ({ pod: each, steps: followPod(each, { gathered, belief, now }) }));
   return {
-    fields: { node: belief.node, knownFrom: belief.from, pods: followed },
+    fields: { pods: followed },
     findings: [...dead, ...followed.flatMap(({ pod, steps }) => steps.flatMap((step) => findingOf(pod, step)))],
     sections: followed.map(({ pod, steps }) => sectionOf(pod, steps)),
   };

@@ -29,7 +29,7 @@ function list(gathered: Gathered, { now }: { now: number }): Report {
   const differences = podFindings(gathered, belief);
   const dead = seen(gathered.agent) === undefined ? agentFindings(gathered, { belief, now }) : [];
   return {
-    fields: { node: belief.node, knownFrom: belief.from, pods: sorted },
+    fields: { pods: sorted },
     findings: [...dead, ...differences],
     sections: [{
       columns: COLUMNS,

@@ -34,7 +34,7 @@ function list(gathered: Gathered, { now }: { now: number }): Report {
   ].sort((a, b) => a.destination < b.destination ? -1 : 1);
   const about = /^(route|pod) /;
   return {
-    fields: { node: belief.node, knownFrom: belief.from, routes: found },
+    fields: { routes: found },
     findings: [
       ...(seen(gathered.agent) === undefined ? agentFindings(gathered, { belief, now }) : []),
       ...driftFindings(gathered, belief).filter(({ subject, is }) => about.test(subject) && /route|missing/.test(is)),

@@ -143,8 +143,6 @@ function fieldsOf(
   const agent = seen(gathered.agent);
   const sessions = seen(gathered.sessions);
   return {
-    node: belief.node,
-    knownFrom: belief.from,
     ...(agent === undefined ? {} : {
       agent: { version: agent.agentVersion, startedAt: agent.startedAt },
       nodeConfig: agent.nodeConfig,
