@@ -1,11 +1,10 @@
-import type { SessionState } from "../bird/bird_driver.ts";
-import { hostPrefix } from "../ip/address.ts";
 import type { Clock } from "../clock/clock.ts";
 import type { KubeClient, KubeObject } from "../kube/kube_client.ts";
 import type { Logger } from "../log/logger.ts";
 import type { ConditionSnapshot } from "../snapshot/agent_snapshot.ts";
 import { judgeNode, type NodeCondition, type NodeFacts } from "./node_conditions.ts";
 import { NodeConfigEvents } from "./node_config_events.ts";
+import { countsOf, steadyStatus } from "./node_config_status.ts";
 import type { JudgedNodeConfig, NodeView } from "./node_reconciler.ts";
 import type { ConditionTransition, NodeConfigReading, Verdict } from "./resolve_node_config.ts";
 
@@ -63,8 +62,8 @@ export class StatusReporter {
     this.#subject = reading ?? resolution.inForce ?? this.#subject;
     if (this.#subject !== undefined) this.#events.tell(this.#subject, { conditions, facts });
     if (reading === undefined || !isReportable(resolution.verdict)) return;
-    this.#conditionsNow = conditions.map((each) => this.#condition(each, reading));
     if (this.#isNew() && conditions.some(({ status }) => status === "Unknown")) return;
+    this.#conditionsNow = conditions.map((each) => this.#condition(each, reading));
     const steady = { observedGeneration: reading.generation, conditions: this.#conditionsNow, ...steadyStatus(facts) };
     await this.#write(reading.uid, { steady, counts: countsOf(facts) });
   }
@@ -142,67 +141,6 @@ export function viewWithoutConfig(resolution: NodeView["resolution"]): NodeView 
     anycast: [],
     bird: { applied: false, reason: "unreachable", message: "not configured" },
   };
-}
-
-function peerStatus({ peer, state, since, lastError }: SessionState): KubeObject {
-  return { address: peer.text, state, ...(since && { since }), ...(lastError && { lastError }) };
-}
-
-/** What changes seldom. */
-function steadyStatus({ view, sessions: { sessions = [] } }: NodeFacts): KubeObject {
-  const peers = view.resolution.inForce?.bgp?.peers ?? [];
-  const up = sessions.filter(({ established }) => established).length;
-  return {
-    sessions: `${up}/${peers.length}`,
-    peers: sessions.map(peerStatus),
-    advertised: listedPrefixes(view),
-    anycast: anycastStatus(view),
-  };
-}
-
-const MOST = BigInt(Number.MAX_SAFE_INTEGER);
-
-/** What every pod changes that comes or goes. An IPv6 pool may have more addresses than a number of JSON holds. */
-function countsOf({ pods, pools }: NodeFacts): KubeObject {
-  return {
-    pods,
-    pools: pools.map(({ cidr, used, usable }) => ({
-      ...{ cidr: cidr.text, used },
-      usable: Number(usable < MOST ? usable : MOST),
-    })),
-  };
-}
-
-/** Most prefixes that are listed; the schema allows no more. */
-const MAX_PREFIXES = 4096;
-
-/** The aggregates come first: other nodes' guards go by them. */
-function listedPrefixes({ advertised, resolution: { inForce } }: NodeView): readonly string[] {
-  if (advertised.length <= MAX_PREFIXES) return advertised;
-  const aggregates = new Set([...inForce?.cidr6 ?? [], ...inForce?.cidr4 ?? []].map(({ text }) => text));
-  const others = advertised.filter((text) => !aggregates.has(text));
-  return [...advertised.filter((text) => aggregates.has(text)), ...others].slice(0, MAX_PREFIXES);
-}
-
-/** Most anycast addresses that are listed. */
-const MAX_ADDRESSES = 1024;
-/** Most pods that are listed of one address; the schema allows no more. */
-const MAX_LISTED = 128;
-
-/** Each anycast address with the pods of this node that serve it, and those that do not and why. */
-function anycastStatus({ anycast, advertised }: NodeView): KubeObject[] {
-  const told = new Set(advertised);
-  return [...Map.groupBy(anycast, ({ address }) => address.text)].slice(0, MAX_ADDRESSES).map((
-    [address, decisions],
-  ) => ({
-    address,
-    advertised: decisions.some(({ address }) => told.has(hostPrefix(address).text)),
-    pods: decisions.filter(({ serves }) => serves).map(({ owner }) => owner).slice(0, MAX_LISTED),
-    waiting: decisions.flatMap((each) => each.serves ? [] : [{ pod: each.owner, reason: each.reason }]).slice(
-      0,
-      MAX_LISTED,
-    ),
-  }));
 }
 
 function nodeStatus(condition: KubeObject): KubeObject {

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertObjectMatch } from "@std/assert";
+import { assert, assertEquals, assertObjectMatch, fail } from "@std/assert";
 import { parseAddress } from "../ip/address.ts";
 import { CONFIG, logger, TestClock, TestKube } from "./_agent_fixture.ts";
 import type { NodeConfigReading } from "./resolve_node_config.ts";
@@ -15,6 +15,8 @@ const RESOLUTION = { inForce: CONFIG, verdict: { reason: "Accepted", message: "i
 function readingOf(uid: string, more: Partial<NodeConfigReading> = {}): NodeConfigReading {
   return { name: "node-a", uid, generation: 1, outcome: CONFIG, advertised: [], ...more };
 }
+
+const PEER = parseAddress("192.0.2.1") ?? fail("not an address");
 
 class CountingKube extends TestKube {
   patches = 0;
@@ -140,13 +142,16 @@ Deno.test("an agent that starts leaves conditions as they were while it does not
   kube.patchStatus = (...[, patch]: Parameters<TestKube["patchStatus"]>): Promise<void> =>
     Promise.resolve(void patches.push(patch));
   const reporter = new StatusReporter({ nodeName: "node-a", kube, clock, logger });
-  const view = viewWithoutConfig(RESOLUTION);
   const transitions = [
     { type: "Ready", status: "True", since: "2026-01-01T00:00:00Z" },
     { type: "PolicyInSync", status: "False", since: "2026-01-02T00:00:00Z" },
+    { type: "BGPEstablished", status: "False", since: "2026-01-03T00:00:00Z" },
   ];
   const judged = { reading: readingOf("u1", { transitions }), resolution: RESOLUTION };
-  await reporter.reportNodeConfig(judged, { ...FACTS, view, policies: { ...FACTS.policies, inForce: false } });
+  const peered = { ...CONFIG, bgp: { asn: 65101, peers: [{ address: PEER, asn: 65000 }] } };
+  const view = viewWithoutConfig({ ...RESOLUTION, inForce: peered });
+  const unasked = { ...FACTS.sessions, asked: false };
+  await reporter.reportNodeConfig(judged, { ...FACTS, view, sessions: unasked });
   assertEquals(patches, []);
   clock.now += 1_000;
   await reporter.reportNodeConfig(judged, { ...FACTS, view });
@@ -154,5 +159,6 @@ Deno.test("an agent that starts leaves conditions as they were while it does not
   const since = Object.fromEntries(
     conditions.map((each: Record<string, string>) => [each["type"], each["lastTransitionTime"]]),
   );
-  assertEquals([since["Ready"], since["PolicyInSync"]], ["2026-01-01T00:00:00Z", "1970-01-01T00:16:41Z"]);
+  assertEquals([since["Ready"], since["BGPEstablished"]], ["2026-01-01T00:00:00Z", "2026-01-03T00:00:00Z"]);
+  assertEquals(since["PolicyInSync"], "1970-01-01T00:16:41Z");
 });

@@ -2,12 +2,12 @@
 import type { Clock } from "../clock/clock.ts";
 import { fnv1a64 } from "../hash/fnv.ts";
 import type { Logger } from "../log/logger.ts";
+import { EventQueue, type PendingEvent } from "./_event_queue.ts";
 import { KubeError, type KubeEvent, type KubeObject } from "./kube_client.ts";
 
 /** Tokens at the start, and per minute. */
 const BURST = 25;
 const MINUTE_MS = 60_000;
-const QUEUE_LIMIT = 100;
 /** An Event that was written is counted up no sooner than this, in milliseconds: what flaps leaves room for what else there is to say. */
 const SERIES_MS = MINUTE_MS;
 /** After a server that does not answer, or has too much to do, in milliseconds. */
@@ -33,17 +33,6 @@ export interface EventRecorder {
   stop(): void;
 }
 
-interface Pending {
-  /** The newest of them. */
-  event: KubeEvent;
-  /** Not to be written before, monotonic milliseconds. */
-  readonly dueAt: number;
-  readonly firstAt: number;
-  lastAt: number;
-  /** How often it happened since it was last written. */
-  times: number;
-}
-
 interface Recorded {
   count: number;
   at: number;
@@ -54,14 +43,14 @@ export function createEventRecorder(
   writer: EventWriter,
   { clock, logger }: { clock: Clock; logger: Logger },
 ): EventRecorder {
-  const queue = new Map<string, Pending>(); // path -> what waits
+  const queue = new EventQueue();
   const recorded = new Map<string, Recorded>(); // path -> what the server knows
   const bucket = new TokenBucket(clock);
   const stop = new AbortController();
   let rest = new AbortController(); // ends with the wait for what is due
   let draining = false;
 
-  const write = async (path: string, pending: Pending): Promise<void> => {
+  const write = async (path: string, pending: PendingEvent): Promise<void> => {
     const known = recorded.get(path) ?? await findRecorded(path);
     const count = (known?.count ?? 0) + pending.times;
     const patch = { count, lastTimestamp: rfc3339(pending.lastAt), message: messageOf(pending.event) };
@@ -85,7 +74,7 @@ export function createEventRecorder(
       throw error;
     }
   };
-  const tryWrite = async (path: string, pending: Pending): Promise<void> => {
+  const tryWrite = async (path: string, pending: PendingEvent): Promise<void> => {
     try {
       await bucket.take(stop.signal);
       await write(path, pending);
@@ -94,37 +83,28 @@ export function createEventRecorder(
       const level = error instanceof KubeError && error.status === 403 ? "warn" : "debug";
       logger[level]("event not recorded", { path, reason: String(error) });
       if (stop.signal.aborted || !isAway(error)) return;
-      putBack(queue, path, pending);
+      queue.putBack(path, pending);
       await clock.sleep(AWAY_MS, stop.signal).catch(() => {});
     }
   };
   const untilDue = async (): Promise<void> => {
-    const due = Math.min(...Array.from(queue.values(), ({ dueAt }) => dueAt));
     rest = new AbortController();
     const signal = AbortSignal.any([rest.signal, stop.signal]);
-    await clock.sleep(Math.max(0, due - clock.monotonic()), signal).catch(() => {});
+    await clock.sleep(Math.max(0, queue.nextDue - clock.monotonic()), signal).catch(() => {});
   };
   const drain = async (): Promise<void> => {
     draining = true;
     while (queue.size > 0 && !stop.signal.aborted) {
-      const next = takeDue(queue, clock.monotonic());
+      const next = queue.takeDue(clock.monotonic());
       await (next === undefined ? untilDue() : tryWrite(...next));
     }
     draining = false;
   };
   return {
     record(event): void {
-      const [path, now] = [pathOf(event), clock.wall()];
-      const waiting = queue.get(path);
-      if (waiting !== undefined) {
-        waiting.times++;
-        waiting.lastAt = now;
-        waiting.event = event;
-        return;
-      }
-      if (queue.size >= QUEUE_LIMIT) dropOldest(queue);
+      const path = pathOf(event);
       const dueAt = (recorded.get(path)?.at ?? -Infinity) + SERIES_MS;
-      queue.set(path, { event, dueAt, firstAt: now, lastAt: now, times: 1 });
+      queue.add(path, { event, at: clock.wall(), dueAt });
       rest.abort();
       if (!draining) drain();
     },
@@ -164,7 +144,7 @@ function collectionOf(path: string): string {
   return path.slice(0, path.lastIndexOf("/"));
 }
 
-function renderEvent(path: string, { event, firstAt, lastAt, times }: Pending): KubeObject {
+function renderEvent(path: string, { event, firstAt, lastAt, times }: PendingEvent): KubeObject {
   const namespace = event.involved.namespace ?? "default";
   return {
     apiVersion: "v1",
@@ -204,29 +184,6 @@ function forgetOld(recorded: Map<string, Recorded>, before: number): void {
 function isAway(error: unknown): boolean {
   if (!(error instanceof KubeError)) return false;
   return error.status === undefined || error.status === 429 || error.status >= 500;
-}
-
-function takeDue(queue: Map<string, Pending>, now: number): [string, Pending] | undefined {
-  const due = queue.entries().find(([, { dueAt }]) => dueAt <= now);
-  if (due !== undefined) queue.delete(due[0]);
-  return due;
-}
-
-function dropOldest(queue: Map<string, Pending>): void {
-  const [oldest] = queue.keys();
-  if (oldest !== undefined) queue.delete(oldest);
-}
-
-/** Before all others, together with what has come meanwhile. */
-function putBack(queue: Map<string, Pending>, path: string, pending: Pending): void {
-  const newer = queue.get(path);
-  const both = newer === undefined
-    ? pending
-    : { ...newer, firstAt: pending.firstAt, times: pending.times + newer.times };
-  queue.delete(path);
-  const others = [...queue];
-  queue.clear();
-  for (const [key, value] of [[path, both] as const, ...others]) queue.set(key, value);
 }
 
 function rfc3339(wallMs: number): string {
