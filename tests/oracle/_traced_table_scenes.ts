@@ -7,7 +7,7 @@ import { NFT } from "../../src/paths/paths.ts";
 import { renderPolicyTable } from "../../src/policy/render_policy_table.ts";
 import { packetOf } from "../../src/trace/packet.ts";
 import { parseRuleset } from "../../src/trace/parse_ruleset.ts";
-import { passTable } from "../../src/trace/pass_table.ts";
+import { passTable } from "./pass_table.ts";
 import type { Ruleset } from "../../src/trace/ruleset.ts";
 import { expectOwnNamespace } from "../lab/in_namespace.ts";
 import { arbitraryPacket, packetIn } from "./arbitrary_packet.ts";

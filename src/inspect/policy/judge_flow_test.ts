@@ -114,6 +114,15 @@ Deno.test("flowsOf() says when a pod is not on this node, and when no family is 
   assertEquals(question("2001:db8::9", "default/free:80"), "they have no IP family in common");
 });
 
+Deno.test("judgeFlow() lets everything pass through a table that isolates nobody, and hooks nowhere", () => {
+  const empty = { ruleset: parseRuleset('{"nftables":[{"table":{"name":"flock-policy"}}]}'), names: KERNEL.names };
+  const question = parseFlowQuestion(["192.0.2.9", "default/web-0:81"]);
+  assert(typeof question !== "string");
+  const flows = flowsOf(question, NEAR);
+  assert(typeof flows !== "string");
+  assertEquals(flows.map((flow) => judgeFlow(empty, flow).answer), ["allowed"]);
+});
+
 Deno.test("isolationsIn() tells each pod and direction that the kernel isolates, with policies, rules and drops", () => {
   const told = isolationsIn(KERNEL).map(({ link, direction, policies, drops }) =>
     [link, direction, policies.map(({ rules }) => rules).join(), drops.packets].join(" ")

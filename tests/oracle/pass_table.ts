@@ -1,6 +1,6 @@
-import type { Packet } from "./packet.ts";
-import type { Ruleset } from "./ruleset.ts";
-import { type Trace, tracePacket } from "./trace_packet.ts";
+import type { Packet } from "../../src/trace/packet.ts";
+import type { Ruleset } from "../../src/trace/ruleset.ts";
+import { type Trace, tracePacket } from "../../src/trace/trace_packet.ts";
 
 /** What one base chain did. */
 export interface Pass extends Trace {
