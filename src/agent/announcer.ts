@@ -1,6 +1,7 @@
 import { type AnycastClaim, type AnycastDecision, resolveAnycast } from "../anycast/resolve_anycast.ts";
 import type { ServiceRoute } from "../anycast/service_route.ts";
 import type { BirdConfig } from "../bgp/bird_config.ts";
+import { limitAnnounced } from "../bgp/limit_announced.ts";
 import { renderBird } from "../bgp/render_bird.ts";
 import { resolveBirdConfig } from "../bgp/resolve_bird_config.ts";
 import type { BirdDriver, BirdOutcome } from "../bird/bird_driver.ts";
@@ -44,6 +45,8 @@ export interface Announcement {
   readonly anycast: readonly AnycastDecision[];
   /** Why sessions are not as the NodeConfig has them; absent: they are. */
   readonly bgpProblems?: readonly string[];
+  /** What an operator should know; absent: nothing. */
+  readonly warnings?: readonly string[];
   /** What could not be put into the kernel; all else is done and told. */
   readonly failure?: RoutesIncomplete;
 }
@@ -59,6 +62,8 @@ export class Announcer {
   readonly #lingering: LingeringRoutes;
   /** What routers were last told of anycast addresses; undefined: by an agent before this one. */
   #told: readonly ServiceRoute[] | undefined;
+  /** Single addresses as last given to BIRD. */
+  #announced: ReadonlySet<string> = new Set();
   /** Whether BIRD is in force as it was last to be. */
   #isHeard = true;
   #last: Promise<unknown> = Promise.resolve();
@@ -97,7 +102,7 @@ export class Announcer {
     const { failure, unread } = await this.#applyRoutes(routes, allocations);
     if (unread !== undefined && this.#told === undefined) throw unread;
     const told = routes.filter((route) => unread === undefined ? isMade(route, failure) : this.#isTold(route));
-    const { birdConfig, problems } = this.#birdConfig(basis, { allocations, anycast: told });
+    const { birdConfig, problems, warnings } = this.#birdConfig(basis, { allocations, anycast: told });
     const bird = await this.#tellBird(birdConfig);
     const bgpProblems = [...problems, ...[this.deps.trial.problem].filter((problem) => problem !== undefined)];
     this.#told = told;
@@ -110,6 +115,7 @@ export class Announcer {
     return {
       ...{ advertised, bird, anycast },
       ...(bgpProblems.length > 0 && { bgpProblems }),
+      ...(warnings.length > 0 && { warnings }),
       ...(failure !== undefined && { failure }),
     };
   }
@@ -157,7 +163,7 @@ export class Announcer {
   #birdConfig(
     { config, network }: AnnouncementBasis,
     { allocations, anycast }: { allocations: readonly Allocation[]; anycast: readonly ServiceRoute[] },
-  ): { birdConfig: BirdConfig; problems: readonly string[] } {
+  ): { birdConfig: BirdConfig; problems: readonly string[]; warnings: readonly string[] } {
     const committed = allocations.filter(({ state }) => state === "committed");
     const { passwords, problems } = readPasswords(config.bgp?.peers ?? [], this.deps.passwords);
     const wanted = resolveBirdConfig({
@@ -166,7 +172,13 @@ export class Announcer {
       anycast: anycast.map(({ address }) => address),
     });
     const { routerId, peers } = this.deps.trial.choose(wanted);
-    return { birdConfig: { ...wanted, routerId, peers }, problems };
+    const max = config.bgp?.maxAnnounced;
+    const { config: birdConfig, left } = limitAnnounced({ ...wanted, routerId, peers }, {
+      ...{ max, announced: this.#announced },
+    });
+    this.#announced = new Set([...birdConfig.hostRoutes, ...birdConfig.anycastRoutes].map(({ text }) => text));
+    const warnings = left === 0 ? [] : [`more than ${max} addresses to announce: the others are left out`];
+    return { birdConfig, problems, warnings };
   }
 
   /** An agent that cannot ask the API server since it started goes by what the last one knew. */

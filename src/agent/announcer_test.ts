@@ -4,6 +4,8 @@ import { HandClock } from "../../tests/fakes/hand_clock.ts";
 import { NO_PASSWORDS } from "../../tests/fakes/no_passwords.ts";
 import { CONFIG, type Fixture, know, logger, openFixture, rawPod, request } from "./_agent_fixture.ts";
 import { type Announcement, Announcer } from "./announcer.ts";
+import type { NodeConfig } from "../nodeconfig/node_config.ts";
+import { ip as address } from "../bgp/testdata/cases.ts";
 import { RoutesIncomplete } from "../route/route_driver.ts";
 import { SessionTrial } from "./session_trial.ts";
 import { LINGER_MS } from "./lingering_routes.ts";
@@ -17,7 +19,10 @@ interface Opened {
   /** What kernel and BIRD were told, in order: `kernel 192.0.2.53 via 203.0.113.2`, `bird 192.0.2.53`. */
   readonly told: string[];
   readonly pods: { synced: boolean };
-  announce(): Promise<Announcement>;
+  announce(maxAnnounced?: number): Promise<Announcement>;
+  announceFor(config: NodeConfig): Promise<Announcement>;
+  /** BIRD's configurations, in order. */
+  readonly texts: string[];
   /** @returns what was told since the last time */
   news(): string[];
   rings: number;
@@ -32,8 +37,25 @@ async function open(fixture?: Fixture): Promise<Opened> {
   const clock = new HandClock();
   const pods = { synced: true, items: of.watched };
   const opened: Opened = {
-    ...{ fixture: of, clock, told: [], pods, rings: 0, failure: undefined, birdAway: false, unwritten: undefined },
-    announce: () => announcer.announce(BASIS),
+    ...{
+      fixture: of,
+      clock,
+      told: [],
+      texts: [],
+      pods,
+      rings: 0,
+      failure: undefined,
+      birdAway: false,
+      unwritten: undefined,
+    },
+    announceFor: (config) => announcer.announce({ ...BASIS, config }),
+    announce: (maxAnnounced) =>
+      announcer.announce(
+        maxAnnounced === undefined ? BASIS : {
+          ...BASIS,
+          config: { ...CONFIG, bgp: { asn: 65101, peers: [], maxAnnounced } },
+        },
+      ),
     news: () => opened.told.splice(0),
   };
   const announcer = new Announcer({
@@ -49,6 +71,7 @@ async function open(fixture?: Fixture): Promise<Opened> {
     },
     bird: {
       apply: (text) => {
+        opened.texts.push(text);
         const routes = [...text.matchAll(/route (192\.0\.2\.\d+)\/32/g)].map(([, address]) => address);
         opened.told.push(`bird ${routes.join(", ")}`.trim());
         if (opened.unwritten !== undefined) return Promise.reject(opened.unwritten);
@@ -270,4 +293,33 @@ Deno.test("an agent that starts while the API server is away tells what the last
   const { anycast } = await second.announce();
   assertEquals(second.news()[1], "bird");
   assertEquals(anycast.map((each) => each.serves ? "" : each.reason), ["unknown", "unknown"]);
+});
+
+Deno.test("announce() lets no more addresses out than maxAnnounced, keeps those that routers know, and warns", async () => {
+  const opened = await open();
+  const { fixture } = opened;
+  await using _ = fixture;
+  pod(fixture, "a", { anycast: "192.0.2.60" });
+  await add(fixture, "a");
+  assertEquals((await opened.announce(1)).warnings, undefined);
+  pod(fixture, "b", { anycast: "192.0.2.53" });
+  await add(fixture, "b");
+  opened.news();
+  const { warnings, advertised, anycast } = await opened.announce(1);
+  assertEquals(opened.news().at(-1), "bird 192.0.2.60");
+  assertEquals(warnings, ["more than 1 addresses to announce: the others are left out"]);
+  assertEquals(advertised.includes("192.0.2.53/32"), false);
+  assertEquals(anycast.map(({ serves }) => serves), [true, true]);
+  await opened.announce(2);
+  assertEquals(opened.news().at(-1), "bird 192.0.2.53, 192.0.2.60");
+});
+
+Deno.test("announce() leaves out a peer whose password cannot be read, and says so", async () => {
+  const opened = await open();
+  await using _ = opened.fixture;
+  const peers = [{ address: address("192.0.2.1"), asn: 65000, password: { file: "router-a" } }];
+  const config = { ...CONFIG, bgp: { asn: 65101, peers } };
+  const { bgpProblems } = await opened.announceFor(config);
+  assertEquals(bgpProblems, ["no session with 192.0.2.1: there is no such file"]);
+  assertEquals(opened.texts.at(-1)?.includes("protocol bgp"), false);
 });

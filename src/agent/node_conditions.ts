@@ -52,11 +52,18 @@ export function judgeNode(facts: NodeFacts): readonly NodeCondition[] {
   ];
 }
 
-function judgeConfig({ view: { resolution: { verdict, warnings } }, failure }: NodeFacts): Verdict {
+function judgeConfig({ view, failure }: NodeFacts): Verdict {
+  const { verdict } = view.resolution;
+  const warnings = warningsOf(view);
   if (verdict.reason === "Accepted" && failure !== undefined) return no("NotApplied", failure);
   const warning = warnings.length > 0 ? `; warning: ${warnings.join("; ")}` : "";
   const judge = verdict.reason === "Accepted" ? yes : no;
   return judge(verdict.reason, `${verdict.message}${warning}`);
+}
+
+/** @returns what does not keep the NodeConfig from being in force */
+export function warningsOf({ resolution, warnings = [] }: NodeView): readonly string[] {
+  return [...resolution.warnings, ...warnings];
 }
 
 function judgeBgp({ view, sessions: { asked, sessions } }: NodeFacts): Verdict {

@@ -1,6 +1,6 @@
 import type { KubeClient } from "../kube/kube_client.ts";
 import { EVENT_REASONS, type ReasonOn } from "./event_reasons.ts";
-import type { ConditionType, NodeCondition, NodeFacts } from "./node_conditions.ts";
+import { type ConditionType, type NodeCondition, type NodeFacts, warningsOf } from "./node_conditions.ts";
 import type { NodeConfigReading } from "./resolve_node_config.ts";
 
 /** Condition's reason -> reason of the Event that tells of it; the others are not worth one, or told of by session. */
@@ -52,7 +52,7 @@ export class NodeConfigEvents {
     this.#uid = subject.uid;
     const told = [
       ...conditions.flatMap((each) => this.#judge(each)),
-      ...this.#newWarnings(facts.view.resolution.warnings),
+      ...this.#newWarnings(warningsOf(facts.view)),
       ...this.#sessionChanges(facts),
     ];
     for (const each of told) this.#record(subject, each);

@@ -11,6 +11,7 @@ const ASN = { min: 1, max: 4294967295 };
 const HOLD_TIME = { min: 3, max: 65535 }; // RFC 4271 section 4.2
 const HOPS = { min: 2, max: 255 };
 const IMPORT_LIMIT = { min: 1, max: 10_000_000 };
+const MAX_ANNOUNCED = { min: 1, max: 100_000 };
 const INTERVAL = { min: 10, max: 60_000 };
 const MULTIPLIER = { min: 2, max: 255 };
 const FILE = /^[A-Za-z0-9][-._A-Za-z0-9]{0,252}$/;
@@ -23,10 +24,17 @@ export function readBgp(reader: FieldReader, value: unknown): Bgp | undefined {
   const asn = reader.integer("spec.bgp.asn", bgp["asn"], ASN);
   const routerId = readRouterId(reader, bgp["routerId"]);
   const peers = readPeers(reader, bgp["peers"]);
+  const maxAnnounced = reader.optionalInteger("spec.bgp.maxAnnounced", bgp["maxAnnounced"], MAX_ANNOUNCED);
   const aggregates = readAttributes(reader, "spec.bgp.aggregates", bgp["aggregates"]);
   const anycast = readAnycastAttributes(reader, "spec.bgp.anycast", bgp["anycast"]);
   if (asn === undefined) return undefined;
-  return { asn, peers, ...(routerId && { routerId }), ...(aggregates && { aggregates }), ...(anycast && { anycast }) };
+  return {
+    ...{ asn, peers },
+    ...(routerId && { routerId }),
+    ...(maxAnnounced !== undefined && { maxAnnounced }),
+    ...(aggregates && { aggregates }),
+    ...(anycast && { anycast }),
+  };
 }
 
 function readRouterId(reader: FieldReader, value: unknown): Address | undefined {

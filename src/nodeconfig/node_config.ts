@@ -32,6 +32,8 @@ export interface Bgp {
   /** An IPv4 address. */
   readonly routerId?: Address;
   readonly peers: readonly BgpPeer[];
+  /** How many single addresses are announced at most. Absent: any number. */
+  readonly maxAnnounced?: number;
   /** Of the node's CIDRs. */
   readonly aggregates?: RouteAttributes;
   /** Of the anycast addresses that its pods serve. */

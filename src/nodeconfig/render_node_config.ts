@@ -26,9 +26,10 @@ export function renderNodeConfig(config: NodeConfig): Record<string, unknown> {
   };
 }
 
-function renderBgp({ asn, routerId, peers, aggregates, anycast }: Bgp): Record<string, unknown> {
+function renderBgp({ asn, routerId, maxAnnounced, peers, aggregates, anycast }: Bgp): Record<string, unknown> {
   return {
     asn,
+    ...(maxAnnounced === undefined ? {} : { maxAnnounced }),
     ...(routerId === undefined ? {} : { routerId: routerId.text }),
     peers: peers.map(({ address, ...peer }) => ({ address: address.text, ...peer })),
     ...(aggregates === undefined ? {} : { aggregates: renderAttributes(aggregates) }),

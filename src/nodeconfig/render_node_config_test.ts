@@ -21,6 +21,7 @@ const FULL = {
     bgp: {
       asn: 4200000000,
       routerId: "192.0.2.10",
+      maxAnnounced: 100,
       aggregates: { communities: ["65000:2", "65000:1", "65000:2"], largeCommunities: ["4200000000:1:2"] },
       anycast: { communities: ["65535:65281"], med: 0, prepend: 2 },
       peers: [

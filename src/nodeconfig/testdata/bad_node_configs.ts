@@ -332,6 +332,13 @@ export const BAD_NODE_CONFIGS: readonly BadNodeConfig[] = [
     rule: "an object",
     refusedBy: "schema",
   },
+  {
+    title: "no route to announce",
+    spec: { cidr4: CIDR4, bgp: { asn: 65101, maxAnnounced: 0 } },
+    field: "spec.bgp.maxAnnounced",
+    rule: "from 1 to 100000",
+    refusedBy: "schema",
+  },
   ...ATTRIBUTES.map(([attributes, field, rule, refusedBy]): BadNodeConfig => ({
     title: `anycast routes with ${JSON.stringify(attributes)}`,
     spec: { cidr4: CIDR4, bgp: { asn: 65101, anycast: attributes } },
