@@ -77,7 +77,7 @@ const sessionOptions = {
   importLimit: within(1, 10_000_000),
 };
 
-const password = rarely(10, {
+const password = rarely(60, {
   usual: fc.stringMatching(/^[ !#-~]{1,80}$/),
   odd: fc.oneof(fc.constantFrom(...HOSTILE_TEXT), fc.string({ unit: "binary", maxLength: 90 })),
 });
@@ -87,10 +87,12 @@ const peer = fc.record({ address, asn, localAsn: asn, localAddress: address, pas
 }).map(fittingOptions);
 
 /** Most often: what goes with nothing else of the peer would leave few models to judge. */
-function fittingOptions({ extendedNextHop, bfd, ...peer }: BirdPeer): BirdPeer {
-  const canBfd = peer.multihop === undefined || peer.localAddress !== undefined;
+function fittingOptions({ extendedNextHop, bfd, localAddress, ...peer }: BirdPeer): BirdPeer {
+  const isFitting = localAddress?.family === peer.address.family || (localAddress?.value ?? 1n) % 8n === 0n;
+  const canBfd = peer.multihop === undefined || isFitting;
   return {
     ...peer,
+    ...(localAddress && isFitting && { localAddress }),
     ...(bfd && canBfd && { bfd }),
     ...(extendedNextHop && peer.address.family === 6 && { extendedNextHop }),
   };
@@ -173,7 +175,12 @@ export const nodeConfigs: fc.Arbitrary<unknown> = fc.record({
         prepend: within(0, 10),
       }, { requiredKeys: [] }),
       peers: fc.uniqueArray(
-        fc.record({ address: peerAddress, asn: anyAsn, ...sessionOptions }, { requiredKeys: ["address", "asn"] }),
+        fc.record({ address: peerAddress, asn: anyAsn, ...sessionOptions }, { requiredKeys: ["address", "asn"] })
+          .map(({ extendedNextHop, importLimit, ...peer }) => ({
+            ...peer,
+            ...(extendedNextHop && peer.address.includes(":") && { extendedNextHop }),
+            ...(importLimit !== undefined && peer.multihop === undefined && { importLimit }),
+          })),
         { maxLength: 3 },
       ),
     }, { requiredKeys: ["asn", "peers"] }),
