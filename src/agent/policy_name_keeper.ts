@@ -15,6 +15,7 @@ export interface PolicyNameKeeperDependencies {
 export class PolicyNameKeeper {
   /** Without policies there is no file. What an earlier agent left names what the kernel has no more, and harms nobody. */
   #saved = textOf({ policies: [], sets: new Map() });
+  #seen: PolicyNames | undefined;
 
   constructor(private readonly deps: PolicyNameKeeperDependencies) {}
 
@@ -23,10 +24,11 @@ export class PolicyNameKeeper {
     const { policies, memory, clock } = this.deps;
     if (!policies.inForce) return;
     const { names } = policies;
+    if (names === this.#seen) return;
     const text = textOf(names);
-    if (text === this.#saved) return;
+    if (text === this.#saved) return void (this.#seen = names);
     await memory.save(names);
-    this.#saved = text;
+    [this.#saved, this.#seen] = [text, names];
     await clock.sleep(EVERY_MS);
   }
 }

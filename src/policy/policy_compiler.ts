@@ -49,6 +49,7 @@ export class PolicyCompiler {
   readonly #sets = new SetStore();
   readonly #ports = new PortsChains();
   #quarantined: ReadonlySet<string> = new Set();
+  #names: PolicyNames | undefined;
   // as they were when the last changes were taken
   readonly #chainMemories = new Map<string, PolicyChain | undefined>();
   readonly #podMemories = new Map<string, IsolatedPod | undefined>();
@@ -133,18 +134,22 @@ export class PolicyCompiler {
     return source && describeSet(source);
   }
 
-  /** What people call all that is in the desired table. */
+  /** What people call all that is in the desired table; the same object as long as no chain comes, goes or changes. */
   get names(): PolicyNames {
-    const sources = [...this.#sets.sources].sort(([a], [b]) => a < b ? -1 : 1);
-    return {
-      policies: [...new Set(Array.from(this.#chains.values(), ({ owner }) => owner.key))].sort(),
-      sets: new Map(sources.map(([name, source]) => [name, describeSet(source)])),
-    };
+    return this.#names ??= this.#findNames();
   }
 
   /** Says whether any policy selects the pod. */
   isolates(target: PolicyTarget): boolean {
     return this.#selectingOf(target).some(({ chains }) => Object.keys(chains).length > 0);
+  }
+
+  #findNames(): PolicyNames {
+    const sources = [...this.#sets.sources].sort(([a], [b]) => a < b ? -1 : 1);
+    return {
+      policies: [...new Set(Array.from(this.#chains.values(), ({ owner }) => owner.key))].sort(),
+      sets: new Map(sources.map(([name, source]) => [name, describeSet(source)])),
+    };
   }
 
   #keepPolicy(entry: PolicyEntry): void {
@@ -246,6 +251,7 @@ export class PolicyCompiler {
   }
 
   #rememberChain(name: string): void {
+    this.#names = undefined;
     if (!this.#chainMemories.has(name)) this.#chainMemories.set(name, this.#chains.get(name)?.compiled.chain);
   }
 }

@@ -175,6 +175,19 @@ Deno.test("PolicyCompiler knows what people call chains and sets", () => {
   }
 });
 
+Deno.test("PolicyCompiler names everything anew only when a chain comes, goes or changes", () => {
+  const compiler = started();
+  const { names } = compiler;
+  compiler.setPod("far/web", undefined);
+  assert(compiler.names === names);
+  const [policy] = policies.values();
+  for (const each of [undefined, policy]) {
+    compiler.setPolicy("default/p", each);
+    assertEquals(compiler.names.policies, each === undefined ? [] : ["default/p"]);
+    assertEquals(compiler.names.sets.size, each === undefined ? 0 : names.sets.size);
+  }
+});
+
 Deno.test("PolicyCompiler knows whether a pod will be isolated before it has a link", () => {
   const compiler = started();
   const target = { namespace: "default", labels: new Map([["app", "db"]]), ports: [], logDrops: false };
