@@ -58,7 +58,7 @@ Deno.test("each container sees these directories of the node, and only the agent
   ]);
   assertEquals(Object.fromEntries(mounts), {
     install: ["/opt/cni/bin"],
-    bird: ["/run/flock", "/etc/flock/bird (ro)", "/etc/flock/bootstrap (ro)", "/run/bird"],
+    bird: ["/run/flock", "/etc/flock/bird (ro)", "/etc/flock/bootstrap (ro)", "/run/bird", "/var/lib/flock (ro)"],
     agent: [
       ...["/run/flock", "/run/flock/sys", "/var/lib/flock", "/etc/flock/bird"],
       ...["/etc/flock/passwords (ro)", "/etc/cni/net.d", "/run/netns"],
