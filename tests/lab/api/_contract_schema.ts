@@ -66,6 +66,7 @@ export const SCHEMA_CASES: readonly Case[] = [
         cidr4: ["203.0.113.0/24"],
         bgp: { asn: 4294967295, peers: [] },
         defaults: { ipv6: false, ipv4: true },
+        logLevel: "info",
         portmap: false,
       });
       assertEquals(parseNodeConfig(made).bgp?.asn, 4294967295);
