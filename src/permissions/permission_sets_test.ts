@@ -15,15 +15,14 @@ Deno.test("the plugin's set names the agent's socket, the tombstones and CNI_ va
 
 Deno.test("the agent's set covers every path that flock uses", () => {
   const { read, write, run } = PERMISSION_SETS.agent;
-  const { IP, NFT, BIRD, BIRDC, NETNS_DIR, CONFIG_DIR, ...own } = paths;
+  const { IP, NFT, BIRD, BIRDC, NETNS_DIR, CONFIG_DIR, PASSWORD_DIR, ...own } = paths;
   const installers = ["CNI_BIN_DIR", "PLUGIN", "NEW_PLUGIN", "LOOPBACK_PLUGIN", "IMAGE_EXECUTABLE"];
   for (const [name, path] of Object.entries(own)) {
     if (typeof path === "string" && !installers.includes(name)) {
       assert(allows(read, path) && allows(write, path), `${name} ${path}`);
     }
   }
-  assert(allows(read, CONFIG_DIR) && !allows(write, CONFIG_DIR));
-  assert(allows(read, NETNS_DIR) && !allows(write, NETNS_DIR));
+  for (const path of [CONFIG_DIR, PASSWORD_DIR, NETNS_DIR]) assert(allows(read, path) && !allows(write, path), path);
   assert([IP, NFT, BIRD].every((tool) => allows(run, tool)));
   assert(!allows(run, BIRDC));
 });

@@ -165,7 +165,7 @@ async function expectHarmless(node: LabNode, pod: Sandbox): Promise<void> {
     node.readLog("agent"),
   ]);
   assertEquals(words.filter((word) => !/^[\w./:-]*$/.test(word)), []);
-  assertEquals(lines.filter((line) => !/^[\w\t ./:"@{}<>=,;*-]*$/.test(line)), []);
+  assertEquals(lines.filter((line) => !/^[\w\t ./:"@{}<>=,;*!-]*$/.test(line)), []);
   assertEquals(bird.split("\n").filter((line) => !/^[\w\t .\/:"{}\[\]()#=~!&|+*,;'<>%-]*$/.test(line)), []);
   assertStringIncludes(bird, node.spec.cidr4);
   for (
