@@ -1,19 +1,22 @@
 /** What a NodeConfig's status says beside its conditions. */
+import type { AnycastDecision } from "../anycast/resolve_anycast.ts";
 import type { SessionState } from "../bird/bird_driver.ts";
 import { hostPrefix } from "../ip/address.ts";
 import type { KubeObject } from "../kube/kube_client.ts";
 import type { NodeFacts } from "./node_conditions.ts";
 import type { NodeView } from "./node_reconciler.ts";
+import { unheardReason } from "./unheard_reason.ts";
 
 /** @returns what changes seldom */
-export function steadyStatus({ view, sessions: { sessions = [] } }: NodeFacts): KubeObject {
+export function steadyStatus(facts: NodeFacts): KubeObject {
+  const { view, sessions: { sessions = [] } } = facts;
   const peers = view.resolution.inForce?.bgp?.peers ?? [];
   const up = sessions.filter(({ established }) => established).length;
   return {
     sessions: `${up}/${peers.length}`,
     peers: sessions.map(peerStatus),
     advertised: listedPrefixes(view),
-    anycast: anycastStatus(view),
+    anycast: anycastStatus(facts),
   };
 }
 
@@ -47,19 +50,27 @@ const MAX_ADDRESSES = 1024;
 const MAX_LISTED = 128;
 
 /** Each anycast address with the pods of this node that serve it, and those that do not and why. */
-function anycastStatus({ anycast, advertised }: NodeView): KubeObject[] {
+function anycastStatus(facts: NodeFacts): KubeObject[] {
+  const { anycast, advertised } = facts.view;
   const told = new Set(advertised);
   return [...Map.groupBy(anycast, ({ address }) => address.text)].slice(0, MAX_ADDRESSES).map((
     [address, decisions],
   ) => ({
     address,
-    advertised: decisions.some(({ address }) => told.has(hostPrefix(address).text)),
+    ...heardStatus(decisions.find(({ address }) => told.has(hostPrefix(address).text)), facts),
     pods: decisions.filter(({ serves }) => serves).map(({ owner }) => owner).slice(0, MAX_LISTED),
     waiting: decisions.flatMap((each) => each.serves ? [] : [{ pod: each.owner, reason: each.reason }]).slice(
       0,
       MAX_LISTED,
     ),
   }));
+}
+
+/** @param decision one of an address that the node has to tell; undefined: it has not, and each pod says why */
+function heardStatus(decision: AnycastDecision | undefined, facts: NodeFacts): KubeObject {
+  if (decision === undefined) return { advertised: false };
+  const reason = unheardReason(decision.address.family, facts);
+  return reason === undefined ? { advertised: true } : { advertised: false, reason };
 }
 
 function peerStatus({ peer, state, since, lastError }: SessionState): KubeObject {

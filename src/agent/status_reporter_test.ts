@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertObjectMatch, fail } from "@std/assert";
+import { assert, assertEquals, fail } from "@std/assert";
 import { parseAddress } from "../ip/address.ts";
 import { CONFIG, logger, TestClock, TestKube } from "./_agent_fixture.ts";
 import type { NodeConfigReading } from "./resolve_node_config.ts";
@@ -51,8 +51,11 @@ Deno.test("reportNodeConfig() lists anycast addresses with who serves them, and 
   const reporter = new StatusReporter({ nodeName: "node-a", kube, clock: new TestClock(), logger });
   const [one, two] = ["192.0.2.53", "2001:db8:53::1"].flatMap((text) => parseAddress(text) ?? []);
   assert(one !== undefined && two !== undefined);
+  const peer = { address: one, asn: 65000 };
+  const inForce = { ...CONFIG, bgp: { asn: 65101, peers: [peer] } };
   const view = {
-    ...viewWithoutConfig(RESOLUTION),
+    ...viewWithoutConfig({ ...RESOLUTION, inForce }),
+    bird: { applied: true },
     advertised: ["192.0.2.53/32"],
     anycast: [
       { address: one, owner: "ns/a", serves: true },
@@ -60,15 +63,22 @@ Deno.test("reportNodeConfig() lists anycast addresses with who serves them, and 
       { address: two, owner: "ns/b", serves: false, reason: "terminating" },
     ],
   } as const;
-  await reporter.reportNodeConfig({ reading: readingOf("u1"), resolution: RESOLUTION }, { ...FACTS, view });
-  assertObjectMatch(Object(patches[0]), {
-    status: {
-      anycast: [
-        { address: "192.0.2.53", advertised: true, pods: ["ns/a"], waiting: [{ pod: "ns/b", reason: "notReady" }] },
-        { address: "2001:db8:53::1", advertised: false, pods: [], waiting: [{ pod: "ns/b", reason: "terminating" }] },
-      ],
-    },
-  });
+  const report = async (established: boolean): Promise<unknown> => {
+    const sessions = [{ peer: one, state: established ? "Established" : "Active", established }];
+    const facts = { ...FACTS, view, sessions: { asked: true, sessions, everEstablished: true } };
+    await reporter.reportNodeConfig({ reading: readingOf("u1"), resolution: RESOLUTION }, facts);
+    return Object(patches.at(-1)).status.anycast;
+  };
+  const who = { pods: ["ns/a"], waiting: [{ pod: "ns/b", reason: "notReady" }] };
+  const none = {
+    ...{ address: "2001:db8:53::1", advertised: false, pods: [] },
+    waiting: [{ pod: "ns/b", reason: "terminating" }],
+  };
+  assertEquals(await report(true), [{ address: "192.0.2.53", advertised: true, ...who }, none]);
+  assertEquals(await report(false), [
+    { address: "192.0.2.53", advertised: false, reason: "noSession", ...who },
+    none,
+  ]);
 });
 
 Deno.test("reportNodeConfig() lists no more prefixes than the schema allows, the node's CIDRs before all others", async () => {

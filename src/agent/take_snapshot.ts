@@ -31,7 +31,8 @@ import type { NodeReconciler, NodeView } from "./node_reconciler.ts";
 import { podOf } from "./pod_of.ts";
 import type { PolicyReconciler } from "./policy_reconciler.ts";
 import type { PolicySources } from "./policy_sources.ts";
-import type { SessionMonitor } from "./session_monitor.ts";
+import type { SessionMonitor, SessionView } from "./session_monitor.ts";
+import { unheardReason } from "./unheard_reason.ts";
 import type { BookedWatch, WatchBook } from "./watch_book.ts";
 
 export interface SnapshotSources {
@@ -73,7 +74,7 @@ export function takeSnapshot(from: SnapshotSources): AgentSnapshot {
     nodeConfig: nodeConfigOf(from),
     conditions: from.reporter.conditions,
     pods: from.ledger.all().map((each) =>
-      podSnapshot(each, { pods: from.pods.items, view, lastRequests: from.lastRequests })
+      podSnapshot(each, { pods: from.pods.items, view, sessions: sessions.view, lastRequests: from.lastRequests })
     ),
     pools: inForce === undefined ? [] : poolsOf(inForce, from.ipam),
     advertised: view?.advertised ?? [],
@@ -112,9 +113,10 @@ function inForceOf({ generation, cidr6, cidr4, bgp }: NodeConfig): NodeConfigInF
 
 function podSnapshot(
   allocation: Allocation,
-  { pods, view, lastRequests }: {
+  { pods, view, sessions, lastRequests }: {
     pods: ReadonlyMap<string, Pod>;
     view: NodeView | undefined;
+    sessions: SessionView;
     lastRequests: SnapshotSources["lastRequests"];
   },
 ): PodSnapshot {
@@ -135,21 +137,22 @@ function podSnapshot(
       terminating: pod.terminating,
       annotations: Object.fromEntries(pod.annotations),
     }),
-    anycast: anycastOf(allocation).map((address) => anycastSnapshot(address, { allocation, view })),
+    anycast: anycastOf(allocation).map((address) => anycastSnapshot(address, { allocation, view, sessions })),
   };
 }
 
 /** By owner, as decisions are: of a pod whose sandbox is being made anew, one may serve for the other. */
 function anycastSnapshot(
-  { text }: Address,
-  { allocation, view }: { allocation: Allocation; view: NodeView | undefined },
+  { text, family }: Address,
+  { allocation, view, sessions }: { allocation: Allocation; view: NodeView | undefined; sessions: SessionView },
 ): AnycastSnapshot {
   const { pod, containerId } = allocation;
   const owner = pod === undefined ? containerId : `${pod.namespace}/${pod.name}`;
   const decisions = view?.anycast.filter((each) => each.owner === owner && each.address.text === text) ?? [];
   const served = decisions.find(({ serves }) => serves);
-  const advertised = served !== undefined && view?.advertised.includes(hostPrefix(served.address).text) === true;
-  return { address: text, advertised, ...(advertised ? {} : { reason: refusalOf(decisions) }) };
+  const isTold = served !== undefined && view?.advertised.includes(hostPrefix(served.address).text) === true;
+  const reason = isTold ? unheardReason(family, { view, sessions }) : refusalOf(decisions);
+  return { address: text, advertised: reason === undefined, ...(reason === undefined ? {} : { reason }) };
 }
 
 /** One that no announcement has judged yet is on its way. */

@@ -143,6 +143,14 @@ const FAULTS: Readonly<Record<string, { world: Parameters<typeof visit>[1]; word
     },
     words: ["anycast 198.51.100.7: should be advertised", "default/web notReady"],
   },
+  "no session of an anycast address's family": {
+    world: {
+      agent: snapshotOf({
+        pods: [podOf("web", 2, { anycast: [{ address: "198.51.100.7", advertised: false, reason: "noSession" }] })],
+      }),
+    },
+    words: ["anycast 198.51.100.7: should be advertised", "default/web noSession", "flock inspect bgp"],
+  },
   "API server dead": {
     world: {
       agent: snapshotOf({

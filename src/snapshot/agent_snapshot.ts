@@ -99,9 +99,9 @@ export interface PodSnapshot {
 
 export interface AnycastSnapshot {
   readonly address: string;
-  /** Whether routers are told of the address because of this pod. */
+  /** Whether a router hears of the address because of this pod. */
   readonly advertised: boolean;
-  /** Why not: `pending`, `terminating`, `notReady`, `unknown`, `noUnicast`, `noRoute`; absent where it is. */
+  /** Why not: `pending`, `terminating`, `notReady`, `unknown`, `noUnicast`, `noRoute`, `birdUnreachable`, `birdRefused`, `noPeer`, `noSession`; absent where it is. */
   readonly reason?: string;
 }
 

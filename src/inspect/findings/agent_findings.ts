@@ -149,6 +149,9 @@ function pendingFindings(pod: PodSnapshot, now: number): Finding[] {
   }];
 }
 
+/** Reasons that are not the pod's. */
+const UNHEARD = ["birdUnreachable", "birdRefused", "noPeer", "noSession"];
+
 /** One that another pod of the node serves is not missed: its own pods come and go. */
 export function anycastFindings(pods: readonly PodSnapshot[]): Finding[] {
   const claims = pods.flatMap((pod) => pod.anycast.map((each) => ({ pod, ...each })));
@@ -160,7 +163,9 @@ export function anycastFindings(pods: readonly PodSnapshot[]): Finding[] {
       subject: `anycast ${address}`,
       should: "be advertised while a pod of this node is Ready",
       is: `it is not: ${why}`,
-      hint: "kubectl describe pod: why is it not Ready?",
+      hint: claimants.some(({ reason = "" }) => UNHEARD.includes(reason))
+        ? "no router hears of it: flock inspect bgp"
+        : "kubectl describe pod: why is it not Ready?",
     }];
   });
 }
