@@ -9,11 +9,12 @@ import type { Logger } from "../log/logger.ts";
 import type { PacketGuard } from "../nft/packet_guard.ts";
 import type { NodeConfig } from "../nodeconfig/node_config.ts";
 import type { NodeTerms } from "./add.ts";
-import { primaryOf } from "./allocation_addresses.ts";
+import { addressesOf, anycastOf, primaryOf } from "./allocation_addresses.ts";
 import type { AllocationLedger } from "./allocation_ledger.ts";
 import type { Announcement, Announcer } from "./announcer.ts";
 import { attachmentOf } from "./attachment_state.ts";
 import { chooseMtu } from "./choose_mtu.ts";
+import { nameOf } from "./claim_surroundings.ts";
 import { ClusterPrefixes } from "./cluster_prefixes.ts";
 import { GuardReconciler } from "./guard_reconciler.ts";
 import { NODE_CHANGED, REPAIRED } from "./journal.ts";
@@ -236,8 +237,17 @@ export class NodeReconciler {
   #resolve(network: HostNetwork, { synced }: { synced: boolean }): NodeConfigResolution | undefined {
     const { nodeConfigs, nodeName } = this.deps;
     const inForce = this.#remembered;
-    if (synced) return resolveNodeConfig({ nodeName, readings: nodeConfigs.items, network, inForce });
+    const podAddresses = this.#podAddresses();
+    if (synced) return resolveNodeConfig({ nodeName, readings: nodeConfigs.items, network, inForce, podAddresses });
     return inForce === undefined ? undefined : resolveUnheard(inForce);
+  }
+
+  #podAddresses(): Map<string, string> {
+    return new Map(
+      this.deps.ledger.all().flatMap((each) =>
+        [...addressesOf(each), ...anycastOf(each)].map(({ text }) => [text, nameOf(each)])
+      ),
+    );
   }
 
   /**

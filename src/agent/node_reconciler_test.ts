@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import type { HostChange, HostDriver } from "../host/host_driver.ts";
 import type { Prefix } from "../ip/address.ts";
 import type { Watched } from "../kube/kube_client.ts";
@@ -375,3 +375,20 @@ async function addPod(fixture: Fixture, annotations: Record<string, string>): Pr
   const args = "IgnoreUnknown=1;K8S_POD_NAMESPACE=ns;K8S_POD_NAME=own;K8S_POD_UID=uid-1";
   await fixture.service.handle(request(fixture, "ADD", { args }));
 }
+
+Deno.test("NodeReconciler warns of a peer whose address a pod had first, until the pod is gone", async () => {
+  const { fixture, reconciler, know: knowConfig } = await openReconciler();
+  await using _ = fixture;
+  know(fixture, rawPod("dns", { annotations: { "flock.fritzlab.net/anycast": "198.51.100.1" } }));
+  const args = "K8S_POD_NAMESPACE=ns;K8S_POD_NAME=dns;K8S_POD_UID=uid-1";
+  await fixture.service.handle(request(fixture, "ADD", { args }));
+  const bgp = { asn: 65101, peers: [{ address: "198.51.100.1", asn: 65000 }] };
+  knowConfig({ ...raw("node-a", ""), spec: { cidr4: ["203.0.113.0/29"], bgp } });
+  await reconciler.pass({ full: false });
+  const { verdict, warnings = [] } = reconciler.resolution ?? {};
+  assertEquals([verdict?.reason, warnings.length], ["Accepted", 1]);
+  assertStringIncludes(warnings[0] ?? "", "198.51.100.1 is pod ns/dns's as well");
+  await fixture.service.handle(request(fixture, "DEL"));
+  await reconciler.pass({ full: false });
+  assertEquals(reconciler.resolution?.warnings, []);
+});

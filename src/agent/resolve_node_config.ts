@@ -44,6 +44,8 @@ export interface NodeConfigSources {
   readonly network: HostAddresses;
   /** The one in force so far. */
   readonly inForce: NodeConfig | undefined;
+  /** address of a pod of this node -> whose it is, as `pod default/web-0`; absent: there are no pods */
+  readonly podAddresses?: ReadonlyMap<string, string>;
 }
 
 /** Which NodeConfig is in force, why, and what an operator should know all the same. */
@@ -78,7 +80,7 @@ export function decodeNodeConfig(
 
 /** An invalid or deleted NodeConfig never replaces a valid one that is in force (spec section 2). */
 export function resolveNodeConfig(sources: NodeConfigSources): NodeConfigResolution {
-  const { nodeName, readings, network, inForce } = sources;
+  const { nodeName, readings, network, inForce, podAddresses = new Map<string, string>() } = sources;
   const own = readings.get(nodeName);
   if (own === undefined) return { inForce, verdict: absence(nodeName, inForce), warnings: [] };
   if (own.outcome instanceof InvalidInput) return rejected(inForce, own.outcome.message);
@@ -90,7 +92,19 @@ export function resolveNodeConfig(sources: NodeConfigSources): NodeConfigResolut
   const { problems, warnings } = checkAgainstOthers(own.outcome, others, advertised);
   const all = [...checkAgainstHost(own.outcome, network), ...problems];
   if (all.length > 0) return rejected(inForce, new InvalidInput(all).message);
-  return { inForce: own.outcome, verdict: { reason: "Accepted", message: "in force" }, warnings };
+  return {
+    ...{ inForce: own.outcome, verdict: { reason: "Accepted", message: "in force" } },
+    warnings: [...warnings, ...peersOfPods(own.outcome, podAddresses)],
+  };
+}
+
+/** No pod may claim a peer's address, but one may have been first; it keeps it: to take it away would cut it off. */
+function peersOfPods({ bgp }: NodeConfig, podAddresses: ReadonlyMap<string, string>): string[] {
+  return (bgp?.peers ?? []).flatMap(({ address: { text } }, index) => {
+    const holder = podAddresses.get(text);
+    if (holder === undefined) return [];
+    return [`spec.bgp.peers[${index}].address ${text} is ${holder}'s as well: what is for the router goes to the pod`];
+  });
 }
 
 /** What is in force as long as the API server has not said a word since the agent's start. */

@@ -73,6 +73,27 @@ Deno.test("resolveNodeConfig() rejects the younger of two that overlap (T-REL-23
   assertStringIncludes(warnings[0] ?? "", "65101");
 });
 
+Deno.test("resolveNodeConfig() warns of a peer whose address a pod of the node had first", () => {
+  const peers = [{ address: "192.0.2.1", asn: 65000 }, { address: "192.0.2.2", asn: 65000 }];
+  const all = readings(raw("node-a", { bgp: { asn: 65101, peers } }));
+  const warningsWith = (...held: string[]): readonly string[] => {
+    const podAddresses = new Map(held.map((text) => [text, "pod ns/web"]));
+    const resolution = resolveNodeConfig({
+      nodeName: "node-a",
+      readings: all,
+      network,
+      inForce: undefined,
+      podAddresses,
+    });
+    assertEquals(resolution.verdict.reason, "Accepted");
+    return resolution.warnings;
+  };
+  assertEquals(warningsWith("203.0.113.7"), []);
+  assertEquals(warningsWith("203.0.113.7", "192.0.2.2"), [
+    "spec.bgp.peers[1].address 192.0.2.2 is pod ns/web's as well: what is for the router goes to the pod",
+  ]);
+});
+
 Deno.test("resolveNodeConfig() gives no prefix that another node has in use to an older NodeConfig that was edited", () => {
   const older = raw("node-b", {}, "2025-01-01T00:00:00Z");
   const advertising = { ...raw("node-a"), status: { advertised: ["203.0.113.0/24"] } };
