@@ -57,6 +57,37 @@ Deno.test("a NodeConfig that changes costs no session and no packet", async (t) 
     assertEquals(now.map(({ address }) => address), since.map(({ address }) => address));
     for (const [index, { epoch }] of now.entries()) assertLessOrEqual(epoch - (since[index]?.epoch ?? 0), ROUNDING_S);
   });
+  await t.step(
+    "one peer gets a password, whose file comes later; the other sessions stay up",
+    async () => {
+      const before = await establishedSince(lab);
+      const peers = [ROUTER, CONTROL_PLANE].flatMap((router) =>
+        FAMILIES.map((family) => ({
+          ...{ address: router[family], asn: ROUTER_ASN },
+          ...(router === ROUTER && family === 4 && { password: { file: "router-a" } }),
+        }))
+      );
+      const { metadata } = await lab.api.patch(configPath(node), { spec: { bgp: { peers } } });
+      const [type, generation] = ["BGPEstablished", Number(record(metadata)["generation"])];
+      const said = await untilCondition(lab, node, { type, reason: "NotAsConfigured", generation });
+      assertStringIncludes(
+        said,
+        `no session with ${ROUTER[4]}: password file "router-a": there is no such file`,
+      );
+      const words = ["configure terminal", `router bgp ${ROUTER_ASN}`, "neighbor N4 password s3cret"];
+      await lab.router.output(["vtysh", ...words.flatMap((word) => ["-c", word])]);
+      await node.write("/etc/flock/passwords/router-a", "s3cret\n");
+      await untilCondition(lab, node, { type, reason: "Established", generation });
+      const anew = async (): Promise<string[]> => {
+        const epochs = new Map(before.map(({ address, epoch }) => [address, epoch]));
+        const now = await establishedSince(lab);
+        return now.filter(({ address, epoch }) => epoch - (epochs.get(address) ?? 0) > ROUNDING_S)
+          .map(({ address }) => address);
+      };
+      await until("the session is a new one", async () => (await anew()).length > 0);
+      assertEquals(await anew(), [node.spec.addresses[4]]);
+    },
+  );
 });
 
 Deno.test("BIRD killed and started again costs no packet, and gets its configuration again", async () => {
