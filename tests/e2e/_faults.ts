@@ -10,6 +10,7 @@ import { nodeConfigOf, nodeSpec } from "../lab/topology.ts";
 import { pause, until } from "../lab/until.ts";
 import { configOf, configPath, createPod } from "./_cluster.ts";
 import { scrape } from "./_pages.ts";
+import { holds } from "./_promql.ts";
 import { setPolicy } from "./_policy_pods.ts";
 import { addSandbox, createSandbox, type Sandbox } from "./_sandbox.ts";
 
@@ -89,10 +90,10 @@ export const FAULTS: readonly Fault[] = [
     what: "the address pool is full",
     inject: async (scene) => {
       await configure(scene, { cidr4: [TINY] });
-      await until(
-        "the small pool is in force",
-        async () => (await scrape(scene.node)).has(`flock_pool_addresses{cidr="${TINY}"}`),
-      );
+      await until("the small pool is in force", async () => {
+        const samples = { before: new Map(), now: await scrape(scene.node) };
+        return holds(`flock_pool_addresses{cidr="${TINY}"} == 1`, samples);
+      });
       scene.kept.push(await addPod(scene, "first"));
       await refusePod(scene, "second");
     },
