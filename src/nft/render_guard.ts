@@ -28,7 +28,7 @@ const INET_CHAINS = `\
 	chain prerouting {
 		type filter hook prerouting priority -310; policy accept;
 		iifname != "flock*" accept
-		meta l4proto != ipv6-icmp iifname . ip6 saddr @own6 accept
+		meta l4proto != icmpv6 iifname . ip6 saddr @own6 accept
 		meta l4proto != icmp iifname . ip saddr @own4 accept
 		goto from_pod
 	}
