@@ -11,19 +11,12 @@ import type { BirdDriver, BirdOutcome, SessionState } from "./bird_driver.ts";
 import { type BirdReply, summarize } from "./bird_reply.ts";
 import { ConfigFile } from "./config_file.ts";
 import { LastWins } from "./_last_wins.ts";
+import { isAcceptance, isRefusal, settle } from "./_configure_reply.ts";
 import { parseSessions } from "./parse_sessions.ts";
 
 /** Milliseconds from the start of one reload to the next. */
 const RELOAD_PAUSE_MS = 20;
-const SETTLE_POLL_MS = 10;
-const SETTLE_LIMIT_MS = 2000;
-
-/** Codes of the control socket, from BIRD's `doc/reply_codes`. */
-const RECONFIGURED = 3;
-const IN_PROGRESS = 4;
-const QUEUED = 5;
-const ACCEPTED: readonly number[] = [RECONFIGURED, IN_PROGRESS, QUEUED];
-const BAD_CONFIGURATION = 8002;
+/** Code of the control socket, from BIRD's `doc/reply_codes`. */
 const NO_PROTOCOLS_MATCH = 8003;
 
 const APPLIED: BirdOutcome = { applied: true };
@@ -107,7 +100,7 @@ class SystemBirdDriver implements BirdDriver {
     if (!isAcceptance(reply)) return await this.#prepareStart(text, reply);
     this.#take(text);
     await this.#place(text);
-    await this.#settle(reply);
+    await settle(reply, { ...this.#options, control: this.#control });
     return APPLIED;
   }
 
@@ -127,7 +120,7 @@ class SystemBirdDriver implements BirdDriver {
     if (isRefusal(reply)) return await this.#takeBack(reply);
     if (!isAcceptance(reply)) return unreachable(reply);
     this.#take(text);
-    await this.#settle(reply);
+    await settle(reply, { ...this.#options, control: this.#control });
     return APPLIED;
   }
 
@@ -188,25 +181,6 @@ class SystemBirdDriver implements BirdDriver {
     await this.#file.restore(this.#previous);
     return { applied: false, reason: "refused", message: summarize(reply) };
   }
-
-  /** BIRD has accepted the text and waits for a session of the old one to end; a peer that does not answer may delay that. */
-  async #settle(answer: BirdReply): Promise<void> {
-    if (answer.code === RECONFIGURED) return;
-    const { clock, logger } = this.#options;
-    for (const end = clock.monotonic() + SETTLE_LIMIT_MS; clock.monotonic() < end; await clock.sleep(SETTLE_POLL_MS)) {
-      const reply = await this.#control.ask("show status").catch(() => undefined);
-      if (reply === undefined || !summarize(reply).includes("in progress")) return;
-    }
-    logger.warn("BIRD still reconfigures", { afterMs: SETTLE_LIMIT_MS });
-  }
-}
-
-function isRefusal(reply: BirdReply | Error): reply is BirdReply {
-  return !(reply instanceof Error) && reply.code === BAD_CONFIGURATION;
-}
-
-function isAcceptance(reply: BirdReply | Error): reply is BirdReply {
-  return !(reply instanceof Error) && ACCEPTED.includes(reply.code);
 }
 
 function unreachable(reply: BirdReply | Error): BirdOutcome {
