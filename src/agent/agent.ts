@@ -93,6 +93,8 @@ export class Agent {
   readonly #stopped = Promise.withResolvers<void>();
   readonly #work: NodeWork;
   #sawReady = false;
+  /** Whether the NodeConfig in force is one that was deleted. */
+  #sawDeleted = false;
   #toldOfPolicies = "";
 
   constructor(private readonly parts: AgentParts) {
@@ -227,7 +229,10 @@ export class Agent {
       this.#sessions.ring("ready");
       this.#claims.ring("ready");
     }
-    const { view, config } = this.parts.reconciler;
+    const { view, config, judged } = this.parts.reconciler;
+    const isDeleted = judged?.resolution.verdict.reason === "Deleted";
+    if (isDeleted !== this.#sawDeleted) this.#condition.ring("nodeConfigs");
+    this.#sawDeleted = isDeleted;
     if (view !== undefined) this.parts.announced(view);
     if (config !== undefined) this.parts.setLogLevel(config.logLevel);
     this.#conflist.ring("node");
@@ -272,7 +277,9 @@ export class Agent {
   }
 
   async #reportCondition(): Promise<void> {
-    if (this.parts.reconciler.ready) await this.parts.reporter.reportNode();
+    if (this.parts.reconciler.ready) {
+      await this.parts.reporter.reportNode(this.parts.reconciler.judged?.resolution.verdict);
+    }
   }
 
   #loop(name: string, pass: (ticks: readonly Tick[]) => Promise<void>): ReconcileLoop {

@@ -297,3 +297,36 @@ Deno.test("a policy that fails closed shows in the status within a second", asyn
   await run.clock.pass(STOP_MS);
   await ran;
 });
+
+Deno.test("a NodeConfig that is deleted, or comes back, is told of on the Node at once", async () => {
+  let judged: AgentParts["reconciler"]["judged"];
+  const told: (string | undefined)[] = [];
+  const reconciler = reconcilerOf(() => Promise.resolve());
+  const run = agentOf(() => ({
+    reconciler: {
+      ...reconciler,
+      get judged() {
+        return judged;
+      },
+    },
+    reporter: {
+      reportNode: (verdict) => Promise.resolve(void told.push(verdict?.reason)),
+      reportNodeConfig: () => Promise.resolve(),
+    },
+  }));
+  const stop = new AbortController();
+  const ran = run.agent.run(stop.signal);
+  const see = async (reason: "Accepted" | "Deleted"): Promise<void> => {
+    const resolution = { inForce: CONFIG, verdict: { reason, message: "" }, warnings: [] };
+    judged = { reading: undefined, resolution };
+    run.agent.drifted();
+    await run.clock.pass(100);
+  };
+  await see("Accepted");
+  told.length = 0;
+  for (const reason of ["Deleted", "Deleted", "Accepted"] as const) await see(reason);
+  assertEquals(told, ["Deleted", "Accepted"]);
+  stop.abort();
+  await run.clock.pass(STOP_MS);
+  await ran;
+});

@@ -13,6 +13,8 @@ export const COUNTS_MS = 10_000;
 /** So long after its start an agent that still lacks an answer says so, in milliseconds. */
 const START_MS = 9_000;
 
+const SERVES = "flock serves pods on this node";
+
 /** A status condition as the API has it (meta/v1 Condition). */
 interface Condition extends NodeCondition {
   readonly lastTransitionTime: string;
@@ -96,14 +98,19 @@ export class StatusReporter {
     this.#events.tellOnce(this.#subject, { reason: "Repaired", message });
   }
 
-  /** Says that the node's network is up, so that the scheduler may use it. Written anew each time: the time is a heartbeat. @throws KubeError */
-  async reportNode(): Promise<void> {
+  /**
+   * Says that the node's network is up, so that the scheduler may use it. Written anew each time: the time is a heartbeat. A NodeConfig
+   * that was deleted has no status to say so, but the Node has.
+   *
+   * @throws KubeError
+   */
+  async reportNode(verdict: Verdict | undefined): Promise<void> {
     const lastTransitionTime = this.#since("NetworkUnavailable", "False");
     const condition = {
       type: "NetworkUnavailable",
       status: "False",
       reason: "FlockReady",
-      message: "flock serves pods on this node",
+      message: verdict?.reason === "Deleted" ? `${SERVES}: ${verdict.message}` : SERVES,
       lastHeartbeatTime: this.#now(),
       lastTransitionTime,
     };

@@ -172,3 +172,19 @@ Deno.test("an agent that starts leaves conditions as they were while it does not
   assertEquals([since["Ready"], since["BGPEstablished"]], ["2026-01-01T00:00:00Z", "2026-01-03T00:00:00Z"]);
   assertEquals(since["PolicyInSync"], "1970-01-01T00:16:41Z");
 });
+
+Deno.test("reportNode() says on the Node that its NodeConfig was deleted, as long as that is so, and that the network is up all the same", async () => {
+  const messages: string[] = [];
+  const kube = new TestKube();
+  kube.patchStatus = (...[, patch]: Parameters<TestKube["patchStatus"]>): Promise<void> => {
+    const [{ type, status, reason, message }] = Object(patch).status.conditions;
+    return Promise.resolve(void messages.push([type, status, reason, message].join(" ")));
+  };
+  const reporter = new StatusReporter({ nodeName: "node-a", kube, clock: new TestClock(), logger });
+  const message = 'NodeConfig "node-a" was deleted; its last content stays in force';
+  for (const verdict of [undefined, { reason: "Deleted", message } as const, RESOLUTION.verdict]) {
+    await reporter.reportNode(verdict);
+  }
+  const up = "NetworkUnavailable False FlockReady flock serves pods on this node";
+  assertEquals(messages, [up, `${up}: ${message}`, up]);
+});

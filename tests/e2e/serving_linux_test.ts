@@ -1,7 +1,7 @@
 /** When the plugin can be served, and what it does when it cannot. */
 import { assert, assertEquals, assertGreater, assertMatch } from "@std/assert";
 import { AGENT_SOCKET, CNI_CONFIG_DIR, CONFLIST, TOMBSTONE_DIR } from "../../src/paths/paths.ts";
-import { record } from "../lab/json.ts";
+import { record, records } from "../lab/json.ts";
 import { createLab } from "../lab/lab.ts";
 import type { LabNode } from "../lab/node.ts";
 import { exists, until } from "../lab/until.ts";
@@ -101,6 +101,12 @@ Deno.test("STATUS and conflist follow a node from its first start to lost sessio
   await t.step("a deleted NodeConfig stays in force, and the conflist stays for good", async () => {
     await lab.api.delete(configPath(node));
     await untilLogged(node, ["NodeConfig", "Deleted"]);
+    await until("the Node says so", async () => {
+      const { conditions } = record((await lab.api.get("/api/v1/nodes/node-a"))?.["status"]);
+      return records(conditions).some(({ reason, message }) =>
+        reason === "FlockReady" && String(message).includes("was deleted")
+      );
+    });
     assertEquals(await statusOf(node), 0);
     await (await addSandbox(node)).remove();
     await node.stopAgent();
