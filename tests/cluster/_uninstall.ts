@@ -3,10 +3,11 @@ import { assertEquals } from "@std/assert";
 import { BUNDLE } from "../../deploy/manifest.ts";
 import { records } from "../lab/json.ts";
 import type { LabNode } from "../lab/node.ts";
+import { readmeBlock } from "../lab/readme.ts";
 import { until } from "../lab/until.ts";
 import { removeWorkloads } from "./_everyday.ts";
 import type { Cluster } from "./cluster.ts";
-import { GATE, NAMESPACE } from "./flock.ts";
+import { type Desk, GATE, NAMESPACE } from "./flock.ts";
 
 /** What flock could leave on a node: links, addresses, routes, next hops, rules, tables, files. */
 const TRACES = `
@@ -17,17 +18,20 @@ ip -6 route show table all | grep -v -e 'proto kernel' -e '^local' -e '^anycast'
 ip nexthop; ip rule; ip -6 rule
 nft list tables | grep flock
 ls -A /etc/cni/net.d /opt/cni/bin
-ls -d /run/flock /etc/flock /var/lib/flock`;
+ls -d /etc/flock /run/flock /var/lib/flock`;
 
 /** @returns what there is of flock's kind, line by line */
 export async function tracesOn(node: LabNode): Promise<string[]> {
   return (await node.exec(["/bin/sh", "-c", TRACES])).stdout.split("\n");
 }
 
-/** @param before of each node, from before flock came */
+/** Of flock's alone. */
+const DIRECTORIES = ["/etc/flock", "/run/flock", "/var/lib/flock"];
+
+/** @param options.before what there was on each node before flock came */
 export async function expectNothingLeft(
   cluster: Cluster,
-  before: ReadonlyMap<string, readonly string[]>,
+  { before, cwd }: Desk & { readonly before: ReadonlyMap<string, readonly string[]> },
 ): Promise<void> {
   const { kubectl, lab } = cluster;
   const names = lab.nodes.map(({ name }) => name);
@@ -41,9 +45,13 @@ export async function expectNothingLeft(
       everyMs: 200,
     },
   );
-  for (const node of lab.nodes) {
-    await node.output(["/opt/cni/bin/flock", "uninstall"], { timeoutMs: 60_000 });
-    assertEquals(await tracesOn(node), before.get(node.name), node.name);
+  for (const [index, node] of lab.nodes.entries()) {
+    // The README's node by the README's words; the others by hand.
+    if (index === 0) await kubectl.script(await readmeBlock("sh", "which needs no network of pods"), { cwd });
+    else await node.output(["/opt/cni/bin/flock", "uninstall"], { timeoutMs: 60_000 });
+    const emptied = index === 0 ? DIRECTORIES : [];
+    for (const directory of emptied) assertEquals(await node.output(["ls", "-A", directory]), "", directory);
+    assertEquals((await tracesOn(node)).filter((trace) => !emptied.includes(trace)), before.get(node.name), node.name);
   }
   await kubectl.run("delete", "-f", BUNDLE.pathname, "--timeout=55s");
   const left = await kubectl.run(

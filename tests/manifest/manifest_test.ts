@@ -1,11 +1,15 @@
 /** deploy/install.yaml as it stands: up to date, and each container with no more than it needs. */
 import { assert, assertEquals } from "@std/assert";
+import { load } from "js-yaml";
 import { BUNDLE, renderManifest } from "../../deploy/manifest.ts";
+import { CONFIG_DIR, CONFLIST, PLUGIN, RUN_DIR, STATE_DIR } from "../../src/paths/paths.ts";
 import config from "../../deno.json" with { type: "json" };
 import { type Check, type HealthFacts, livenessChecks, readinessChecks } from "../../src/agent/health_checks.ts";
 import { LOCAL_PAGES } from "../../src/agent/page_endpoints.ts";
 import { record, records } from "../lab/json.ts";
 import { bundled, bundledObjects, podContainers, podSpec } from "./objects.ts";
+
+const UNINSTALL = new URL("../../deploy/uninstall.yaml", import.meta.url);
 
 /** Of an agent that knows nothing yet. */
 const NO_FACTS: HealthFacts = {
@@ -106,4 +110,24 @@ Deno.test("whether a container is alive is asked of itself, never of the API ser
     assert(name === "bird" ? asked.includes("/run/flock/bird.ctl") : asked.includes("127.0.0.1"), `${name}: ${asked}`);
     assert(!/kube|api/i.test(asked), `${name} asks itself`);
   }
+});
+
+Deno.test("the pod that uninstalls has flock's image, sees what flock leaves on a node, and may change its network", async () => {
+  const { metadata, spec } = record(load(await Deno.readTextFile(UNINSTALL)));
+  const { nodeName, hostNetwork, tolerations, containers, volumes } = record(spec);
+  const { namespace } = record(metadata);
+  assertEquals([namespace, nodeName, hostNetwork], ["flock-system", "NODE", true]);
+  assertEquals(tolerations, [{ operator: "Exists" }]);
+  const [container, ...others] = records(containers);
+  assertEquals(others, []);
+  assertEquals(container?.["image"], `ghcr.io/fritzlab/flock:${config.version}`);
+  assertEquals(container?.["securityContext"], {
+    allowPrivilegeEscalation: false,
+    readOnlyRootFilesystem: true,
+    capabilities: { drop: ["ALL"], add: ["NET_ADMIN"] },
+  });
+  const directories = [PLUGIN, CONFLIST].map((path) => path.slice(0, path.lastIndexOf("/")));
+  const removed = [...directories, CONFIG_DIR, RUN_DIR, STATE_DIR];
+  assertEquals(records(container?.["volumeMounts"]).map(({ mountPath }) => mountPath), removed);
+  assertEquals(records(volumes).map(({ hostPath }) => record(hostPath)["path"]), removed);
 });
