@@ -2,7 +2,7 @@
  * `deno task bench`: every figure that flock promises and the bare floors beside them, all in one run and in turns, so that whatever else
  * the machine does hits all alike. A table on the terminal and `dist/bench.json`; exit code 1 when a figure does not hold.
  * `deno task bench anycast` measures anycast alone, `deno task bench policies` NetworkPolicy, `deno task bench inspect` what
- * an operator's look costs.
+ * an operator's look costs, `deno task bench cluster` a real cluster.
  */
 import { createSystemRunner } from "../../src/exec/system_runner.ts";
 import { createScreen, type Screen } from "../demo/screen.ts";
@@ -14,8 +14,10 @@ import { createAnycastLab } from "./anycast_lab.ts";
 import { measureRestarts, measureShares } from "./anycast_traffic.ts";
 import { type BenchNode, startBenchNode } from "./bench_node.ts";
 import { residentMiB } from "./agent_process.ts";
+import { measureCluster, missingForCluster } from "./cluster.ts";
+import { CLUSTER_FIGURES } from "./cluster_figures.ts";
 import { buildEmptyModule } from "./empty_module.ts";
-import { ANYCAST_FIGURES, CALICO_ADD_MS, type Figure, FIGURES, resolveFigures } from "./figures.ts";
+import { ANYCAST_FIGURES, CALICO_ADD_MS, type Figure, FIGURES, type FigureSpec, resolveFigures } from "./figures.ts";
 import { INSPECT_FIGURES, measureInspect } from "./inspect.ts";
 import { measureBursts, measureIdle, measurePairs, measureStarts } from "./loads.ts";
 import { measurePolicies } from "./policies.ts";
@@ -24,12 +26,26 @@ import { SampleBook, shuffled } from "./statistics.ts";
 import { renderTable } from "./table.ts";
 
 const DIST = new URL("../../dist", import.meta.url).pathname;
+interface Bench {
+  readonly book: SampleBook;
+  readonly screen: Screen;
+}
+
+interface Part {
+  /** @param flock the executable */
+  measure(flock: string, bench: Bench): Promise<void>;
+  readonly figures: readonly FigureSpec[];
+  /** @returns why it cannot be measured here; undefined when it can */
+  lacks?(): string | undefined;
+}
+
 /** What can be measured by itself. */
 const PARTS = {
   anycast: { measure: measureAnycast, figures: ANYCAST_FIGURES },
   policies: { measure: measurePolicies, figures: POLICY_FIGURES },
   inspect: { measure: measureInspect, figures: INSPECT_FIGURES },
-} as const;
+  cluster: { measure: measureCluster, figures: CLUSTER_FIGURES, lacks: missingForCluster },
+} as const satisfies Record<string, Part>;
 const ROUNDS = 60;
 const PODS = 250;
 const CREATED_AT_ONCE = 10;
@@ -133,20 +149,28 @@ async function measure(directory: string, screen: Screen): Promise<Figure[]> {
     interrupted[Symbol.dispose]();
     await lab[Symbol.asyncDispose]();
   }
-  await measureAnycast(flock, { book, screen });
-  await measurePolicies(flock, { book, screen });
-  await measureInspect(flock, { book, screen });
-  return resolveFigures([...FIGURES, ...ANYCAST_FIGURES, ...POLICY_FIGURES, ...INSPECT_FIGURES], book);
-}
-
-async function measurePart(part: keyof typeof PARTS, screen: Screen): Promise<Figure[]> {
-  const { measure, figures } = PARTS[part];
-  const book = new SampleBook();
-  await measure(`${DIST}/flock`, { book, screen });
+  const figures: FigureSpec[] = [...FIGURES];
+  for (const part of Object.values(PARTS)) figures.push(...await measureIfPossible(part, { book, screen }));
   return resolveFigures(figures, book);
 }
 
-async function measureAnycast(flock: string, { book, screen }: { book: SampleBook; screen: Screen }): Promise<void> {
+async function measurePart(part: keyof typeof PARTS, screen: Screen): Promise<Figure[]> {
+  const book = new SampleBook();
+  return resolveFigures(await measureIfPossible(PARTS[part], { book, screen }), book);
+}
+
+/** @returns what there are samples of now */
+async function measureIfPossible(part: Part, bench: Bench): Promise<readonly FigureSpec[]> {
+  const lack = part.lacks?.();
+  if (lack !== undefined) {
+    bench.screen.print(`SKIPPED: ${lack}`);
+    return [];
+  }
+  await part.measure(`${DIST}/flock`, bench);
+  return part.figures;
+}
+
+async function measureAnycast(flock: string, { book, screen }: Bench): Promise<void> {
   const lab = await screen.step("two routers, four nodes", () => createAnycastLab(flock));
   const interrupted = onInterrupt(() => lab[Symbol.asyncDispose]());
   try {

@@ -11,6 +11,7 @@ import { expectMigration, installPtp } from "./_migration.ts";
 import { expectReboot } from "./_reboot.ts";
 import { ANYCAST, expectUnnoticedUpdate } from "./_rolling_update.ts";
 import { expectNothingLeft, tracesOn } from "./_uninstall.ts";
+import { findClusterAssets } from "./assets.ts";
 import { startCluster } from "./cluster.ts";
 import { readyPods, workload } from "./cluster_pod.ts";
 import {
@@ -24,12 +25,7 @@ import {
 } from "./flock.ts";
 import { standInImage } from "./stand_in.ts";
 
-const ASSETS = Deno.env.get("KUBEBUILDER_ASSETS");
-const NEEDED = [
-  ...["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl", "kubelet", "kube-proxy"],
-  "containerd/containerd",
-];
-const missing = ASSETS === undefined ? NEEDED : NEEDED.filter((name) => !isFile(`${ASSETS}/${name}`));
+const { directory: assets, missing } = findClusterAssets();
 if (missing.length > 0) {
   console.error(
     `SKIPPED flock on a real cluster, for want of ${missing.join(", ")}; ` +
@@ -37,20 +33,11 @@ if (missing.length > 0) {
   );
 }
 
-function isFile(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}
-
 Deno.test({ name: "flock on a real cluster", ignore: missing.length > 0 }, async (t) => {
   const work = await Deno.makeTempDir({ prefix: "flock-cluster-" });
   try {
     const images = [flockImage(work), exampleImages().then((as) => standInImage({ into: work, as }))];
-    await using cluster = await startCluster({ assets: ASSETS ?? "", images });
+    await using cluster = await startCluster({ assets, images });
     const { kubectl, lab } = cluster;
     const tour = {
       /** Tells how long it took. What follows a failed step would only fail too. */
@@ -151,7 +138,7 @@ Deno.test({ name: "flock on a real cluster", ignore: missing.length > 0 }, async
       console.log(await expectUnnoticedUpdate(cluster, [one, other]));
     });
 
-    await tour.step("it goes as it came, and nothing is left", () => expectNothingLeft(cluster, before));
+    await tour.step("it goes as it came, and nothing is left", () => expectNothingLeft(cluster, { ...desk, before }));
   } finally {
     await Deno.remove(work, { recursive: true });
   }
