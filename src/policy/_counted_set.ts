@@ -1,3 +1,4 @@
+import { describeSet } from "./describe.ts";
 import type { SetSource } from "./set_source.ts";
 
 /**
@@ -11,7 +12,14 @@ export class CountedSet {
   /** Chains that name it. */
   readonly users = new Set<string>();
 
+  #description: string | undefined;
+
   constructor(readonly source: SetSource) {}
+
+  /** What people call it. Thousands are asked for at a time, again and again. */
+  get description(): string {
+    return this.#description ??= describeSet(this.source);
+  }
 
   /** @returns whether the element is new */
   add(element: string): boolean {

@@ -46,9 +46,13 @@ export class SetStore {
     );
   }
 
-  /** Name -> where the set's elements come from */
-  get sources(): ReadonlyMap<string, SetSource> {
-    return new Map(Array.from(this.#sets, ([name, { source }]) => [name, source]));
+  /** Name -> what people call the set, by name */
+  get descriptions(): ReadonlyMap<string, string> {
+    const names = [...this.#sets.keys()].sort();
+    return new Map(names.flatMap((name) => {
+      const description = this.#sets.get(name)?.description;
+      return description === undefined ? [] : [[name, description]];
+    }));
   }
 
   /** @returns the set and the chains that name it, if there is such a set. Shares both */

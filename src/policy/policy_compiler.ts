@@ -145,10 +145,9 @@ export class PolicyCompiler {
   }
 
   #findNames(): PolicyNames {
-    const sources = [...this.#sets.sources].sort(([a], [b]) => a < b ? -1 : 1);
     return {
       policies: [...new Set(Array.from(this.#chains.values(), ({ owner }) => owner.key))].sort(),
-      sets: new Map(sources.map(([name, source]) => [name, describeSet(source)])),
+      sets: this.#sets.descriptions,
     };
   }
 
