@@ -54,7 +54,8 @@ Deno.test("takeSnapshot() tells of each pod what the record, the watch and the l
   assertEquals(before?.annotations, { anycast: ANYCAST });
   assertEquals(before?.anycast, [{ address: ANYCAST, advertised: false, reason: "pending" }]);
   assertMatch(String(before?.since), /^\d{4}-\d\d-\d\dT/);
-  const resolution = { inForce: CONFIG, verdict: { reason: "Accepted" as const, message: "in force" }, warnings: [] };
+  const inForce = { ...CONFIG, bgp: { asn: 65101, peers: [{ address: addressOf("192.0.2.1"), asn: 65000 }] } };
+  const resolution = { inForce, verdict: { reason: "Accepted" as const, message: "in force" }, warnings: [] };
   const decided = (serves: boolean): NodeView => ({
     ...{ resolution, bird: { applied: true }, advertised: serves ? [`${ANYCAST}/32`] : [] },
     anycast: [
