@@ -35,11 +35,11 @@ interface Bench {
 
 /** @param flock the executable */
 export async function measureInspect(flock: string, { book, screen }: Bench): Promise<void> {
-  const directory = await Deno.makeTempDir({ prefix: "flock-bench-inspect-" });
   const lab = await screen.step(
     "a node for inspect",
     () => startCluster({ nodes: 1, api: "embedded", containerd: false, flock, spec: { cidr4: CIDRS4 } }),
   );
+  const directory = await Deno.makeTempDir({ prefix: "flock-bench-inspect-" });
   const close = async (): Promise<void> => {
     await lab[Symbol.asyncDispose]();
     await Deno.remove(directory, { recursive: true });
