@@ -195,4 +195,5 @@ function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-if (import.meta.main) main(Deno.args);
+// A watch that was cut may hold its connection, and so the process.
+if (import.meta.main) main(Deno.args).then(() => Deno.exit(0));
