@@ -31,15 +31,19 @@ export function quote(text: string): string {
   return printableJson(text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}...` : text);
 }
 
+/** @returns the value as JSON in printable ASCII */
+export function printableJson(value: unknown): string {
+  return printable(JSON.stringify(value) ?? "null");
+}
+
 /**
  * JSON leaves DEL, C1 controls (U+009B begins a terminal's commands) and the overrides of writing direction as they are: text that
  * shows a reader something else than it says.
  *
- * @returns the value as JSON in printable ASCII
+ * @returns the text in printable ASCII, all else as JSON escapes it
  */
-export function printableJson(value: unknown): string {
-  const json = JSON.stringify(value) ?? "null";
-  return json.replace(/[^\x20-\x7e]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+export function printable(text: string): string {
+  return text.replace(/[^\x20-\x7e]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
 function formatProblems(problems: readonly Problem[]): string {

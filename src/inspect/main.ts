@@ -13,6 +13,7 @@ import { readNodeAddresses } from "./read_node_addresses.ts";
 import { readPolicies } from "./read_policies.ts";
 import { kernelReaders } from "./read_kernel.ts";
 import { createReadingRunner } from "./reading_runner.ts";
+import { renderJson } from "./render_json.ts";
 import { renderReport } from "./render_table.ts";
 import { renderYaml } from "./render_yaml.ts";
 import type { SourceReaders } from "./sources.ts";
@@ -97,7 +98,7 @@ function readSystem(words: readonly string[]): SourceReaders {
 function render({ report, document, headline }: Looked, { form, colour }: { form: Form; colour: boolean }): string {
   switch (form) {
     case "json":
-      return `${JSON.stringify(document, null, 2)}\n`;
+      return renderJson(document);
     case "yaml":
       return renderYaml(document);
     default:

@@ -1,3 +1,4 @@
+import { printable } from "../fault/invalid_input.ts";
 import type { Cell, Finding, Report, Section, Tone } from "./report.ts";
 
 export interface TableOptions {
@@ -10,7 +11,8 @@ const CODES: Readonly<Record<Tone, string>> = { good: "32", bad: "31", warn: "33
 const GAP = "  ";
 
 /**
- * Findings first: whoever looks at three in the morning sees the cause on the first screen.
+ * Findings first: whoever looks at three in the morning sees the cause on the first screen. Pods choose texts that come here, by way
+ * of names, annotations and errors: no terminal shall obey them.
  *
  * @param headline one line, which says whether all is well
  * @returns the text, with its last newline
@@ -28,7 +30,7 @@ function renderFinding({ severity, subject, should, is, hint }: Finding, options
   const mark: Cell = severity === "wrong" ? { text: "WRONG", tone: "bad" } : { text: "note ", tone: "warn" };
   const said = should === "" ? is : `should ${should}, but ${is}`;
   return [
-    `${paint(mark, options)} ${escape(subject)}: ${escape(said)}`,
+    `${paint(mark, options)} ${printable(subject)}: ${printable(said)}`,
     ...(hint === "" ? [] : [`      ${paint({ text: `-> ${hint}`, tone: "dim" }, options)}`]),
   ];
 }
@@ -61,10 +63,5 @@ function paint(cell: Cell, { colour }: TableOptions): string {
 }
 
 function textOf(cell: Cell): string {
-  return escape(typeof cell === "string" ? cell : cell.text);
-}
-
-/** Pods choose texts that come here by way of errors: no terminal shall obey them. */
-function escape(text: string): string {
-  return text.replace(/[^\x20-\x7e]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  return printable(typeof cell === "string" ? cell : cell.text);
 }

@@ -1,9 +1,18 @@
+import { printable } from "../fault/invalid_input.ts";
+
 /**
  * @param value JSON: null, texts, numbers, truth values, lists, objects; a field that is undefined is left out
- * @returns YAML 1.2 that says the same, with its last newline. Texts are quoted as in JSON, which YAML reads too
+ * @returns YAML 1.2 that says the same, with its last newline. Texts are quoted as in JSON, which YAML reads too,
+ * and printable ASCII whatever is in them
  */
 export function renderYaml(value: unknown): string {
-  return `${linesOf(value).join("\n")}\n`;
+  return `${linesOf(value).map(printableYaml).join("\n")}\n`;
+}
+
+/** YAML has no pairs of surrogates, other than JSON: a character beyond 16 bits is one escape. */
+function printableYaml(line: string): string {
+  const wide = /[\u{10000}-\u{10ffff}]/gu;
+  return printable(line.replace(wide, (c) => `\\U${c.codePointAt(0)?.toString(16).padStart(8, "0")}`));
 }
 
 function linesOf(value: unknown): string[] {

@@ -1,9 +1,11 @@
 /** deploy/inspect.schema.json is what the documents are. */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import schema from "../../deploy/inspect.schema.json" with { type: "json" };
 import { fieldsOf, itemsOf } from "../json/fields.ts";
-import { snapshotOf, visit } from "./_inspect_fixture.ts";
+import { podOf, snapshotOf, visit } from "./_inspect_fixture.ts";
 import { COMMANDS } from "./commands/commands.ts";
+import { renderJson } from "./render_json.ts";
+import { renderReport } from "./render_table.ts";
 import { renderYaml } from "./render_yaml.ts";
 import { load } from "js-yaml";
 
@@ -102,4 +104,15 @@ Deno.test("-o yaml says the same as -o json, whatever texts are in it", async ()
     assertEquals(load(renderYaml(document)), JSON.parse(JSON.stringify(document)));
     assert(!renderYaml(document).includes("undefined"));
   }
+});
+
+Deno.test("no form gives a terminal what a pod chose to tell it, and JSON and YAML give the text back", async () => {
+  const chosen = "\x1b[2J\u009b2J\x7f\u202e\u{1f600}\n";
+  const pods = [podOf("web", 2, { annotations: { addresses: chosen } })];
+  const { document, report, headline } = await visit("pod default/web", { agent: snapshotOf({ pods }) });
+  const forms = [renderJson, renderYaml].map((render) => render(document));
+  const table = renderReport(headline, report, { colour: false, wide: true });
+  for (const text of [...forms, table]) assertMatch(text, /^[\x20-\x7e\n]*$/);
+  const same = JSON.parse(JSON.stringify(document));
+  assertEquals([JSON.parse(forms[0] ?? ""), load(forms[1] ?? "")], [same, same]);
 });
