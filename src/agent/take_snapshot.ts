@@ -5,6 +5,7 @@ import { type Address, contains, hostPrefix, parseAddress, type Prefix } from ".
 import type { Allocation } from "../ipam/allocation.ts";
 import type { Ipam } from "../ipam/ipam.ts";
 import type { Watched } from "../kube/kube_client.ts";
+import { inForceOf } from "../nodeconfig/in_force_of.ts";
 import type { NodeConfig } from "../nodeconfig/node_config.ts";
 import type { Pod } from "../pod/pod.ts";
 import { directionsOf } from "../policy/render_policy_table.ts";
@@ -13,7 +14,6 @@ import {
   type AnycastSnapshot,
   type BirdSnapshot,
   type ConditionSnapshot,
-  type NodeConfigInForce,
   type NodeConfigSnapshot,
   type PodSnapshot,
   type PolicySnapshot,
@@ -98,16 +98,6 @@ function nodeConfigOf({ nodeName: name, reconciler: { resolution, judged } }: Sn
     ...(generation === undefined ? {} : { generation }),
     ...{ reason: verdict.reason, message: verdict.message, warnings },
     ...(inForce === undefined ? {} : { inForce: inForceOf(inForce) }),
-  };
-}
-
-function inForceOf({ generation, cidr6, cidr4, bgp }: NodeConfig): NodeConfigInForce {
-  return {
-    generation,
-    cidr6: cidr6.map(({ text }) => text),
-    cidr4: cidr4.map(({ text }) => text),
-    ...(bgp === undefined ? {} : { asn: bgp.asn }),
-    peers: bgp?.peers.map(({ address, asn }) => ({ address: address.text, asn })) ?? [],
   };
 }
 

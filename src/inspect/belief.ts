@@ -2,8 +2,8 @@ import type { Address } from "../ip/address.ts";
 import { parseAddress } from "../ip/address.ts";
 import type { Allocation } from "../ipam/allocation.ts";
 import type { Attachment } from "../link/attachment_driver.ts";
-import type { NodeConfig } from "../nodeconfig/node_config.ts";
-import type { NodeConfigInForce, PodSnapshot } from "../snapshot/agent_snapshot.ts";
+import { inForceOf } from "../nodeconfig/in_force_of.ts";
+import type { NodeConfigInForce, PeerSnapshot, PodSnapshot } from "../snapshot/agent_snapshot.ts";
 import { type Gathered, seen } from "./sources.ts";
 
 /** What the node should be, by the word of whoever knows best. */
@@ -36,6 +36,11 @@ export function nameOf({ namespace, name, containerId }: PodSnapshot): string {
   return name === undefined ? `container ${containerId.slice(0, 12)}` : `${namespace}/${name}`;
 }
 
+/** Says whether routes to the address or prefix travel over the session with the peer. */
+export function carries({ address, extendedNextHop }: PeerSnapshot, prefix: string): boolean {
+  return extendedNextHop === true || address.includes(":") === prefix.includes(":");
+}
+
 /** @returns the pod's packet path as its driver makes it */
 export function attachmentOf(pod: PodSnapshot): Attachment {
   const { containerId, ifname, netns, netnsId, network, hostLink, podMac, mtu, addresses, anycast } = pod;
@@ -65,15 +70,5 @@ function podOf(allocation: Allocation): PodSnapshot {
     since: new Date(createdAt).toISOString(),
     ...(anycast.length === 0 ? {} : { ready: ready === true }),
     anycast: anycast.map((address) => ({ address, advertised: ready === true, reason: "unknown" })),
-  };
-}
-
-function inForceOf({ generation, cidr6, cidr4, bgp }: NodeConfig): NodeConfigInForce {
-  return {
-    generation,
-    cidr6: cidr6.map(({ text }) => text),
-    cidr4: cidr4.map(({ text }) => text),
-    ...(bgp === undefined ? {} : { asn: bgp.asn }),
-    peers: bgp?.peers.map(({ address, asn }) => ({ address: address.text, asn })) ?? [],
   };
 }

@@ -4,9 +4,9 @@ import { diffHostEnd } from "../link/diff_attachment.ts";
 import { compileGuard } from "../nft/guard_model.ts";
 import { servedByLink } from "../route/read_routes.ts";
 import type { AnycastSnapshot, PodSnapshot } from "../snapshot/agent_snapshot.ts";
-import { attachmentOf, type Belief } from "./belief.ts";
+import { attachmentOf, type Belief, carries } from "./belief.ts";
 import { ageOf } from "./findings/agent_findings.ts";
-import { type Gathered, seen } from "./sources.ts";
+import { failureOf, type Gathered, seen } from "./sources.ts";
 
 export interface Step {
   readonly step: string;
@@ -149,22 +149,27 @@ function advertisedStep(text: string, { gathered, belief }: Around): Step {
   return sessionStep({ step, should }, { prefix, gathered, belief });
 }
 
-/** Routes of a family travel over sessions to peers of that family. */
 function sessionStep(
   base: Pick<Step, "step" | "should">,
   { prefix, gathered, belief }: { prefix: string; gathered: Gathered; belief: Belief },
 ): Step {
-  const isIpv6 = prefix.includes(":");
-  const peers = (belief.nodeConfig?.peers ?? []).filter(({ address }) => address.includes(":") === isIpv6);
+  const peers = (belief.nodeConfig?.peers ?? []).filter((peer) => carries(peer, prefix));
   const bgp = seen(gathered.bgp);
+  if (failureOf(gathered.bgp) !== undefined) return told(base.step, "could not be looked at");
   if (bgp === undefined) return { ...base, is: "BIRD does not answer", verdict: "wrong", hint: "flock inspect bgp" };
   if (!bgp.originated.includes(prefix)) return { ...base, is: "BIRD does not originate it", verdict: "wrong" };
   if (peers.length === 0) {
-    const is = `the NodeConfig names no IPv${isIpv6 ? 6 : 4} peer`;
+    const is = `the NodeConfig names no peer for IPv${prefix.includes(":") ? 6 : 4}`;
     return { ...base, is, verdict: "notice", hint: "spec.bgp.peers" };
   }
   const untold = peers.filter(({ address }) => bgp.exported.get(address)?.includes(prefix) !== true);
-  if (untold.length === 0) return { ...base, is: `told to ${peers.map(({ address }) => address)}`, verdict: "well" };
+  if (untold.length === 0) {
+    return {
+      ...base,
+      is: `told to ${peers.map(({ address }) => address).join(", ")}`,
+      verdict: "well",
+    };
+  }
   const is = `not told to ${untold.map(({ address }) => address).join(", ")}`;
   return { ...base, is, verdict: "wrong", hint: "flock inspect bgp" };
 }

@@ -282,6 +282,33 @@ Deno.test("pod follows one pod to what each router is told, and finds the step t
   ]);
 });
 
+Deno.test("where one session carries both families, pod and bgp look for both there, and for no other peer", async () => {
+  const peers = [{ address: "2001:db8:1::1", asn: 65000, extendedNextHop: true as const }];
+  const { nodeConfig, sessions = [] } = snapshotOf();
+  const { inForce } = nodeConfig;
+  const agent = snapshotOf({
+    ...(inForce !== undefined && { nodeConfig: { ...nodeConfig, inForce: { ...inForce, peers } } }),
+    sessions: sessions.filter(({ peer }) => peer === peers[0]?.address),
+  });
+  const lines = (prefixes: readonly string[]) =>
+    prefixes.map((each) => `1007-${each} blackhole [x 11:00:00.000] * (200)`);
+  const told = (prefixes: readonly string[]) => (argv: string): { stdout: string } | undefined =>
+    argv.includes("show route export") ? { stdout: `${lines(prefixes).join("\n")}\n` } : undefined;
+  for (const line of ["pod default/web", "bgp"]) {
+    const well = await visit(line, { agent, answer: told(agent.advertised) });
+    assertEquals([line, well.verdict, well.document.findings], [line, "well", []]);
+    const { verdict } = await visit(line, { agent, answer: told(["2001:db8:f001::/64"]) });
+    assertEquals([line, verdict], [line, "wrong"]);
+  }
+});
+
+Deno.test("pod does not say that BIRD is silent where birdc cannot be run", async () => {
+  const answer = (argv: string): { code: number; stderr: string } | undefined =>
+    argv.includes("birdc") ? { code: 1, stderr: "Permission denied" } : undefined;
+  const { verdict, document } = await visit("pod default/web", { answer });
+  assertEquals([verdict, document.findings, Object.keys(document.unseen)], ["unseen", [], ["bgp"]]);
+});
+
 Deno.test("pod that has no addresses here: could not look, but what the agent said of it last is named", async () => {
   const nobody = await visit("pod default/nobody");
   assertEquals([nobody.verdict, nobody.document.findings], ["unseen", []]);

@@ -54,7 +54,14 @@ export interface NodeConfigInForce {
   readonly cidr6: readonly string[];
   readonly cidr4: readonly string[];
   readonly asn?: number;
-  readonly peers: readonly { readonly address: string; readonly asn: number }[];
+  readonly peers: readonly PeerSnapshot[];
+}
+
+export interface PeerSnapshot {
+  readonly address: string;
+  readonly asn: number;
+  /** Present: routes of both families travel over its session; absent: those of its address's family. */
+  readonly extendedNextHop?: true;
 }
 
 export interface ConditionSnapshot {

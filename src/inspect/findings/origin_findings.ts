@@ -1,5 +1,6 @@
 /** What BIRD has to tell and tells, against what it should. Pure. */
-import { parseAddress, parsePrefix } from "../../ip/address.ts";
+import type { PeerSnapshot } from "../../snapshot/agent_snapshot.ts";
+import { carries } from "../belief.ts";
 import type { BgpRoutes } from "../read_bgp.ts";
 import type { Finding } from "../report.ts";
 import { type Gathered, seen } from "../sources.ts";
@@ -13,7 +14,7 @@ export function originFindings(gathered: Gathered): Finding[] {
   if (bgp === undefined) return [];
   return [
     ...(agent === undefined ? [] : originatedFindings(agent.advertised, bgp)),
-    ...bgp.channels.flatMap(untold(bgp)),
+    ...bgp.channels.flatMap(untold(bgp, agent?.nodeConfig.inForce?.peers ?? [])),
   ];
 }
 
@@ -31,11 +32,15 @@ function told(prefixes: readonly string[], { should, is, hint }: Pick<Finding, "
   return [{ severity: "wrong", subject: "BIRD", should: `${should} ${listed(prefixes)}`, is, hint }];
 }
 
-/** @returns what a session that is up does not tell its peer */
-function untold({ originated, exported }: BgpRoutes): (channel: BgpRoutes["channels"][number]) => Finding[] {
+/** Of a peer that nobody knows, its address says of which family it is told. @returns what a session that is up does not tell its peer */
+function untold(
+  { originated, exported }: BgpRoutes,
+  peers: readonly PeerSnapshot[],
+): (channel: BgpRoutes["channels"][number]) => Finding[] {
   return ({ peer, established }) => {
     const known = new Set(exported.get(peer.text));
-    const own = originated.filter((prefix) => parsePrefix(prefix)?.family === parseAddress(peer.text)?.family);
+    const configured = peers.find(({ address }) => address === peer.text) ?? { address: peer.text, asn: 0 };
+    const own = originated.filter((prefix) => carries(configured, prefix));
     const missing = own.filter((prefix) => !known.has(prefix));
     if (!established || missing.length === 0) return [];
     return [{
