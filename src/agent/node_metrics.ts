@@ -5,6 +5,7 @@ import type { ReadMetric, Sample } from "../prometheus/metric_registry.ts";
 import { AGENT_METRICS } from "./agent_metrics.ts";
 import type { MetricFacts } from "./metric_facts.ts";
 import { countBy, series, yes } from "./metric_series.ts";
+import { unheardReason } from "./unheard_reason.ts";
 
 type NodeMetric = ReadMetric<MetricFacts>;
 
@@ -189,10 +190,18 @@ function isPerPod({ reconciler: { config } }: MetricFacts): boolean {
   return config?.metrics?.perPod === true;
 }
 
-function claimedAddresses({ reconciler: { view } }: MetricFacts): { address: Address; advertised: boolean }[] {
-  const told = new Set(view?.advertised);
-  const claimed = new Map((view?.anycast ?? []).map(({ address }) => [address.text, address]));
-  return [...claimed.values()].map((address) => ({ address, advertised: told.has(hostPrefix(address).text) }));
+/** What BIRD does not have, or has nobody to tell, is not advertised: as status and `inspect` have it. */
+function claimedAddresses(
+  { reconciler: { view }, sessions }: MetricFacts,
+): { address: Address; advertised: boolean }[] {
+  if (view === undefined) return [];
+  const hearing = { view, sessions: sessions.view };
+  const told = new Set(view.advertised);
+  const claimed = new Map(view.anycast.map(({ address }) => [address.text, address]));
+  return [...claimed.values()].map((address) => ({
+    address,
+    advertised: told.has(hostPrefix(address).text) && unheardReason(address.family, hearing) === undefined,
+  }));
 }
 
 function tableSizes({ sets, chains, pods }: MetricFacts["policies"]["table"]): Record<string, number> {
