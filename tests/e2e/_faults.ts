@@ -6,7 +6,7 @@ import { record } from "../lab/json.ts";
 import type { Lab } from "../lab/lab.ts";
 import type { KubeObject } from "../lab/lab_api.ts";
 import type { LabNode } from "../lab/node.ts";
-import { nodeConfigOf, nodeSpec } from "../lab/topology.ts";
+import { nodeConfigOf, nodeSpec, ROUTER, ROUTER_ASN } from "../lab/topology.ts";
 import { pause, until } from "../lab/until.ts";
 import { configOf, configPath, createPod } from "./_cluster.ts";
 import { scrape } from "./_pages.ts";
@@ -16,8 +16,6 @@ import { addSandbox, createSandbox, type Sandbox } from "./_sandbox.ts";
 
 /** Of the pod `x/server`: anycast. */
 export const ANYCAST = "198.51.100.53";
-/** The router, as IPv4 peers know it. */
-const ROUTER = "192.0.2.1";
 const PEER = "peer4_c0000201";
 /** It has one address for pods. */
 const TINY = "203.0.113.64/30";
@@ -60,7 +58,7 @@ export const FAULTS: readonly Fault[] = [
   {
     what: "a BGP session goes down",
     inject: ({ node }) => node.birdc(`disable ${PEER}`),
-    screen: `BGP session ${ROUTER}: should be Established`,
+    screen: `BGP session ${ROUTER[4]}: should be Established`,
     condition: "BGPEstablished=False, SessionsDown",
     metric: "flock_bgp_session_established == 0",
     alert: "FlockBgpSessionDown",
@@ -69,11 +67,15 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     what: "the NodeConfig has the router's AS number wrong",
-    inject: (scene) => configure(scene, { bgp: { asn: 65101, peers: [{ address: ROUTER, asn: 65099 }] } }),
+    inject: (scene) =>
+      configure(scene, {
+        bgp: { asn: 65101, peers: [{ address: ROUTER[4], asn: ROUTER_ASN }, { address: ROUTER[6], asn: 65099 }] },
+      }),
     screen: "Bad peer AS",
     condition: "BGPEstablished=False, SessionsDown",
-    metric: "flock_bgp_session_established == 0",
+    metric: `flock_bgp_session_established{peer="${ROUTER[6]}"} == 0`,
     alert: "FlockBgpSessionDown",
+    event: "NodeConfig: BGPSessionLost",
     end: configure,
   },
   {
