@@ -43,6 +43,7 @@ import { parsePolicyPod } from "../policy/parse_policy_pod.ts";
 import { POLICY_TABLE } from "../policy/names.ts";
 import { MetricRegistry } from "../prometheus/metric_registry.ts";
 import { createRouteDriver } from "../route/system_route_driver.ts";
+import { SNAPSHOT_VERB } from "../snapshot/agent_snapshot.ts";
 import { readBootId } from "../store/boot_id.ts";
 import { createDiskFiles } from "../store/disk_files.ts";
 import { openStateStore } from "../store/open_state_store.ts";
@@ -66,6 +67,7 @@ import { listen, lockOutOthers } from "./listen.ts";
 import type { MetricFacts, ProcessFacts } from "./metric_facts.ts";
 import { openNodeConfigMemory } from "./node_config_memory.ts";
 import { OperationMeter } from "./operation_meter.ts";
+import { besidesOwn } from "./own_verbs.ts";
 import { pageEndpoints } from "./page_endpoints.ts";
 import { openPolicyMemory } from "./policy_memory.ts";
 import { openPolicyNameMemory } from "./policy_name_memory.ts";
@@ -75,10 +77,11 @@ import type { AgentOptions } from "./parse_agent_args.ts";
 import { decodeNodeConfig } from "./resolve_node_config.ts";
 import { RepairNews } from "./repair_news.ts";
 import { RpcServer } from "./rpc_server.ts";
+import { PING_VERB } from "./self_call.ts";
 import { SettingWatch } from "./setting_watch.ts";
 import { StateMeter } from "./state_meter.ts";
 import { StatusReporter } from "./status_reporter.ts";
-import { isSnapshotRequest, takeSnapshot } from "./take_snapshot.ts";
+import { takeSnapshot } from "./take_snapshot.ts";
 import { WatchBook } from "./watch_book.ts";
 
 /**
@@ -194,8 +197,9 @@ export async function composeAgent(
     tell: (message) => reporter.tellRepairs(message),
   });
   const known = { ...node, nodeName, startedAt, ipam, pods, sources, reporter, watches, journal, clock };
-  const handle = operations.measure(async (request, length) =>
-    isSnapshotRequest(request) ? takeSnapshot(known) : await node.service.handle(request, length)
+  const handle = besidesOwn(
+    { [SNAPSHOT_VERB]: () => takeSnapshot(known), [PING_VERB]: () => undefined },
+    operations.measure((request, length) => node.service.handle(request, length)),
   );
   const server = new RpcServer({ listener, handle, logger });
   const placeConflist = createConflistPlacer({

@@ -23,9 +23,9 @@ async function callWith(serve: (connection: Deno.UnixConn) => Promise<unknown>):
 Deno.test("callItself() is content with any answer, and names silence, a hang-up and a socket that is gone", async () => {
   const bytes = new TextEncoder().encode('{"ok":false}\n');
   assertEquals(await callWith((connection) => connection.write(bytes)), undefined);
-  assertEquals(await callWith((connection) => connection.read(new Uint8Array(10))), "the agent hangs up");
+  assertEquals(await callWith((connection) => connection.read(new Uint8Array(100))), "the agent hangs up");
   const untilClosed = async (connection: Deno.UnixConn): Promise<void> => {
-    while (await connection.read(new Uint8Array(10)) !== null);
+    while (await connection.read(new Uint8Array(100)) !== null);
   };
   assertEquals(await callWith(untilClosed), "the agent does not answer within 100 ms");
   assertStringIncludes(await callItself("/nowhere/agent.sock") ?? "", "NotFound");

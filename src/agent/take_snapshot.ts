@@ -19,7 +19,6 @@ import {
   type PolicySnapshot,
   type PoolSnapshot,
   type Remembered,
-  SNAPSHOT_VERB,
   SNAPSHOT_VERSION,
   type WatchSnapshot,
 } from "../snapshot/agent_snapshot.ts";
@@ -52,11 +51,6 @@ export interface SnapshotSources {
   readonly journal: Pick<Journal, "repairs" | "failures">;
   readonly lastRequests: Pick<LastRequests, "lastOf">;
   readonly clock: Clock;
-}
-
-/** @param request one of the agent's socket, parsed JSON. Says whether it asks for what `takeSnapshot` returns */
-export function isSnapshotRequest(request: unknown): boolean {
-  return typeof request === "object" && request !== null && "verb" in request && request.verb === SNAPSHOT_VERB;
 }
 
 /** @returns all that the agent knows, for `flock inspect`. From memory: no process, no disk, no API server */

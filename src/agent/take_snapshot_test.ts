@@ -3,7 +3,7 @@ import { parseAddress } from "../ip/address.ts";
 import { createIpam } from "../ipam/create_ipam.ts";
 import { CONFIG, know, openFixture, rawPod, request } from "./_agent_fixture.ts";
 import type { NodeView } from "./node_reconciler.ts";
-import { isSnapshotRequest, type SnapshotSources, takeSnapshot } from "./take_snapshot.ts";
+import { type SnapshotSources, takeSnapshot } from "./take_snapshot.ts";
 
 const ANYCAST = "198.51.100.7";
 
@@ -89,10 +89,4 @@ Deno.test("takeSnapshot() counts each pool: what is in use, what rests, and all 
   assertEquals(nodeConfig.inForce, {
     ...{ generation: 1, cidr6: ["2001:db8:f001::/64"], cidr4: ["203.0.113.0/29"], peers: [] },
   });
-});
-
-Deno.test("isSnapshotRequest() knows the one verb that is no runtime's", () => {
-  assertEquals([{ verb: "SNAPSHOT" }, { verb: "ADD" }, "SNAPSHOT", null, []].map(isSnapshotRequest), [
-    ...[true, false, false, false, false],
-  ]);
 });
