@@ -196,7 +196,7 @@ export async function composeAgent(
     generation: () => reconciler.ready ? reconciler.config?.generation : undefined,
     tell: (message) => reporter.tellRepairs(message),
   });
-  const known = { ...node, nodeName, startedAt, ipam, pods, sources, reporter, watches, journal, clock };
+  const known = { ...node, nodeName, startedAt, ipam, pods, sources, reporter, watches, state: store, journal, clock };
   const handle = besidesOwn(
     { [SNAPSHOT_VERB]: () => takeSnapshot(known), [PING_VERB]: () => undefined },
     operations.measure((request, length) => node.service.handle(request, length)),

@@ -31,6 +31,7 @@ import { podOf } from "./pod_of.ts";
 import type { PolicyReconciler } from "./policy_reconciler.ts";
 import type { PolicySources } from "./policy_sources.ts";
 import type { SessionMonitor, SessionView } from "./session_monitor.ts";
+import type { StateMeter } from "./state_meter.ts";
 import { unheardReason } from "./unheard_reason.ts";
 import type { BookedWatch, WatchBook } from "./watch_book.ts";
 
@@ -48,6 +49,7 @@ export interface SnapshotSources {
   readonly sources: Pick<PolicySources, "policies">;
   readonly reporter: { readonly conditions: readonly ConditionSnapshot[] };
   readonly watches: Pick<WatchBook, "open">;
+  readonly state: Pick<StateMeter, "lastFailure">;
   readonly journal: Pick<Journal, "repairs" | "failures">;
   readonly lastRequests: Pick<LastRequests, "lastOf">;
   readonly clock: Clock;
@@ -59,6 +61,7 @@ export function takeSnapshot(from: SnapshotSources): AgentSnapshot {
   const { view } = reconciler;
   const inForce = reconciler.resolution?.inForce;
   const known = sessions.view.sessions;
+  const { lastFailure: stateFailure } = from.state;
   return {
     version: SNAPSHOT_VERSION,
     at: timeOf(clock.wall()),
@@ -75,13 +78,16 @@ export function takeSnapshot(from: SnapshotSources): AgentSnapshot {
     bird: birdOf(view),
     ...(known === undefined ? {} : { sessions: known.map(({ peer, ...rest }) => ({ peer: peer.text, ...rest })) }),
     policy: policyOf(from),
+    ...(stateFailure === undefined ? {} : { stateFailure }),
     watches: from.watches.open.map((each) => watchSnapshot(each, clock.monotonic())),
     repairs: from.journal.repairs.map(rememberedOf),
     failures: from.journal.failures.map(rememberedOf),
   };
 }
 
-function nodeConfigOf({ nodeName: name, reconciler: { resolution, judged } }: SnapshotSources): NodeConfigSnapshot {
+function nodeConfigOf(
+  { nodeName: name, reconciler: { resolution, judged, view } }: SnapshotSources,
+): NodeConfigSnapshot {
   if (resolution === undefined) {
     return { name, reason: "Unheard", message: "the API server has not answered yet", warnings: [] };
   }
@@ -90,7 +96,9 @@ function nodeConfigOf({ nodeName: name, reconciler: { resolution, judged } }: Sn
   return {
     name,
     ...(generation === undefined ? {} : { generation }),
-    ...{ reason: verdict.reason, message: verdict.message, warnings },
+    ...{ reason: verdict.reason, message: verdict.message, warnings: [...warnings, ...view?.warnings ?? []] },
+    ...(judged?.failure === undefined ? {} : { failure: judged.failure }),
+    ...(view?.bgpProblems === undefined ? {} : { bgpProblems: view.bgpProblems }),
     ...(inForce === undefined ? {} : { inForce: inForceOf(inForce) }),
   };
 }

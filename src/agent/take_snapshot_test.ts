@@ -27,6 +27,7 @@ async function openAgent(): Promise<
     sessions: { view: { sessions: undefined, everEstablished: false, asked: false } },
     reporter: { conditions: [] },
     watches: { open: [] },
+    state: { lastFailure: undefined },
     journal: { repairs: [], failures: [] },
   };
   return { from, fixture, [Symbol.asyncDispose]: () => fixture[Symbol.asyncDispose]() };
@@ -89,4 +90,27 @@ Deno.test("takeSnapshot() counts each pool: what is in use, what rests, and all 
   assertEquals(nodeConfig.inForce, {
     ...{ generation: 1, cidr6: ["2001:db8:f001::/64"], cidr4: ["203.0.113.0/29"], peers: [] },
   });
+});
+
+Deno.test("takeSnapshot() tells what keeps a NodeConfig or the state from being as they should", async () => {
+  await using agent = await openAgent();
+  const resolution = {
+    inForce: CONFIG,
+    verdict: { reason: "Accepted" as const, message: "in force" },
+    warnings: ["a"],
+  };
+  const view = {
+    resolution,
+    advertised: [],
+    anycast: [],
+    bird: { applied: true },
+    warnings: ["b"],
+    bgpProblems: ["c"],
+  };
+  const judged = { reading: undefined, resolution, failure: "d" };
+  const { nodeConfig: { warnings, bgpProblems, failure }, stateFailure } = takeSnapshot({
+    ...{ ...agent.from, state: { lastFailure: "e" } },
+    reconciler: { view: { ...view, bird: { applied: true } }, resolution, judged },
+  });
+  assertEquals([warnings, bgpProblems, failure, stateFailure], [["a", "b"], ["c"], "d", "e"]);
 });

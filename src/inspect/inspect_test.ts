@@ -132,6 +132,30 @@ const FAULTS: Readonly<Record<string, { world: Parameters<typeof visit>[1]; word
     },
     words: ["NodeConfig node-a: should be in force as it is written", "spec.cidr4[0]", "kubectl edit nodeconfig"],
   },
+  "disk that takes no state": {
+    world: { agent: snapshotOf({ stateFailure: "Error: Read-only file system (os error 30)" }) },
+    words: ["state: should be on the disk", "Read-only file system", "code 5"],
+  },
+  "NodeConfig that is not wholly as it is written": {
+    world: {
+      agent: snapshotOf({
+        nodeConfig: {
+          ...snapshotOf().nodeConfig,
+          ...{ failure: "sysctl ipv4/ip_forward refused", bgpProblems: ["password router-a cannot be read"] },
+          warnings: ["more than 2 addresses to announce: the others are left out"],
+        },
+      }),
+    },
+    words: ["should be put into the node, but sysctl", "BGP: should be as it is written", "router-a", "more than 2"],
+  },
+  "anycast address beyond maxAnnounced": {
+    world: {
+      agent: snapshotOf({
+        pods: [podOf("web", 2, { anycast: [{ address: "198.51.100.7", advertised: false, reason: "pending" }] })],
+      }),
+    },
+    words: ["default/web pending", "maxAnnounced"],
+  },
   "pod not Ready": {
     world: {
       agent: snapshotOf({

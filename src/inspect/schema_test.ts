@@ -18,6 +18,8 @@ const AT = "2026-03-01T11:59:00.000Z";
 
 /** With all that may be absent. */
 const TROUBLED = snapshotOf({
+  nodeConfig: { ...snapshotOf().nodeConfig, failure: "sysctl", bgpProblems: ["password"], warnings: ["asn"] },
+  stateFailure: "Read-only file system",
   bird: { applied: false, reason: "refused", message: "line 7" },
   sessions: [
     { peer: "192.0.2.1", state: "Active", established: false, since: AT, lastError: "Connection refused" },

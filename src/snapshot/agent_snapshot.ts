@@ -26,6 +26,8 @@ export interface AgentSnapshot {
   readonly sessions?: readonly SessionSnapshot[];
   readonly policy: PolicySnapshot;
   readonly watches: readonly WatchSnapshot[];
+  /** Why the disk refused the last update of the state; absent: it took it. */
+  readonly stateFailure?: string;
   /** What was not as it should be in the kernel and was put back; the last 50, the oldest first. */
   readonly repairs: readonly Remembered[];
   /** What failed; the last 50, the oldest first. */
@@ -45,6 +47,10 @@ export interface NodeConfigSnapshot {
   readonly reason: string;
   readonly message: string;
   readonly warnings: readonly string[];
+  /** What of it could not be put into the node; absent: all of it was. */
+  readonly failure?: string;
+  /** Why BGP sessions are not as it has them: a password that cannot be read, a change that was undone; absent: they are. */
+  readonly bgpProblems?: readonly string[];
   /** Absent: no pod can be served. */
   readonly inForce?: NodeConfigInForce;
 }

@@ -131,7 +131,7 @@ export const FAULTS: readonly Fault[] = [
       await scene.node.output(["mount", "-o", "remount,ro", "/var/lib/flock"]);
       await refusePod(scene, "lost");
     },
-    screen: "Read-only file system",
+    screen: "state: should be on the disk, but it is not",
     metric: "flock_state_durable == 0",
     alert: "FlockStateNotDurable",
     event: "Pod: StateNotWritten",

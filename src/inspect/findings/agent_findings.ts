@@ -3,6 +3,7 @@ import type { AgentSnapshot, PodSnapshot, PoolSnapshot, WatchSnapshot } from "..
 import { type Belief, nameOf } from "../belief.ts";
 import type { Finding } from "../report.ts";
 import { type Gathered, seen, silenceOf } from "../sources.ts";
+import { nodeConfigFindings } from "./node_config_findings.ts";
 
 /** The server sends a bookmark once a minute; a watch that hears nothing for so long, in seconds, is of no use. */
 const SILENT_WATCH_S = 120;
@@ -25,6 +26,7 @@ export function agentFindings(gathered: Gathered, { belief, now }: { belief: Bel
     ...nodeConfigFindings(agent),
     ...agent.watches.flatMap(watchFindings),
     ...birdConfigFindings(agent),
+    ...stateFindings(agent),
     ...poolFindings(agent.pools),
     ...policyFindings(agent),
     ...agent.pods.flatMap((pod) => pendingFindings(pod, now)),
@@ -50,29 +52,12 @@ export function deadAgentFindings(gathered: Gathered, { from }: Belief): Finding
   }];
 }
 
-function nodeConfigFindings({ nodeConfig }: AgentSnapshot): Finding[] {
-  const { name, reason, message, warnings, inForce } = nodeConfig;
-  const subject = `NodeConfig ${name}`;
-  const hints: Readonly<Record<string, string>> = {
-    Invalid: "mend the fields that are named: kubectl edit nodeconfig",
-    Deleted: "make it anew, or let the last one stay in force: it survives restarts of the agent",
-    Missing: `make one: kubectl apply, with metadata.name ${name}`,
-    Unheard: "is the API server up, and can this node reach it?",
-  };
-  const verdict: Finding[] = reason === "Accepted" ? [] : [{
-    severity: "wrong",
-    subject,
-    should: "be in force as it is written",
-    is: `${reason}: ${message}`,
-    hint: `${hints[reason] ?? ""}${inForce === undefined ? "; until then no pod starts here" : ""}`,
+function stateFindings({ stateFailure }: AgentSnapshot): Finding[] {
+  if (stateFailure === undefined) return [];
+  return [{
+    ...{ severity: "wrong", subject: "state", should: "be on the disk", is: `it is not: ${stateFailure}` },
+    hint: "ADDs fail with code 5, DELs work: is /var/lib/flock full, read-only or broken?",
   }];
-  return [
-    ...verdict,
-    ...warnings.map((warning): Finding => ({
-      ...{ severity: "wrong", subject, should: "", is: warning },
-      hint: "routers drop what looks like a loop: give each node an AS number of its own",
-    })),
-  ];
 }
 
 function watchFindings({ resource, scope, synced, ageS, lastError }: WatchSnapshot): Finding[] {
@@ -149,8 +134,17 @@ function pendingFindings(pod: PodSnapshot, now: number): Finding[] {
   }];
 }
 
-/** Reasons that are not the pod's. */
-const UNHEARD = ["birdUnreachable", "birdRefused", "noPeer", "noSession"];
+const UNHEARD = "no router hears of it: flock inspect bgp";
+/** What to do about the reasons that are not the pod's readiness. */
+const ANYCAST_HINTS: Readonly<Record<string, string>> = {
+  birdUnreachable: UNHEARD,
+  birdRefused: UNHEARD,
+  noPeer: UNHEARD,
+  noSession: UNHEARD,
+  pending: "its ADD is not done, or spec.bgp.maxAnnounced leaves it out",
+  noUnicast: "the pod has no address of that family: flock inspect pod NS/NAME",
+  noRoute: "its link is down, or the kernel refuses the route: flock inspect pod NS/NAME",
+};
 
 /** One that another pod of the node serves is not missed: its own pods come and go. */
 export function anycastFindings(pods: readonly PodSnapshot[]): Finding[] {
@@ -163,9 +157,8 @@ export function anycastFindings(pods: readonly PodSnapshot[]): Finding[] {
       subject: `anycast ${address}`,
       should: "be advertised while a pod of this node is Ready",
       is: `it is not: ${why}`,
-      hint: claimants.some(({ reason = "" }) => UNHEARD.includes(reason))
-        ? "no router hears of it: flock inspect bgp"
-        : "kubectl describe pod: why is it not Ready?",
+      hint: claimants.map(({ reason = "" }) => ANYCAST_HINTS[reason]).find((hint) => hint !== undefined) ??
+        "kubectl describe pod: why is it not Ready?",
     }];
   });
 }
