@@ -54,6 +54,11 @@ Deno.test("no command runs anything but ip -j ... show, nft -j list ... and bird
   }
 });
 
+Deno.test("the closed list has nothing that no command runs", async () => {
+  const argvs = (await Promise.all(linesOf().map((line) => visit(line)))).flatMap(({ argvs }) => argvs);
+  assertEquals(READING_ARGVS.filter((each) => !argvs.some((argv) => each.test(argv))), []);
+});
+
 Deno.test("a look asks each tool once, and twice only where something is wrong", async () => {
   const well = await visit("summary");
   assertEquals(well.argvs.length, new Set(well.argvs).size);

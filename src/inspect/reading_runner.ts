@@ -1,22 +1,18 @@
 import type { Argv, CommandResult, CommandRunner } from "../exec/command_runner.ts";
 import { BIRD_SOCKET, BIRDC, IP, NFT } from "../paths/paths.ts";
 
-const LINK = "flock[0-9a-f]{8}";
-
 /** Every argument vector that `flock inspect` may run, and there is no other: each reads, and changes nothing. */
 export const READING_ARGVS: readonly RegExp[] = [
   exactly(IP, "-j -d address show"),
   exactly(IP, "-j -[46] route show proto 70"),
-  exactly(IP, "-j -[46] route show table main(?: match [0-9a-f.:]+)?"),
   exactly(IP, "-j neigh show nud permanent"),
   exactly(IP, "-j nexthop show"),
   exactly(NFT, "-j list tables"),
   exactly(NFT, "-j list table (?:inet|arp) flock"),
   exactly(NFT, "-j list table inet flock-policy"),
   exactly(NFT, "-j list map inet flock-policy (?:ingress|egress)_pods"),
-  exactly(NFT, `-j list (?:chain|counter) inet flock-policy (?:(?:to|from)_${LINK}|(?:in|out)_[0-9a-f]{24})`),
   exactly(BIRDC, `-r -v -s ${BIRD_SOCKET} show protocols all`),
-  exactly(BIRDC, `-r -v -s ${BIRD_SOCKET} show route(?: for [0-9a-f.:]+)?(?: all)?`),
+  exactly(BIRDC, `-r -v -s ${BIRD_SOCKET} show route for [0-9a-f.:]+`),
   exactly(BIRDC, `-r -v -s ${BIRD_SOCKET} show route where source = RTS_STATIC`),
   exactly(BIRDC, `-r -v -s ${BIRD_SOCKET} show route export peer[46]_[0-9a-f]+`),
 ];
