@@ -19,13 +19,14 @@ import {
   type PolicySnapshot,
   type PoolSnapshot,
   type Remembered,
+  type RequestSnapshot,
   SNAPSHOT_VERSION,
   type WatchSnapshot,
 } from "../snapshot/agent_snapshot.ts";
 import { addressesOf, anycastOf } from "./allocation_addresses.ts";
 import type { AllocationLedger } from "./allocation_ledger.ts";
 import type { Journal, JournalEntry } from "./journal.ts";
-import type { LastRequests } from "./last_requests.ts";
+import type { LastRequests, RequestRecord } from "./last_requests.ts";
 import type { NodeReconciler, NodeView } from "./node_reconciler.ts";
 import { podOf } from "./pod_of.ts";
 import type { PolicyReconciler } from "./policy_reconciler.ts";
@@ -115,13 +116,13 @@ function podSnapshot(
   const { pod: identity, containerId, ifname, netns, netnsId, network, hostLink, podMac, mtu, state } = allocation;
   const pod = podOf(allocation, pods);
   const named = identity ?? pod;
-  const lastRequestId = lastRequests.lastOf(containerId)?.requestId;
+  const last = lastRequests.lastOf(containerId);
   return {
     ...(named === undefined ? {} : { namespace: named.namespace, name: named.name, uid: named.uid }),
     ...{ containerId, ifname, netns, hostLink, podMac, mtu, state },
     ...(netnsId === undefined ? {} : { netnsId }),
     ...(network === undefined ? {} : { network }),
-    ...(lastRequestId === undefined ? {} : { lastRequestId }),
+    ...(last === undefined ? {} : { lastRequestId: last.requestId, lastRequest: requestSnapshot(last) }),
     addresses: addressesOf(allocation).map(({ text }) => text),
     since: timeOf(allocation.createdAt),
     ...(pod === undefined ? {} : {
@@ -131,6 +132,10 @@ function podSnapshot(
     }),
     anycast: anycastOf(allocation).map((address) => anycastSnapshot(address, { allocation, view, sessions })),
   };
+}
+
+function requestSnapshot({ verb, at, ms, error }: RequestRecord): RequestSnapshot {
+  return { verb, at: timeOf(at), ms, ...(error === undefined ? {} : { error }) };
 }
 
 /** By owner, as decisions are: of a pod whose sandbox is being made anew, one may serve for the other. */

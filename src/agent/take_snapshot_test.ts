@@ -51,6 +51,8 @@ Deno.test("takeSnapshot() tells of each pod what the record, the watch and the l
   await fixture.service.handle(request(fixture, "ADD", { args }));
   const [before] = takeSnapshot(from).pods;
   assertEquals([before?.namespace, before?.name, before?.state, before?.ready], ["ns", "web", "committed", false]);
+  const { verb, error } = before?.lastRequest ?? {};
+  assertEquals([verb, error, before?.lastRequestId], ["ADD", undefined, fixture.lastRequests.lastOf("c1")?.requestId]);
   assertEquals(before?.addresses.length, 2);
   assertEquals(before?.annotations, { anycast: ANYCAST });
   assertEquals(before?.anycast, [{ address: ANYCAST, advertised: false, reason: "pending" }]);

@@ -29,6 +29,7 @@ export function podOf(name: string, last: number, more: Partial<PodSnapshot> = {
     ...{ hostLink: hostLinkName(containerId), podMac: `02:00:00:00:00:0${last}`, mtu: MTU, state: "committed" },
     ...{ addresses: [`2001:db8:f001::${last}`, `203.0.113.${last}`], since: SINCE, ready: true, terminating: false },
     ...{ annotations: {}, anycast: [], lastRequestId: `request-${last}` },
+    lastRequest: { verb: "ADD", at: SINCE, ms: 12 },
     ...more,
   };
 }

@@ -30,6 +30,7 @@ export function followPod(pod: PodSnapshot, around: Around): Step[] {
     apiStep(pod, around),
     ...annotationSteps(pod),
     recordStep(pod, around),
+    ...requestSteps(pod, around),
     ...pod.addresses.map((address) => addressStep(address, { pod, around })),
     ...kernelSteps(pod, around),
     ...guardSteps(pod, around),
@@ -61,10 +62,21 @@ function annotationSteps({ annotations = {} }: PodSnapshot): Step[] {
   return Object.entries(annotations).map(([key, value]) => told(`annotation ${key}`, value));
 }
 
-function recordStep({ state, since, lastRequestId }: PodSnapshot, { now }: Around): Step {
-  const id = lastRequestId === undefined ? "" : `, last request ${lastRequestId}`;
-  const is = `${state}, ${ageOf(since, now)} old${id}`;
+function recordStep({ state, since }: PodSnapshot, { now }: Around): Step {
+  const is = `${state}, ${ageOf(since, now)} old`;
   return { step: "record", should: "be committed", is, verdict: state === "committed" ? "well" : "notice" };
+}
+
+/** By its id the agent's log, the plugin's error and the pod's Events know it. */
+function requestSteps({ lastRequestId, lastRequest }: PodSnapshot, { now }: Around): Step[] {
+  if (lastRequestId === undefined) return [];
+  if (lastRequest === undefined) return [told("last request", lastRequestId)];
+  const { verb, at, ms, error } = lastRequest;
+  const what = `${verb} ${lastRequestId}, answered ${ageOf(at, now)} ago after ${ms} ms`;
+  const base = { step: "last request", should: "be done" } as const;
+  return error === undefined
+    ? [{ ...base, is: what, verdict: "well" }]
+    : [{ ...base, is: `${what}: ${error}`, verdict: "notice", hint: `the agent's log has more of ${lastRequestId}` }];
 }
 
 function addressStep(text: string, { pod, around }: { pod: PodSnapshot; around: Around }): Step {

@@ -331,6 +331,20 @@ Deno.test("where one session carries both families, pod and bgp look for both th
   }
 });
 
+Deno.test("pod tells of the last request by its id, and why it was refused", async () => {
+  const lastRequest = { verb: "DEL", at: new Date(NOW - 60_000).toISOString(), ms: 12 };
+  const visitWith = (error?: string): Promise<Visit> => {
+    const last = { ...lastRequest, ...(error === undefined ? {} : { error }) };
+    const pods = [podOf("web", 2, { lastRequestId: "0123456789ab", lastRequest: last })];
+    return visit("pod default/web", { agent: snapshotOf({ pods }) });
+  };
+  const [done, refused] = [await visitWith(), await visitWith("nft ended with 1")];
+  const what = "DEL 0123456789ab, answered 60s ago after 12 ms";
+  assertStringIncludes(screenOf(done), what);
+  assertEquals(done.document.findings, []);
+  assertEquals(refused.document.findings.map(({ is }) => is), [`${what}: nft ended with 1`]);
+});
+
 Deno.test("pod does not say that BIRD is silent where birdc cannot be run", async () => {
   const answer = (argv: string): { code: number; stderr: string } | undefined =>
     argv.includes("birdc") ? { code: 1, stderr: "Permission denied" } : undefined;

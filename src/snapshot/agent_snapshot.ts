@@ -108,6 +108,19 @@ export interface PodSnapshot {
   readonly anycast: readonly AnycastSnapshot[];
   /** Id of the last request of its container, as plugin, log and Event have it; absent: an agent before this one served it. */
   readonly lastRequestId?: string;
+  /** What became of it. */
+  readonly lastRequest?: RequestSnapshot;
+}
+
+export interface RequestSnapshot {
+  /** `ADD`, `DEL` or `CHECK`. */
+  readonly verb: string;
+  /** When it was answered. */
+  readonly at: string;
+  /** Milliseconds from its arrival to the answer. */
+  readonly ms: number;
+  /** Why it was refused; absent: it was not. */
+  readonly error?: string;
 }
 
 export interface AnycastSnapshot {
