@@ -23,6 +23,12 @@ const NODE: readonly NodeMetric[] = [
     read: ({ reconciler }) => yes(reconciler.resolution?.verdict.reason === "Accepted"),
   },
   {
+    ...{ type: "gauge", name: "flock_nodeconfig_warnings", help: "Warnings about the NodeConfig in force." },
+    read: ({ reconciler: { resolution, view } }) => [{
+      value: (resolution?.warnings.length ?? 0) + (view?.warnings?.length ?? 0),
+    }],
+  },
+  {
     ...{ type: "gauge", name: "flock_nodeconfig_generation", help: "Generation of the NodeConfig in force." },
     read: ({ reconciler: { config } }) => config === undefined ? [] : [{ value: config.generation }],
   },

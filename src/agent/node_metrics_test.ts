@@ -46,3 +46,16 @@ Deno.test("an anycast address is advertised only while BIRD has a session of its
   assertEquals(advertised(false), [0, 3]);
   assertEquals(advertised(undefined), [0, 3]);
 });
+
+Deno.test("warnings about the NodeConfig are counted, those of the last announcement among them", () => {
+  const metric = METRICS.find(({ name }) => name === "flock_nodeconfig_warnings");
+  const facts = factsOf(true);
+  const { resolution, view } = facts.reconciler;
+  assertEquals(metric?.read(facts as MetricFacts), [{ value: 0 }]);
+  const warned = {
+    ...(resolution !== undefined && { resolution: { ...resolution, warnings: ["a"] } }),
+    ...(view !== undefined && { view: { ...view, warnings: ["b", "c"] } }),
+  };
+  const troubled = { ...facts, reconciler: { ...facts.reconciler, ...warned } };
+  assertEquals(metric?.read(troubled as MetricFacts), [{ value: 3 }]);
+});

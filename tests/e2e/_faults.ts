@@ -167,6 +167,8 @@ export const FAULTS: readonly Fault[] = [
       return lab.api.apply({ ...other, spec: { ...record(other["spec"]), bgp } });
     },
     screen: "spec.bgp.asn 65101 is also that of NodeConfig node-b",
+    metric: "flock_nodeconfig_warnings == 1",
+    alert: "FlockNodeConfigWarning",
     event: "NodeConfig: NodeConfigWarning",
     end: ({ lab }) => lab.api.delete(`${CONFIGS}/node-b`),
   },

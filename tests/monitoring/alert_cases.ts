@@ -45,6 +45,7 @@ export const ALERT_CASES: readonly AlertCase[] = [
   },
   gauge("FlockNotServing", "flock_node_serving"),
   gauge("FlockNodeConfigRejected", "flock_nodeconfig_accepted"),
+  gauge("FlockNodeConfigWarning", "flock_nodeconfig_warnings", { sick: "1", well: "0" }),
   gauge("FlockBirdDown", "flock_bird_up"),
   gauge("FlockBirdConfigurationStale", "flock_bird_configuration_in_force"),
   gauge("FlockBgpSessionDown", "flock_bgp_session_established", { labels: { peer: "192.0.2.1" } }),
