@@ -14,7 +14,7 @@ import { readPolicies } from "./read_policies.ts";
 import { kernelReaders } from "./read_kernel.ts";
 import { createReadingRunner } from "./reading_runner.ts";
 import { renderJson } from "./render_json.ts";
-import { renderReport } from "./render_table.ts";
+import { renderReport, takesColour } from "./render_table.ts";
 import { renderYaml } from "./render_yaml.ts";
 import type { SourceReaders } from "./sources.ts";
 import { inspectUsage } from "./usage.ts";
@@ -45,7 +45,7 @@ export async function inspect({ args, env }: InspectStart): Promise<number> {
 
 async function run(options: InspectOptions, env: InspectStart["env"]): Promise<number> {
   const isTerminal = Deno.stdout.isTerminal();
-  const colour = isTerminal && (env("NO_COLOR") ?? "") === "";
+  const colour = takesColour({ isTerminal, noColor: env("NO_COLOR") });
   for (;;) {
     const looked = await look({
       ...options,

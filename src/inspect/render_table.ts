@@ -7,6 +7,13 @@ export interface TableOptions {
   readonly wide: boolean;
 }
 
+/** @param noColor of the environment, see no-color.org: any text but none is a no */
+export function takesColour(
+  { isTerminal, noColor = "" }: { isTerminal: boolean; noColor?: string | undefined },
+): boolean {
+  return isTerminal && noColor === "";
+}
+
 const CODES: Readonly<Record<Tone, string>> = { good: "32", bad: "31", warn: "33", dim: "2" };
 const GAP = "  ";
 
