@@ -2,8 +2,10 @@ import type { LogFields, Logger, LogLevel } from "../log/logger.ts";
 
 /** The log's words for what others changed and the agent put back; the line's field `what` says what it was. */
 export const REPAIRED = "repaired";
-/** The same of the node as a whole: sysctls, blackholes. Also said when it is first made so. */
+/** The same of the node as a whole: sysctls, blackholes. */
 export const NODE_CHANGED = "node changed";
+/** Said of these when they become what they were not to be before: at the agent's start, by a NodeConfig that changed. Nobody meddled. */
+export const NODE_MADE = "node made";
 
 /** What of the node was put right. The same word is log field and metric label. */
 export type RepairedPart = "links" | "routes" | "guard" | "policies" | "node";

@@ -17,7 +17,7 @@ import { chooseMtu } from "./choose_mtu.ts";
 import { nameOf } from "./claim_surroundings.ts";
 import { ClusterPrefixes } from "./cluster_prefixes.ts";
 import { GuardReconciler } from "./guard_reconciler.ts";
-import { NODE_CHANGED, REPAIRED } from "./journal.ts";
+import { NODE_CHANGED, NODE_MADE, REPAIRED } from "./journal.ts";
 import type { LinkRestorer } from "./link_restorer.ts";
 import type { NodeConfigMemory } from "./node_config_memory.ts";
 import type { PrefixMemory } from "./prefix_memory.ts";
@@ -334,9 +334,17 @@ export class NodeReconciler {
 
   async #applyHost(config: NodeConfig, network: HostNetwork): Promise<void> {
     const blackholes = [...config.cidr6, ...config.cidr4];
-    this.#hostState = { blackholes, families: this.#families(config) };
-    const { changed, left } = await this.deps.host.apply(this.#hostState, network);
-    for (const what of changed) this.deps.logger.info(NODE_CHANGED, { what, part: "node" });
+    const [before, wanted] = [this.#hostState, { blackholes, families: this.#families(config) }];
+    this.#hostState = wanted;
+    const { changed, left } = await this.deps.host.apply(wanted, network);
+    const message = before !== undefined && isSameState(before, wanted) ? NODE_CHANGED : NODE_MADE;
+    for (const what of changed) this.deps.logger.info(message, { what, part: "node" });
     if (left.length > 0) throw new Error(`Cannot make the node what it should be: ${left.join("; ")}`);
   }
+}
+
+function isSameState(a: HostState, b: HostState): boolean {
+  const textOf = ({ blackholes, families }: HostState): string =>
+    [...blackholes.map(({ text }) => text), ...families].join();
+  return textOf(a) === textOf(b);
 }

@@ -4,6 +4,7 @@ import type { Prefix } from "../ip/address.ts";
 import type { Watched } from "../kube/kube_client.ts";
 import type { NodeConfig } from "../nodeconfig/node_config.ts";
 import { type Fixture, know, logger, openFixture, prefix, rawPod, request } from "./_agent_fixture.ts";
+import { NODE_CHANGED, NODE_MADE } from "./journal.ts";
 import { NodeReconciler, SERVER_LATE_MS } from "./node_reconciler.ts";
 import { openPrefixMemory } from "./prefix_memory.ts";
 import { openNodeConfigMemory } from "./node_config_memory.ts";
@@ -29,6 +30,8 @@ interface Opened {
   readonly prefixes: { now: readonly Prefix[]; saves: number; whileSaved?: () => Promise<unknown> };
   /** The pods' prefixes of each replacement of the guard's table. */
   readonly guarded: string[][];
+  /** Messages of level info. */
+  readonly said: string[];
 }
 
 async function openReconciler(
@@ -65,8 +68,10 @@ async function openReconciler(
     guarded.push(state.podPrefixes.map(({ text }) => text));
     return replace(state);
   };
+  const said: string[] = [];
   const reconciler = new NodeReconciler({
-    ...{ nodeName: "node-a", nodeConfigs, host, announcer, logger },
+    ...{ nodeName: "node-a", nodeConfigs, host, announcer },
+    logger: { ...logger, info: (message) => void said.push(message) },
     ...{ ledger: fixture.ledger, driver: fixture.kernel, guard: fixture.guard, clock: fixture.clock },
     restorer: { restore: () => Promise.resolve() },
     memory: { load: () => remembered, save: (config) => Promise.resolve(void saved.push(config)) },
@@ -78,7 +83,7 @@ async function openReconciler(
       },
     },
   });
-  return { fixture, host, items, know, reconciler, saved, prefixes, guarded };
+  return { fixture, host, items, know, reconciler, saved, prefixes, guarded, said };
 }
 
 Deno.test("NodeReconciler keeps another node's old prefixes guarded while that node advertises them, is invalid or gone", async () => {
@@ -391,4 +396,19 @@ Deno.test("NodeReconciler warns of a peer whose address a pod had first, until t
   await fixture.service.handle(request(fixture, "DEL"));
   await reconciler.pass({ full: false });
   assertEquals(reconciler.resolution?.warnings, []);
+});
+
+Deno.test("NodeReconciler tells what its start or a changed NodeConfig makes new from what others changed", async () => {
+  const { fixture, host, know, reconciler, said } = await openReconciler();
+  await using _ = fixture;
+  host.apply = () => Promise.resolve({ changed: ["a blackhole"], left: [] });
+  const saysOf = async (cidr: string): Promise<string[]> => {
+    know(raw("node-a", cidr));
+    await reconciler.pass({ full: false });
+    return said.splice(0).filter((message) => message !== "NodeConfig");
+  };
+  assertEquals(await saysOf("203.0.113.0/26"), [NODE_MADE]);
+  assertEquals(await saysOf("203.0.113.0/26"), [NODE_CHANGED]);
+  assertEquals(await saysOf("203.0.113.64/26"), [NODE_MADE]);
+  assertEquals(await saysOf("203.0.113.64/26"), [NODE_CHANGED]);
 });
