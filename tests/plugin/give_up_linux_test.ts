@@ -42,7 +42,11 @@ Deno.test("the executable has the flags that these tests use", async () => {
     const words = head.split("'").filter((word) => word.split("=")[0] === kind);
     assertEquals(words.length, 1);
     const extra = (words[0]?.split("=")[1] ?? "").split(",").filter((name) => !names.split(",").includes(name));
-    assertEquals(extra.filter((name) => !/\/dist\/lib\/(without_agent|agent|install)\.mjs$/.test(name)), [], kind);
+    assertEquals(
+      extra.filter((name) => !/\/dist\/lib\/(without_agent|agent|inspect|install)\.mjs$/.test(name)),
+      [],
+      kind,
+    );
   }
 });
 

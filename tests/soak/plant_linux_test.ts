@@ -120,13 +120,13 @@ function plantsFor({ sandbox: { id, uid, netns, addresses } }: LivePod): readonl
     {
       what: "a static of BIRD's, which the router believes",
       lines: [
-        `BIRD's routes: ${LEAKED}/32 blackhole hosts4 is too much`,
+        `BIRD's routes: ${LEAKED}/32 blackhole anycast4 is too much`,
         `exports of BIRD: peer4 ${LEAKED}/32 is too much`,
         `BGP table of the router: ${LEAKED}/32 via 192.0.2.10 is too much`,
         `RIB of the router: ${LEAKED}/32 via 192.0.2.10 is too much`,
         `kernel of the router: ${LEAKED} via 192.0.2.10 is too much`,
       ],
-      put: sh(`sed -i 's|^protocol static hosts4 {|&\\n  route ${LEAKED}/32 blackhole;|' ${BIRD_CONFIG}
+      put: sh(`sed -i 's|^protocol static anycast4 {|&\\n  route ${LEAKED}/32 blackhole;|' ${BIRD_CONFIG}
         birdc -s /run/flock/bird.ctl configure`),
     },
     {
@@ -141,12 +141,12 @@ function plantsFor({ sandbox: { id, uid, netns, addresses } }: LivePod): readonl
     {
       what: "an anycast address that no Ready pod has, and routers hear of",
       lines: [
-        `BIRD's routes: ${UNSERVED}/32 blackhole hosts4 is too much`,
+        `BIRD's routes: ${UNSERVED}/32 blackhole anycast4 is too much`,
         `exports of BIRD: peer4 ${UNSERVED}/32 is too much`,
         ...["BGP table", "RIB"].map((of) => `${of} of the router: ${UNSERVED}/32 via 192.0.2.10 is too much`),
         `kernel of the router: ${UNSERVED} via 192.0.2.10 is too much`,
       ],
-      put: sh(`sed -i 's|^protocol static hosts4 {|&\\n  route ${UNSERVED}/32 blackhole;|' ${BIRD_CONFIG}
+      put: sh(`sed -i 's|^protocol static anycast4 {|&\\n  route ${UNSERVED}/32 blackhole;|' ${BIRD_CONFIG}
         birdc -s /run/flock/bird.ctl configure`),
     },
     {

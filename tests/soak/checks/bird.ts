@@ -61,7 +61,7 @@ export function judgeBird(
   const served = [...servedBy(live).keys()].map(asPrefix);
   const { certain, possible } = heardOf(expected);
   const statics = prefixes.map((prefix) => `${prefix} blackhole aggregates${familyOf(prefix)}`);
-  const hosts = served.map((prefix) => `${prefix} blackhole hosts${familyOf(prefix)}`);
+  const hosts = served.map((prefix) => `${prefix} blackhole anycast${familyOf(prefix)}`);
   const hear = ([prefix, hop]: readonly [string, string]): string =>
     `${prefix} unicast peer${familyOf(prefix)} via ${hop} on up0`;
   const hearHost = ([address, hop]: readonly [string, string]): string => hear([asPrefix(address), hop]);

@@ -18,8 +18,8 @@ const WELL: BirdSight = {
   routes: [
     "198.18.0.0/22 blackhole aggregates4",
     "2001:db8:f001::/64 blackhole aggregates6",
-    "198.18.255.1/32 blackhole hosts4",
-    "2001:db8:a::1/128 blackhole hosts6",
+    "198.18.255.1/32 blackhole anycast4",
+    "2001:db8:a::1/128 blackhole anycast6",
     "198.18.255.1/32 unicast peer4 via 192.0.2.11 on up0",
     "198.18.255.3/32 unicast peer4 via 192.0.2.11 on up0",
     "198.18.4.0/22 unicast peer4 via 192.0.2.11 on up0",
@@ -46,13 +46,13 @@ Deno.test("judgeBird() names a static that is too much or missing, a route heard
   assertEquals(judgeBird({ ...WELL, routes: WELL.routes.toSpliced(4, 1) }, EXPECTED), []);
   const wrongs: [Partial<BirdSight>, string][] = [
     [
-      { routes: [...WELL.routes, "198.18.0.9/32 blackhole hosts4"] },
-      "BIRD's routes: 198.18.0.9/32 blackhole hosts4 is too much",
+      { routes: [...WELL.routes, "198.18.0.9/32 blackhole anycast4"] },
+      "BIRD's routes: 198.18.0.9/32 blackhole anycast4 is too much",
     ],
     [{ routes: WELL.routes.slice(1) }, "BIRD's routes: 198.18.0.0/22 blackhole aggregates4 is missing"],
     [
       { routes: WELL.routes.toSpliced(2, 1) },
-      "BIRD's routes: 198.18.255.1/32 blackhole hosts4 is missing",
+      "BIRD's routes: 198.18.255.1/32 blackhole anycast4 is missing",
     ],
     [
       { routes: WELL.routes.toSpliced(5, 1) },
