@@ -5,7 +5,7 @@ import { compileGuard } from "../nft/guard_model.ts";
 import { servedByLink } from "../route/read_routes.ts";
 import type { AnycastSnapshot, PodSnapshot } from "../snapshot/agent_snapshot.ts";
 import { attachmentOf, type Belief, carries } from "./belief.ts";
-import { ageOf } from "./findings/agent_findings.ts";
+import { ageOf, anycastHint } from "./findings/agent_findings.ts";
 import { failureOf, type Gathered, seen } from "./sources.ts";
 
 export interface Step {
@@ -51,7 +51,9 @@ function apiStep({ ready, terminating }: PodSnapshot, { belief }: Around): Step 
     const hint = "its Events, and flock inspect, tell whether the API server is heard";
     return { step, should: "know it", is: "the watch does not know it", verdict: "notice", hint };
   }
-  if (terminating === true) return { step, should: "", is: "it is being deleted", verdict: "notice" };
+  if (terminating === true) {
+    return { step, should: "", is: "it is being deleted", verdict: "notice", hint: "its DEL takes all of this away" };
+  }
   const hint = "kubectl describe pod: a probe fails, or a container has not started";
   return ready
     ? { step, should: "be Ready", is: "Ready", verdict: "well" }
@@ -64,7 +66,10 @@ function annotationSteps({ annotations = {} }: PodSnapshot): Step[] {
 
 function recordStep({ state, since }: PodSnapshot, { now }: Around): Step {
   const is = `${state}, ${ageOf(since, now)} old`;
-  return { step: "record", should: "be committed", is, verdict: state === "committed" ? "well" : "notice" };
+  const base = { step: "record", should: "be committed", is } as const;
+  return state === "committed"
+    ? { ...base, verdict: "well" }
+    : { ...base, verdict: "notice", hint: "its ADD is under way; if that stays so, the agent's log says why" };
 }
 
 /** By its id the agent's log, the plugin's error and the pod's Events know it. */
@@ -115,9 +120,7 @@ function kernelSteps(pod: PodSnapshot, { gathered, belief }: Around): Step[] {
   const end = ends.get(pod.hostLink) ?? { link: undefined, routes: [], neighbors: [] };
   const differences = diffHostEnd(attachmentOf(pod), end);
   const partOf = (difference: string): string => KERNEL_PARTS.find(([, about]) => about.test(difference))?.[0] ?? "";
-  const hint = belief.from === "agent"
-    ? "the agent puts it back within 2 s"
-    : "the agent puts it back when it runs again";
+  const hint = whenPutBack(belief);
   return steps.map((step): Step => {
     const own = differences.filter((difference) => partOf(difference) === step);
     const should = step === "link"
@@ -129,7 +132,13 @@ function kernelSteps(pod: PodSnapshot, { gathered, belief }: Around): Step[] {
   });
 }
 
-function guardSteps(pod: PodSnapshot, { gathered }: Around): Step[] {
+function whenPutBack({ from }: Belief): string {
+  return from === "agent"
+    ? "the agent puts it back within 2 s: look again; if it stays, its log says why"
+    : "the agent puts it back when it runs again";
+}
+
+function guardSteps(pod: PodSnapshot, { gathered, belief }: Around): Step[] {
   const elements = seen(gathered.guard)?.elements;
   const step = "source check";
   if (elements === undefined) return [told(step, "could not be looked at")];
@@ -143,7 +152,7 @@ function guardSteps(pod: PodSnapshot, { gathered }: Around): Step[] {
   const should = "pass what it sends from its own addresses";
   return lacks.length === 0
     ? [{ step, should, is: "ok", verdict: "well" }]
-    : [{ step, should, is: `lacks ${lacks.join(", ")}: that is dropped`, verdict: "wrong" }];
+    : [{ step, should, is: `lacks ${lacks.join(", ")}: that is dropped`, verdict: "wrong", hint: whenPutBack(belief) }];
 }
 
 /** Inside a CIDR the aggregate covers it; else it is advertised by itself. */
@@ -154,9 +163,13 @@ function advertisedStep(text: string, { gathered, belief }: Around): Step {
   const address = parseAddress(text);
   const prefix = cidrOf(text, belief) ?? (address === undefined ? text : hostPrefix(address).text);
   const should = `be advertised as ${prefix}`;
-  if (!agent.advertised.includes(prefix)) return { step, should, is: "BIRD was not told", verdict: "wrong" };
+  if (!agent.advertised.includes(prefix)) {
+    const hint = "is its ADD done, or does spec.bgp.maxAnnounced leave it out? flock inspect summary";
+    return { step, should, is: "BIRD was not told", verdict: "wrong", hint };
+  }
   if (!agent.bird.applied) {
-    return { step, should, is: `BIRD does not have it: ${agent.bird.message ?? agent.bird.reason}`, verdict: "wrong" };
+    const is = `BIRD does not have it: ${agent.bird.message ?? agent.bird.reason}`;
+    return { step, should, is, verdict: "wrong", hint: "flock inspect bgp" };
   }
   return sessionStep({ step, should }, { prefix, gathered, belief });
 }
@@ -169,7 +182,9 @@ function sessionStep(
   const bgp = seen(gathered.bgp);
   if (failureOf(gathered.bgp) !== undefined) return told(base.step, "could not be looked at");
   if (bgp === undefined) return { ...base, is: "BIRD does not answer", verdict: "wrong", hint: "flock inspect bgp" };
-  if (!bgp.originated.includes(prefix)) return { ...base, is: "BIRD does not originate it", verdict: "wrong" };
+  if (!bgp.originated.includes(prefix)) {
+    return { ...base, is: "BIRD does not originate it", verdict: "wrong", hint: "flock inspect bgp" };
+  }
   if (peers.length === 0) {
     const is = `the NodeConfig names no peer for IPv${prefix.includes(":") ? 6 : 4}`;
     return { ...base, is, verdict: "notice", hint: "spec.bgp.peers" };
@@ -194,15 +209,15 @@ function anycastSteps(
   const step = `anycast ${address}`;
   const should = "be advertised while the pod is Ready";
   if (!advertised) {
-    const hint = reason === "notReady" ? "kubectl describe pod: why is it not Ready?" : "";
-    return [{ step, should, is: `it is not: ${reason}`, verdict: "notice", hint }];
+    return [{ step, should, is: `it is not: ${reason}`, verdict: "notice", hint: anycastHint(reason) }];
   }
   const found = seen(gathered.anycast);
   if (found === undefined) return [{ step, should, is: "advertised", verdict: "well" }];
   const isLed = servedByLink(found).get(pod.hostLink)?.some(({ text }) => text === address) === true;
-  return isLed
-    ? [{ step, should, is: "advertised, and led to this pod", verdict: "well" }]
-    : [{ step, should, is: `advertised, but no route leads there over ${pod.hostLink}`, verdict: "wrong" }];
+  return isLed ? [{ step, should, is: "advertised, and led to this pod", verdict: "well" }] : [{
+    ...{ step, should, verdict: "wrong", hint: whenPutBack(belief) },
+    is: `advertised, but no route leads there over ${pod.hostLink}`,
+  }];
 }
 
 function policySteps({ hostLink, namespace, name }: PodSnapshot, { gathered }: Around): Step[] {

@@ -215,6 +215,32 @@ for (const [fault, { world, words }] of Object.entries(FAULTS)) {
   });
 }
 
+/** Of the argv that is named, nothing: the kernel has none of it, or BIRD. */
+function without(part: string): { answer(argv: string): { stdout: string } | undefined } {
+  const nothing = (argv: string): string =>
+    argv.includes("/nft") ? '{"nftables":[]}' : argv.includes("/ip ") ? "[]" : "0001 BIRD\n1007-Table master4:\n";
+  return { answer: (argv) => argv.includes(part) ? { stdout: nothing(argv) } : undefined };
+}
+
+Deno.test("whatever is found by whichever command, it is said what to do", async () => {
+  const parts = ["address show", "route show", "neigh", "nexthop", "list tables", "table inet flock", "list map"];
+  const worlds = [
+    ...Object.values(FAULTS).map(({ world }) => world),
+    ...[...parts, "RTS_STATIC", "show route export", "protocols all"].map(without),
+    { agent: snapshotOf({ advertised: [] }) },
+    { agent: snapshotOf({ pods: [podOf("web", 2, { state: "pending", terminating: true })] }) },
+  ];
+  let seen = 0;
+  for (const world of worlds) {
+    for (const line of linesOf()) {
+      const { findings } = (await visit(line, world)).document;
+      assertEquals([line, findings.filter(({ hint }) => hint === "")], [line, []]);
+      seen += findings.length;
+    }
+  }
+  assert(seen > 100, String(seen));
+});
+
 Deno.test("a tool that cannot be run makes no fault: inspect could not look, and ends with 2", async () => {
   const { verdict, document } = await visit("summary", {
     answer: (argv) => argv.includes("/nft") ? { code: 127, stderr: "Operation not permitted" } : undefined,

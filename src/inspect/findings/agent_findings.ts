@@ -146,6 +146,11 @@ const ANYCAST_HINTS: Readonly<Record<string, string>> = {
   noRoute: "its link is down, or the kernel refuses the route: flock inspect pod NS/NAME",
 };
 
+/** @param reason why an address is not advertised. @returns what to do */
+export function anycastHint(reason = ""): string {
+  return ANYCAST_HINTS[reason] ?? "kubectl describe pod: why is it not Ready?";
+}
+
 /** One that another pod of the node serves is not missed: its own pods come and go. */
 export function anycastFindings(pods: readonly PodSnapshot[]): Finding[] {
   const claims = pods.flatMap((pod) => pod.anycast.map((each) => ({ pod, ...each })));
@@ -157,8 +162,7 @@ export function anycastFindings(pods: readonly PodSnapshot[]): Finding[] {
       subject: `anycast ${address}`,
       should: "be advertised while a pod of this node is Ready",
       is: `it is not: ${why}`,
-      hint: claimants.map(({ reason = "" }) => ANYCAST_HINTS[reason]).find((hint) => hint !== undefined) ??
-        "kubectl describe pod: why is it not Ready?",
+      hint: anycastHint(claimants.find(({ reason = "" }) => reason in ANYCAST_HINTS)?.reason),
     }];
   });
 }
