@@ -1,28 +1,13 @@
 /** One pod's way from the API to the routers, step by step: what should be, and what is. Pure. */
-import { contains, hostPrefix, parseAddress, parsePrefix } from "../ip/address.ts";
+import { parseAddress } from "../ip/address.ts";
 import { diffHostEnd } from "../link/diff_attachment.ts";
 import { compileGuard } from "../nft/guard_model.ts";
-import { servedByLink } from "../route/read_routes.ts";
-import type { AnycastSnapshot, PodSnapshot } from "../snapshot/agent_snapshot.ts";
-import { attachmentOf, type Belief, carries } from "./belief.ts";
-import { ageOf, anycastHint } from "./findings/agent_findings.ts";
-import { failureOf, type Gathered, seen } from "./sources.ts";
-
-export interface Step {
-  readonly step: string;
-  readonly should: string;
-  readonly is: string;
-  /** `unseen`: nobody knows, or it is only told. */
-  readonly verdict: "well" | "wrong" | "notice" | "unseen";
-  readonly hint?: string;
-}
-
-interface Around {
-  readonly gathered: Gathered;
-  readonly belief: Belief;
-  /** Milliseconds since the epoch. */
-  readonly now: number;
-}
+import type { PodSnapshot } from "../snapshot/agent_snapshot.ts";
+import { attachmentOf } from "./belief.ts";
+import { advertisedStep, anycastSteps } from "./bgp_steps.ts";
+import { ageOf } from "./findings/agent_findings.ts";
+import { seen } from "./sources.ts";
+import { type Around, cidrOf, type Step, told, whenPutBack } from "./step.ts";
 
 /** @returns the steps, in the order in which a pod comes to be reached */
 export function followPod(pod: PodSnapshot, around: Around): Step[] {
@@ -38,10 +23,6 @@ export function followPod(pod: PodSnapshot, around: Around): Step[] {
     ...pod.anycast.flatMap((each) => anycastSteps(each, { pod, around })),
     ...policySteps(pod, around),
   ];
-}
-
-function told(step: string, is: string): Step {
-  return { step, should: "", is, verdict: "unseen" };
 }
 
 function apiStep({ ready, terminating }: PodSnapshot, { belief }: Around): Step {
@@ -97,15 +78,6 @@ function addressStep(text: string, { pod, around }: { pod: PodSnapshot; around: 
   return told(`address ${text}`, origin);
 }
 
-function cidrOf(text: string, { nodeConfig }: Belief): string | undefined {
-  const address = parseAddress(text);
-  if (address === undefined) return undefined;
-  return [...nodeConfig?.cidr6 ?? [], ...nodeConfig?.cidr4 ?? []].find((cidr) => {
-    const prefix = parsePrefix(cidr);
-    return prefix !== undefined && contains(prefix, hostPrefix(address));
-  });
-}
-
 /** What a difference of the host's end is about, by its words. */
 const KERNEL_PARTS: readonly (readonly [step: string, about: RegExp])[] = [
   ["route", /^host route/],
@@ -132,12 +104,6 @@ function kernelSteps(pod: PodSnapshot, { gathered, belief }: Around): Step[] {
   });
 }
 
-function whenPutBack({ from }: Belief): string {
-  return from === "agent"
-    ? "the agent puts it back within 2 s: look again; if it stays, its log says why"
-    : "the agent puts it back when it runs again";
-}
-
 function guardSteps(pod: PodSnapshot, { gathered, belief }: Around): Step[] {
   const elements = seen(gathered.guard)?.elements;
   const step = "source check";
@@ -153,71 +119,6 @@ function guardSteps(pod: PodSnapshot, { gathered, belief }: Around): Step[] {
   return lacks.length === 0
     ? [{ step, should, is: "ok", verdict: "well" }]
     : [{ step, should, is: `lacks ${lacks.join(", ")}: that is dropped`, verdict: "wrong", hint: whenPutBack(belief) }];
-}
-
-/** Inside a CIDR the aggregate covers it; else it is advertised by itself. */
-function advertisedStep(text: string, { gathered, belief }: Around): Step {
-  const step = `BGP ${text}`;
-  const agent = seen(gathered.agent);
-  if (agent === undefined) return told(step, "only the agent knows what it has told BIRD");
-  const address = parseAddress(text);
-  const prefix = cidrOf(text, belief) ?? (address === undefined ? text : hostPrefix(address).text);
-  const should = `be advertised as ${prefix}`;
-  if (!agent.advertised.includes(prefix)) {
-    const hint = "is its ADD done, or does spec.bgp.maxAnnounced leave it out? flock inspect summary";
-    return { step, should, is: "BIRD was not told", verdict: "wrong", hint };
-  }
-  if (!agent.bird.applied) {
-    const is = `BIRD does not have it: ${agent.bird.message ?? agent.bird.reason}`;
-    return { step, should, is, verdict: "wrong", hint: "flock inspect bgp" };
-  }
-  return sessionStep({ step, should }, { prefix, gathered, belief });
-}
-
-function sessionStep(
-  base: Pick<Step, "step" | "should">,
-  { prefix, gathered, belief }: { prefix: string; gathered: Gathered; belief: Belief },
-): Step {
-  const peers = (belief.nodeConfig?.peers ?? []).filter((peer) => carries(peer, prefix));
-  const bgp = seen(gathered.bgp);
-  if (failureOf(gathered.bgp) !== undefined) return told(base.step, "could not be looked at");
-  if (bgp === undefined) return { ...base, is: "BIRD does not answer", verdict: "wrong", hint: "flock inspect bgp" };
-  if (!bgp.originated.includes(prefix)) {
-    return { ...base, is: "BIRD does not originate it", verdict: "wrong", hint: "flock inspect bgp" };
-  }
-  if (peers.length === 0) {
-    const is = `the NodeConfig names no peer for IPv${prefix.includes(":") ? 6 : 4}`;
-    return { ...base, is, verdict: "notice", hint: "spec.bgp.peers" };
-  }
-  const untold = peers.filter(({ address }) => bgp.exported.get(address)?.includes(prefix) !== true);
-  if (untold.length === 0) {
-    return {
-      ...base,
-      is: `told to ${peers.map(({ address }) => address).join(", ")}`,
-      verdict: "well",
-    };
-  }
-  const is = `not told to ${untold.map(({ address }) => address).join(", ")}`;
-  return { ...base, is, verdict: "wrong", hint: "flock inspect bgp" };
-}
-
-function anycastSteps(
-  { address, advertised, reason = "unknown" }: AnycastSnapshot,
-  { pod, around: { gathered, belief } }: { pod: PodSnapshot; around: Around },
-): Step[] {
-  if (belief.from !== "agent") return [told(`anycast ${address}`, "only the agent knows whether it is advertised")];
-  const step = `anycast ${address}`;
-  const should = "be advertised while the pod is Ready";
-  if (!advertised) {
-    return [{ step, should, is: `it is not: ${reason}`, verdict: "notice", hint: anycastHint(reason) }];
-  }
-  const found = seen(gathered.anycast);
-  if (found === undefined) return [{ step, should, is: "advertised", verdict: "well" }];
-  const isLed = servedByLink(found).get(pod.hostLink)?.some(({ text }) => text === address) === true;
-  return isLed ? [{ step, should, is: "advertised, and led to this pod", verdict: "well" }] : [{
-    ...{ step, should, verdict: "wrong", hint: whenPutBack(belief) },
-    is: `advertised, but no route leads there over ${pod.hostLink}`,
-  }];
 }
 
 function policySteps({ hostLink, namespace, name }: PodSnapshot, { gathered }: Around): Step[] {

@@ -3,9 +3,10 @@ import type { PodSnapshot } from "../../snapshot/agent_snapshot.ts";
 import { beliefOf, nameOf } from "../belief.ts";
 import { bad, dim, good, warn } from "../cells.ts";
 import { agentFindings } from "../findings/agent_findings.ts";
-import { followPod, type Step } from "../follow_pod.ts";
+import { followPod } from "../follow_pod.ts";
 import type { Cell, Finding, Report, Section } from "../report.ts";
 import { type Gathered, seen } from "../sources.ts";
+import type { Step } from "../step.ts";
 import type { Command } from "./command.ts";
 
 /** One pod, from its annotations to what routers are told. */
