@@ -6,8 +6,9 @@ import type { PodSnapshot } from "../../snapshot/agent_snapshot.ts";
 import { type Belief, beliefOf, nameOf } from "../belief.ts";
 import { anycastFindings, deadAgentFindings } from "../findings/agent_findings.ts";
 import { originFindings } from "../findings/origin_findings.ts";
+import { deadBirdFindings } from "../findings/session_findings.ts";
 import type { Cell, Finding, Report } from "../report.ts";
-import { type Gathered, seen, silenceOf } from "../sources.ts";
+import { type Gathered, seen } from "../sources.ts";
 import { isIn, toldTo } from "./bgp.ts";
 import type { Command } from "./command.ts";
 
@@ -179,18 +180,10 @@ function unreachableFindings(
     gathered: Gathered;
   },
 ): Finding[] {
-  const silence = silenceOf(gathered.bgp);
   const subject = `address ${asked.text}`;
   const should = "be known to the routers";
-  if (silence !== undefined) {
-    return [{
-      severity: "wrong",
-      subject: "BIRD",
-      should: "answer",
-      is: `it does not: ${silence}`,
-      hint: "flock inspect bgp",
-    }];
-  }
+  const dead = deadBirdFindings(gathered.bgp);
+  if (dead.length > 0) return dead;
   if (owners.length === 0 || originated === undefined) return [];
   if (originated.length === 0) {
     return [{
@@ -198,7 +191,7 @@ function unreachableFindings(
       subject,
       should,
       is: "BIRD originates no prefix that holds it",
-      hint: "flock inspect bgp",
+      hint: "does spec.bgp.maxAnnounced leave it out, or does BIRD refuse? flock inspect summary",
     }];
   }
   return toldTo.length > 0 ? [] : [{

@@ -5,8 +5,9 @@ import { beliefOf, nameOf } from "../belief.ts";
 import { anycastFindings, deadAgentFindings } from "../findings/agent_findings.ts";
 import { driftFindings } from "../findings/drift_findings.ts";
 import { originFindings } from "../findings/origin_findings.ts";
+import { deadBirdFindings } from "../findings/session_findings.ts";
 import type { Cell, Report } from "../report.ts";
-import { type Gathered, seen, silenceOf } from "../sources.ts";
+import { type Gathered, seen } from "../sources.ts";
 import { toldTo } from "./bgp.ts";
 import { type Command, refuseWords } from "./command.ts";
 
@@ -49,10 +50,7 @@ function inspectAnycast(gathered: Gathered): Report {
       ...driftFindings(gathered, belief),
       ...originFindings(gathered),
       ...deadAgentFindings(gathered, belief),
-      ...(silenceOf(gathered.bgp) === undefined ? [] : [{
-        ...{ severity: "wrong", subject: "BIRD", should: "answer" } as const,
-        ...{ is: `it does not: ${silenceOf(gathered.bgp)}`, hint: "no router hears of a change: flock inspect bgp" },
-      }]),
+      ...deadBirdFindings(gathered.bgp),
     ],
     sections: [{
       columns: ["address", "pod", "ready", "advertised", "because", "route", "bird", "told to"].map((title) => ({

@@ -2,21 +2,25 @@
 import type { SessionState } from "../../bird/bird_driver.ts";
 import type { Belief } from "../belief.ts";
 import type { Finding } from "../report.ts";
-import { type Gathered, seen, silenceOf } from "../sources.ts";
+import { type Gathered, type Look, seen, silenceOf } from "../sources.ts";
+
+/** @param look at anything that BIRD tells. @returns that it is silent, if it is */
+export function deadBirdFindings(look: Look<unknown> | undefined): Finding[] {
+  const silence = silenceOf(look);
+  return silence === undefined ? [] : [{
+    severity: "wrong",
+    subject: "BIRD",
+    should: "answer",
+    is: `it does not: ${silence}`,
+    hint:
+      "routers keep routes for a while, then drop this node: look at BIRD's container (crictl ps -a --name bird; crictl logs)",
+  }];
+}
 
 /** @param gathered with `sessions` */
 export function sessionFindings(gathered: Gathered, { nodeConfig }: Belief): Finding[] {
-  const silence = silenceOf(gathered.sessions);
-  if (silence !== undefined) {
-    return [{
-      severity: "wrong",
-      subject: "BIRD",
-      should: "answer",
-      is: `it does not: ${silence}`,
-      hint:
-        "routers keep routes for a while, then drop this node: look at BIRD's container (crictl ps -a --name bird; crictl logs)",
-    }];
-  }
+  const dead = deadBirdFindings(gathered.sessions);
+  if (dead.length > 0) return dead;
   const sessions = seen(gathered.sessions);
   if (sessions === undefined || nodeConfig === undefined) return [];
   if (nodeConfig.peers.length === 0) {
