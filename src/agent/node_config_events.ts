@@ -1,3 +1,5 @@
+import type { SessionState } from "../bird/bird_driver.ts";
+import { wasLost } from "../bird/was_lost.ts";
 import type { KubeClient } from "../kube/kube_client.ts";
 import { EVENT_REASONS, type ReasonOn } from "./event_reasons.ts";
 import { type ConditionType, type NodeCondition, type NodeFacts, warningsOf } from "./node_conditions.ts";
@@ -39,8 +41,8 @@ export class NodeConfigEvents {
   #uid = "";
   /** condition -> what was last told of it */
   readonly #conditions = new Map<ConditionType, string>();
-  /** peer -> whether its session was established; none before BIRD was heard */
-  readonly #sessions = new Map<string, boolean>();
+  /** peer -> its session as it was; none before BIRD was heard */
+  readonly #sessions = new Map<string, Pick<SessionState, "established" | "since">>();
   #warnings: readonly string[] = [];
 
   constructor(private readonly kube: Pick<KubeClient, "recordEvent">) {}
@@ -83,20 +85,19 @@ export class NodeConfigEvents {
   /** While BIRD does not answer that is told, and of its sessions only that they are back. */
   #sessionChanges({ sessions: { asked, sessions }, view }: NodeFacts): Told[] {
     if (sessions === undefined) {
-      if (asked) { for (const peer of this.#sessions.keys()) this.#sessions.set(peer, false); }
+      if (asked) { for (const peer of this.#sessions.keys()) this.#sessions.set(peer, { established: false }); }
       return [];
     }
     const configured = new Set(view.resolution.inForce?.bgp?.peers.map(({ address }) => address.text));
     for (const peer of this.#sessions.keys()) if (!configured.has(peer)) this.#sessions.delete(peer);
     return sessions.filter(({ peer }) => configured.has(peer.text)).flatMap((session): Told[] => {
-      const { peer: { text: peer }, state, established, lastError } = session;
+      const { peer: { text: peer }, established, since } = session;
       const was = this.#sessions.get(peer);
-      this.#sessions.set(peer, established);
-      if (was === undefined || was === established) return [];
-      const because = lastError ? `: ${lastError}` : "";
-      return established
-        ? [{ reason: "BGPSessionEstablished", message: `The session to ${peer} is established`, series: peer }]
-        : [{ reason: "BGPSessionLost", message: `The session to ${peer} is ${state}${because}`, series: peer }];
+      this.#sessions.set(peer, { established, ...(since === undefined ? {} : { since }) });
+      if (was === undefined) return [];
+      if (wasLost(was, session)) return [{ reason: "BGPSessionLost", message: describeLoss(session), series: peer }];
+      if (was.established === established) return [];
+      return [{ reason: "BGPSessionEstablished", message: `The session to ${peer} is established`, series: peer }];
     });
   }
 
@@ -107,6 +108,11 @@ export class NodeConfigEvents {
       ...told,
     });
   }
+}
+
+function describeLoss({ peer, state, established, lastError }: SessionState): string {
+  const now = established ? "was lost, and is established again" : `is ${state}`;
+  return `The session to ${peer.text} ${now}${lastError ? `: ${lastError}` : ""}`;
 }
 
 /** Each way of breaking a rule is an Event of its own: a person wrote it. */

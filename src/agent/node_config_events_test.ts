@@ -14,6 +14,8 @@ interface Change {
   readonly verdict?: Verdict;
   readonly warnings?: readonly string[];
   readonly sessions?: readonly boolean[] | "silent" | "not asked";
+  /** Of the first peer's session. */
+  readonly since?: string;
   readonly used?: number;
   readonly policies?: Partial<NodeFacts["policies"]>;
   readonly failure?: string;
@@ -29,6 +31,7 @@ function factsOf(change: Change): NodeFacts {
       established,
       state: established ? "Established" : "Active",
       lastError: established ? "" : "Hold timer",
+      ...(index === 0 && change.since !== undefined ? { since: change.since } : {}),
     };
   });
   const bird = change.refused === undefined
@@ -62,6 +65,12 @@ Deno.test("a lost session and its return are Events of their peer, one for each 
   const told = play({ sessions: "not asked" }, well, lost, lost, well, well, lost);
   assertEquals(told, [[], [], [down], [], [up], [], [down]]);
   assertEquals(play(lost, well), [[], [up]]);
+});
+
+Deno.test("a session that was lost and came back between two looks is told of as lost", () => {
+  const told = play({ since: "10:00:00" }, { since: "10:00:00" }, { since: "10:00:07" });
+  const message = "The session to 192.0.2.1 was lost, and is established again";
+  assertEquals(told, [[], [], [`Warning BGPSessionLost: ${message}`]]);
 });
 
 Deno.test("each peer's session is a series of its own: one that flaps makes no more Events than one that falls once", () => {

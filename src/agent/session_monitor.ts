@@ -1,4 +1,5 @@
 import type { BirdDriver, SessionState } from "../bird/bird_driver.ts";
+import { wasLost } from "../bird/was_lost.ts";
 import type { Clock } from "../clock/clock.ts";
 import type { Logger } from "../log/logger.ts";
 import type { SessionTrial } from "./session_trial.ts";
@@ -63,13 +64,14 @@ export class SessionMonitor {
   #logChanges(before: readonly SessionState[] | undefined): void {
     const { logger } = this.deps;
     if (before !== undefined && this.#sessions === undefined) logger.warn("BIRD does not answer");
-    const states = new Map(before?.map((session) => [session.peer.text, session.state]));
-    for (const { peer, state, established, lastError } of this.#sessions ?? []) {
-      const was = states.get(peer.text);
-      if (was === state) continue;
-      const lost = was === "Established" && !established;
+    const last = new Map(before?.map((session) => [session.peer.text, session]));
+    for (const session of this.#sessions ?? []) {
+      const { peer, state, since, lastError } = session;
+      const was = last.get(peer.text);
+      const lost = was !== undefined && wasLost(was, session);
+      if (was?.state === state && !lost) continue;
       if (lost) this.#losses.set(peer.text, (this.#losses.get(peer.text) ?? 0) + 1);
-      logger[lost ? "warn" : "info"]("BGP session", { peer: peer.text, state, was, lastError });
+      logger[lost ? "warn" : "info"]("BGP session", { peer: peer.text, state, since, was: was?.state, lastError });
     }
   }
 }

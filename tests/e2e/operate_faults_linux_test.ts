@@ -122,7 +122,7 @@ async function seeEvent(
   if (fault.event === undefined) return;
   await until(`an Event says ${fault.event}`, async () => {
     return [...(await eventsOf(scene, fault)).keys()].some((name) => !since.has(name));
-  }, { timeoutMs: 20_000 });
+  }, { timeoutMs: 60_000 }); // watches of a server that was away come back ever later
 }
 
 Deno.test("there are at least twenty faults, each told apart from the others", () => {
