@@ -40,19 +40,18 @@ async function main(): Promise<number> {
 
 /**
  * Ten thousand schedules have a minute and take both cores, so they run first. Then tests of whole clusters, which
- * mostly wait (for BGP, for the API server), beside those of parts, which mostly work; whoever is done with the parts
- * takes clusters from the other end. The real API server sends a bookmark a minute: the suite that waits for one does
- * nothing else meanwhile.
+ * mostly wait (for BGP, for the API server), beside those of parts, which mostly work, and those that wait for the real
+ * Kubernetes (its API server sends a bookmark a minute); whoever is done with these takes clusters from the other end.
  */
 async function runAll(files: readonly string[]): Promise<RunResult[]> {
   const of = (lane: Lane): string[] => files.filter((file) => laneOf(file) === lane);
   const clusters = of("clusters");
   const model = await run(of("model"));
-  const runs = await Promise.all([
-    run(of("waiting")).then((waiting) => [waiting]),
-    runEach(() => clusters.shift()),
-    run(of("parts")).then(async (parts) => [parts, ...await runEach(() => clusters.pop())]),
-  ]);
+  const thenClusters = async (lane: Lane): Promise<RunResult[]> => [
+    await run(of(lane)),
+    ...await runEach(() => clusters.pop()),
+  ];
+  const runs = await Promise.all([thenClusters("waiting"), runEach(() => clusters.shift()), thenClusters("parts")]);
   return [model, ...runs.flat()];
 }
 
