@@ -86,6 +86,12 @@ export const ROUTER_SYSCTLS = {
 };
 
 /**
+ * Has zebra replace an IPv6 route whose next hops change. Else it deletes the route and adds the new one, and packets between the two are
+ * lost: 15 of 50 000 in 80 changes, none with it.
+ */
+const LOSSLESS = ["--v6-rr-semantics"];
+
+/**
  * Starts zebra and bgpd at their ordinary paths, which are the place's own: an FRR of the machine is not concerned.
  * Needs no links yet. Resolves when bgpd answers.
  */
@@ -96,9 +102,10 @@ export async function startRouter(place: Place): Promise<Router> {
     place.write("/etc/frr/vtysh.conf", ""),
   ]);
   await place.output(["sh", "-c", "install -d -o frr -g frr /run/frr && chown -R frr:frr /etc/frr"]);
-  await place.spawn("zebra", ["/usr/lib/frr/zebra", "-f", "/etc/frr/zebra.conf", "-A", "127.0.0.1", "-P", "0"]);
+  const local = ["-A", "127.0.0.1", "-P", "0"];
+  await place.spawn("zebra", ["/usr/lib/frr/zebra", ...LOSSLESS, "-f", "/etc/frr/zebra.conf", ...local]);
   await until("zebra has its socket", () => exists(place.outside("/run/frr/zserv.api")));
-  await place.spawn("bgpd", ["/usr/lib/frr/bgpd", "-f", "/etc/frr/bgpd.conf", "-A", "127.0.0.1", "-P", "0"]);
+  await place.spawn("bgpd", ["/usr/lib/frr/bgpd", "-f", "/etc/frr/bgpd.conf", ...local]);
   await until(
     "bgpd answers",
     async () => (await place.exec(["vtysh", "-d", "bgpd", "-c", "show bgp summary"])).code === 0,
