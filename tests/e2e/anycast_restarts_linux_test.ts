@@ -86,7 +86,7 @@ Deno.test("what happened to pods while the agent was away is so when it is back"
         await until(`the status says again who serves ${address}`, async () => {
           const status = await anycastStatus(lab, node, address);
           return status?.advertised === true && status.pods.join() === pod.sandbox.id;
-        });
+        }, { timeoutMs: 60_000 }); // watches of a server that was away come back ever later
       }
       const told = (await wire.heard()).filter((it) => it.at > at).flatMap((it) => [...it.announced, ...it.withdrawn]);
       assertEquals(told, []);
