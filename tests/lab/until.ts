@@ -1,5 +1,5 @@
 export interface UntilOptions {
-  /** Default 10 000. */
+  /** Default 30 000: patience for a machine that others use as well; a test of how long something takes measures it, or names its own. */
   readonly timeoutMs?: number;
   /** Between two looks. Default 20. */
   readonly everyMs?: number;
@@ -23,7 +23,7 @@ type NotYet = false | null | undefined;
 export async function until<T>(
   what: string,
   look: () => Promise<T | NotYet> | T | NotYet,
-  { timeoutMs = 10_000, everyMs = 20 }: UntilOptions = {},
+  { timeoutMs = 30_000, everyMs = 20 }: UntilOptions = {},
 ): Promise<T> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {
