@@ -1,6 +1,7 @@
 import type { Clock } from "../clock/clock.ts";
 import { CNI_CODE, isCniError } from "../cnispec/cni_error.ts";
 import type { Observer } from "../prometheus/metric_registry.ts";
+import { verbOf } from "./verb_of.ts";
 
 type Handle = (request: unknown, length: number) => Promise<unknown>;
 
@@ -31,7 +32,7 @@ export class OperationMeter {
 
   measure(handle: Handle): Handle {
     return async (request, length) => {
-      const verb = verbOf(request);
+      const verb = operationOf(request);
       if (verb === undefined) return await handle(request, length);
       const startedAt = this.deps.clock.monotonic();
       const took = (result: "success" | "error"): void =>
@@ -54,7 +55,7 @@ export class OperationMeter {
   }
 }
 
-function verbOf(request: unknown): string | undefined {
-  const verb = typeof request === "object" && request !== null && "verb" in request ? request.verb : undefined;
+function operationOf(request: unknown): string | undefined {
+  const verb = verbOf(request);
   return VERBS.includes(verb) ? String(verb) : undefined;
 }

@@ -1,3 +1,5 @@
+import { verbOf } from "./verb_of.ts";
+
 type Handle = (request: unknown, length: number) => Promise<unknown>;
 
 /**
@@ -8,7 +10,7 @@ type Handle = (request: unknown, length: number) => Promise<unknown>;
 export function besidesOwn(answers: Readonly<Record<string, () => unknown>>, handle: Handle): Handle {
   const known = new Map(Object.entries(answers));
   return async (request, length) => {
-    const verb = typeof request === "object" && request !== null && "verb" in request ? request.verb : undefined;
+    const verb = verbOf(request);
     const answer = typeof verb === "string" ? known.get(verb) : undefined;
     return answer === undefined ? await handle(request, length) : answer();
   };
